@@ -1,0 +1,9 @@
+#pragma once
+#include <CLI/CLI.hpp>
+
+namespace moe::cli {
+
+// Each adds one subcommand and its callback; one file each, named after the subcommand. A callback throws moe::Error to
+// fail (exit code 1), CLI::ValidationError for wrong usage (2).
+
+}  // namespace moe::cli

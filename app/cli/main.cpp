@@ -1,0 +1,19 @@
+#include <cstdio>
+#include <exception>
+
+#include "app/cli/commands.h"
+
+int main(int argc, char** argv) {
+  CLI::App program("Trains small Mixture-of-Experts language models and shows where every token goes.", "switchyard-cli");
+  program.require_subcommand(1);
+  program.set_version_flag("--version", SWITCHYARD_VERSION);
+  try {
+    program.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return program.exit(error) == 0 ? 0 : 2;
+  } catch (const std::exception& error) {
+    std::fprintf(stderr, "switchyard-cli: %s\n", error.what());
+    return 1;
+  }
+  return 0;
+}

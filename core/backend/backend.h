@@ -1,0 +1,176 @@
+#pragma once
+// The one interface to a device. Coarse operations, outputs first, then inputs, then sizes and settings. T tokens are
+// flattened batch-major (sequence b, position s: t = b*S + s). "+=" marks an output that is accumulated into; every
+// other output is overwritten. Saved views are the backend's own: allocated by the caller with the size the backend
+// asks for, written forward, read backward, never read by anyone else.
+//
+// Contract: asynchronous. A result is read after synchronize(). CPU backends may complete at once.
+// Thread rule: a Backend belongs to one thread. f32 and f64 are chosen by the views' dtype (f64: reference only);
+// bf16 is a compute mode of the backend: views stay f32, see Backend::computeType().
+// Errors: shapes that do not fit are a programmer's error and assert; running out of memory throws std::bad_alloc.
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "core/router/dispatch.h"
+#include "core/router/recipe.h"
+#include "core/router/routing.h"
+#include "core/tensor/philox.h"
+#include "core/tensor/tensor.h"
+
+namespace moe {
+
+enum class NormKind { rms, layer };
+
+/// Causal self-attention over B sequences of S tokens, grouped-query: query head h reads key head h / (heads/kvHeads).
+struct AttentionSpec {
+  std::int64_t sequences = 1, length = 1;  // B, S
+  std::int64_t heads = 1, kvHeads = 1, headWidth = 1;
+  double ropeTheta = 0;                    // 0: no rotary positions. Else pairs (i, i + headWidth/2) are rotated
+  std::int64_t qkvWidth() const { return (heads + 2 * kvHeads) * headWidth; }
+};
+
+/// Keys and values of one layer's past, for generation: (capacity, kvHeads, headWidth) each, keys already rotated.
+struct KeyValueCache {
+  TensorView keys, values;
+};
+
+/// A bank of E feed-forward networks.
+struct ExpertsSpec {
+  ExpertKind kind = ExpertKind::glu;
+  Activation activation = Activation::silu;
+  std::int64_t width = 0;                  // D
+  std::int64_t outputWidth = 0;            // O
+  std::vector<std::int64_t> hidden;        // F_e, one an expert; H = their sum. linear: all 0
+  double alpha = 1.702, limit = 7.0;       // clampedGlu
+  bool weightOnInput = false;              // y += FFN(w x) instead of y += w FFN(x)
+  double dropout = 0;                      // q on the hidden activation: h * keep / (1 - q)
+
+  std::int64_t experts() const { return static_cast<std::int64_t>(hidden.size()); }
+  /// Sum of the hidden widths of experts before e.
+  std::int64_t hiddenBegin(std::int64_t e) const {
+    std::int64_t sum = 0;
+    for (std::int64_t i = 0; i < e; ++i) sum += hidden[static_cast<std::size_t>(i)];
+    return sum;
+  }
+  std::int64_t hiddenTotal() const { return hiddenBegin(experts()); }
+};
+
+/// Weights of a bank, or their gradients. Experts of different sizes lie one behind the other, so with equal sizes
+/// gate is exactly [E, F, D] and down exactly [E, O, F]. Empty views where the kind has none or bias is off.
+struct ExpertsWeights {
+  TensorView gate;      // (H, D)           glu
+  TensorView up;        // (H, D)           mlp, glu; (2H, D) clampedGlu: even rows gate, odd rows up
+  TensorView down;      // (O*H) expert e: [O, F_e] at O*hiddenBegin(e). linear: (E, O, D)
+  TensorView gateBias;  // (H)              glu
+  TensorView upBias;    // (H), (2H) for clampedGlu
+  TensorView downBias;  // (E, O)
+};
+
+struct AdamWSettings {
+  double learningRate = 0, beta1 = 0.9, beta2 = 0.95, epsilon = 1e-8, weightDecay = 0;
+  std::int64_t step = 1;                   // from 1, for bias correction
+  double gradientScale = 1;                // clipping and 1 / micro-batches
+};
+
+/// Seconds spent in one operation since the profile was last cleared.
+struct OperationTime {
+  std::string operation;
+  double seconds = 0;
+  std::int64_t calls = 0;
+};
+
+class Backend {
+ public:
+  virtual ~Backend() = default;
+
+  virtual std::string name() const = 0;            // "reference", "onednn"
+  virtual int threads() const = 0;
+  /// What matrix products are computed in: f32, f64 or bf16 (with f32 accumulation and f32 storage).
+  virtual DType computeType() const = 0;
+
+  // Memory. Zeroed, 64-byte aligned.
+  virtual Tensor allocate(Shape shape, DType dtype) = 0;
+  virtual void synchronize() = 0;
+  virtual void fill(const TensorView& out, double value) = 0;
+  virtual void copy(const TensorView& out, const TensorView& in) = 0;           // converts between f32 and f64
+  virtual void add(const TensorView& out, const TensorView& in) = 0;            // out += in
+
+  // Embedding. x = tokens[id] (+ positionTable[position]); positionTable may be empty.
+  virtual void embedding(const TensorView& x, const TensorView& tokenTable, const TensorView& positionTable,
+                         std::span<const std::int32_t> ids, std::span<const std::int32_t> positions) = 0;
+  virtual void embeddingBackward(const TensorView& dTokenTable /*+=*/, const TensorView& dPositionTable /*+=*/,
+                                 const TensorView& dx, std::span<const std::int32_t> ids,
+                                 std::span<const std::int32_t> positions) = 0;
+
+  // Norm over the last axis. rms: weight * x / sqrt(mean(x^2) + eps). layer: weight * (x - mean) / sqrt(var + eps) + bias.
+  // statistics (T, 2): mean (0 for rms) and 1/deviation. bias may be empty. dx is accumulated: it is the residual's.
+  virtual void norm(const TensorView& y, const TensorView& statistics, const TensorView& x, const TensorView& weight,
+                    const TensorView& bias, NormKind kind, double epsilon) = 0;
+  virtual void normBackward(const TensorView& dx /*+=*/, const TensorView& dWeight /*+=*/, const TensorView& dBias /*+=*/,
+                            const TensorView& dy, const TensorView& x, const TensorView& statistics,
+                            const TensorView& weight, NormKind kind) = 0;
+
+  // Linear. y (T,O) = x (T,I) W^T (O,I) + b; accumulate: y += instead. bias, dBias, dx may be empty.
+  virtual void linear(const TensorView& y, const TensorView& x, const TensorView& weight, const TensorView& bias,
+                      bool accumulate) = 0;
+  virtual void linearBackward(const TensorView& dx, const TensorView& dWeight /*+=*/, const TensorView& dBias /*+=*/,
+                              const TensorView& dy, const TensorView& x, const TensorView& weight, bool accumulateDx) = 0;
+
+  // Attention. qkv (T, qkvWidth): heads queries, then kvHeads keys, then kvHeads values; not yet rotated.
+  virtual std::int64_t attentionSavedElements(const AttentionSpec& spec) const = 0;
+  virtual void attention(const TensorView& out /*(T, heads*headWidth)*/, const TensorView& saved, const TensorView& qkv,
+                         const AttentionSpec& spec) = 0;
+  virtual void attentionBackward(const TensorView& dQkv, const TensorView& dOut, const TensorView& out,
+                                 const TensorView& saved, const TensorView& qkv, const AttentionSpec& spec) = 0;
+  /// One new token at `position` (sequences = length = 1): appends to the cache and attends over positions 0..position.
+  virtual void attentionNext(const TensorView& out, const KeyValueCache& cache, const TensorView& qkv,
+                             const AttentionSpec& spec, std::int64_t position) = 0;
+
+  // Routing: the stages of core/router, from logits to dispatch and back. The whole state stands in `routing`.
+  virtual void route(Routing& routing, const Recipe& recipe, const RoutingInput& input) = 0;
+  /// From d(assignment weight) and the balance terms' share to the router's gradients. dx += (the router's input).
+  virtual void routeBackward(const RouterWeights& dWeights /*+=*/, const TensorView& dx /*+=*/, Routing& routing,
+                             const Recipe& recipe, const RoutingInput& input, std::span<const double> dAssignment) = 0;
+
+  // Experts over a dispatch. y (T,O) = sum over a token's admitted assignments (accumulate: +=).
+  // keep: (T, max F) of 0/1 in x's dtype, or empty; one mask a token, shared by its experts.
+  virtual std::int64_t expertsSavedElements(const ExpertsSpec& spec, std::int64_t maxAssignments) const = 0;
+  virtual void experts(const TensorView& y, const TensorView& saved, const TensorView& x, const Dispatch& dispatch,
+                       const ExpertsSpec& spec, const ExpertsWeights& weights, const TensorView& keep,
+                       bool accumulate) = 0;
+  /// dAssignment (A): gradient of each assignment's weight, in dispatch order; 0 for the dropped. May be empty.
+  virtual void expertsBackward(const TensorView& dx /*+=*/, const ExpertsWeights& dWeights /*+=*/,
+                               std::span<double> dAssignment, const TensorView& dy, const TensorView& x,
+                               const TensorView& saved, const Dispatch& dispatch, const ExpertsSpec& spec,
+                               const ExpertsWeights& weights, const TensorView& keep) = 0;
+
+  // Cross-entropy. losses (T) f32/f64 nats of each target (0 where target < 0: masked). With gradientScale != 0 the
+  // logits (T,V) are overwritten by their gradient times it; with 0 they keep their values.
+  virtual void crossEntropy(const TensorView& losses, const TensorView& logits /*in, out*/,
+                            std::span<const std::int32_t> targets, double gradientScale) = 0;
+
+  // Optimizer, over one segment. Sum accumulates in f64; out is one f64.
+  virtual void sumOfSquares(const TensorView& out, const TensorView& in) = 0;
+  virtual void adamw(const TensorView& parameter, const TensorView& m, const TensorView& v, const TensorView& gradient,
+                     const AdamWSettings& settings) = 0;
+  /// Parameters at this view changed other than by adamw (loaded, edited): copies a backend keeps of them are stale.
+  virtual void parametersChanged(const TensorView& parameter) = 0;
+
+  /// Time by operation; empty unless profiling was switched on.
+  virtual void setProfiling(bool on) = 0;
+  virtual std::vector<OperationTime> profile() const = 0;
+};
+
+struct BackendOptions {
+  std::string name = "onednn";             // reference, onednn
+  int threads = 0;                         // 0: all cores
+  DType computeType = DType::f32;
+};
+
+/// Throws Error("backend") for an unknown name or a compute type this backend or processor cannot do.
+std::unique_ptr<Backend> makeBackend(const BackendOptions& options);
+
+}  // namespace moe

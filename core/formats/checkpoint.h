@@ -1,0 +1,29 @@
+#pragma once
+#include <filesystem>
+#include <memory>
+#include <string>
+
+#include "core/data/tokenizer.h"
+#include "core/telemetry/points.h"
+#include "core/train/run_config.h"
+#include "core/train/training_state.h"
+
+namespace moe {
+
+/// A checkpoint is a folder: model.safetensors, optimizer.safetensors, config.json, state.json, tokenizer.json.
+struct Checkpoint {
+  RunConfig config;
+  TrainingState state;
+  std::shared_ptr<const Tokenizer> tokenizer;
+  RunId run = 0;                         // as it was in the store that wrote it
+};
+
+/// Writes the folder `path` whole or not at all (temporary beside it, flushed, renamed, parent flushed). Replaces an
+/// existing folder of that name. Returns the bytes written. Throws Error("checkpoint") or Error("safetensors").
+std::int64_t saveCheckpoint(const std::filesystem::path& path, const Checkpoint& checkpoint);
+
+/// Reads it back. `path` may be the folder itself or one that holds step-N folders (then `latest` is taken). Every count
+/// and length is checked against the file before anything is allocated.
+Checkpoint loadCheckpoint(const std::filesystem::path& path);
+
+}  // namespace moe

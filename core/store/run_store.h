@@ -1,0 +1,104 @@
+#pragma once
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "core/telemetry/points.h"
+
+namespace moe {
+
+/// What the Runs page lists.
+struct RunSummary {
+  RunId id = 0;
+  std::string name, note;
+  std::string preset;
+  std::string config;                    // the first configuration, as JSON text
+  std::uint64_t seed = 0;
+  std::string created;                   // ISO 8601, UTC
+  RunId parent = 0;                      // 0: none
+  std::int64_t parentStep = 0;
+  enum class State { running, paused, finished, failed } state = State::running;
+  std::int64_t steps = 0, targetSteps = 0;
+  std::optional<double> trainLoss, validationLoss;  // the newest
+  std::int64_t totalParameters = 0, activeParameters = 0;
+  std::int64_t alerts = 0;               // events of kind alertRaised
+};
+
+struct CheckpointRow {
+  RunId run = 0;
+  std::int64_t step = 0;
+  std::string path;
+  bool healthy = false, pinned = false;  // healthy: finite and no alert standing
+  std::int64_t bytes = 0;
+};
+
+/// Loads of one expert layer over a range of steps, thinned to at most `columns` columns: each column keeps the
+/// smallest and largest load of its steps, so no one-step spike is lost.
+struct LoadColumns {
+  int layer = 0;
+  int experts = 0;
+  std::vector<std::int64_t> firstStep;   // (C) first step of each column
+  std::vector<float> low, high, last;    // (C, experts) share of assignments
+};
+
+/// Runs in one SQLite file (WAL). One writer a store, held by a lock file that names its process; others open it
+/// read-only. Not thread-safe: belongs to the thread that opened it. Every failure throws Error("store").
+class RunStore {
+ public:
+  enum class Access { write, readOnly };
+  /// Creates the file and its folder if absent (write). Refuses a store of a newer version, a damaged one, and, for
+  /// writing, one that another living process holds: the sentence names it.
+  static std::unique_ptr<RunStore> open(const std::filesystem::path& file, Access access);
+  ~RunStore();
+
+  const std::filesystem::path& file() const;
+  Access access() const;
+
+  RunId createRun(const RunSummary& first);   // id and created are given by the store
+  void setName(RunId run, const std::string& name);
+  void setNote(RunId run, const std::string& note);
+  void setState(RunId run, RunSummary::State state);
+  void setTargetSteps(RunId run, std::int64_t steps);
+  /// Rows only; the caller removes the checkpoints' folders first.
+  void deleteRun(RunId run);
+
+  /// Points in ascending order of step, in one transaction. Loads are kept a blob a layer and block of steps.
+  void append(RunId run, std::span<const StepPoint> points);
+  void append(const RunEvent& event);
+  /// Drops points and events after `step` (a resume from an older checkpoint).
+  void truncate(RunId run, std::int64_t step);
+
+  std::vector<RunSummary> runs() const;
+  RunSummary run(RunId run) const;
+  /// Points of steps (after, until], in order, thinned to at most `atMost` by keeping the lowest and highest loss of each
+  /// stretch (0: all). Loads are filled only where withLoads.
+  std::vector<StepPoint> points(RunId run, std::int64_t after = 0, std::int64_t until = INT64_MAX, std::int64_t atMost = 0,
+                                bool withLoads = true) const;
+  std::vector<RunEvent> events(RunId run) const;
+  std::vector<LoadColumns> loads(RunId run, std::int64_t after, std::int64_t until, int columns) const;
+
+  void recordCheckpoint(const CheckpointRow& row);
+  void removeCheckpoint(RunId run, std::int64_t step);
+  void setPinned(RunId run, std::int64_t step, bool pinned);
+  std::vector<CheckpointRow> checkpoints(RunId run) const;
+
+  /// Small settings of the program (probe text, last run ...): "" where absent.
+  std::string setting(const std::string& key) const;
+  void setSetting(const std::string& key, const std::string& value);
+
+ private:
+  struct Impl;
+  explicit RunStore(std::unique_ptr<Impl> impl);
+  std::unique_ptr<Impl> impl_;
+};
+
+/// $XDG_DATA_HOME/switchyard/runs.db, or ~/.local/share/switchyard/runs.db.
+std::filesystem::path defaultStorePath();
+/// The folder of a run's checkpoints: "runs/<id>" beside the store.
+std::filesystem::path checkpointFolder(const std::filesystem::path& store, RunId run);
+
+}  // namespace moe

@@ -1,0 +1,40 @@
+#pragma once
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "core/telemetry/points.h"
+
+namespace moe {
+
+/// Routing of one token in one expert layer, as the inspector shows it.
+struct TokenLayerRouting {
+  int layer = 0;
+  std::vector<int> experts;         // asked, in selection order
+  std::vector<float> weights;       // their combine weights; 0 where dropped
+  std::vector<float> probabilities; // (E) scores; sigmoid scores as they are
+  float margin = 0;                 // smallest selected - largest unselected ranking value
+  bool dropped = false;             // no assignment admitted
+};
+
+struct TokenRouting {
+  std::string text;                 // bytes of the token, valid UTF-8 ("\xEF\xBF\xBD" where a byte is not)
+  int id = 0;
+  double loss = 0;                  // nats of this token given those before it; NaN for the first
+  bool generated = false;
+  std::vector<TokenLayerRouting> layers;
+};
+
+/// Routing of a given text by the model of (run, step).
+struct TextRouting {
+  RunId run = 0;
+  std::int64_t step = 0;
+  std::uint64_t request = 0;        // number of the Probe or Generate command it answers
+  bool complete = true;             // false: generation goes on
+  std::string text;                 // the prompt
+  std::vector<TokenRouting> tokens;
+  std::string problem;              // a sentence where the text could not be routed
+};
+
+}  // namespace moe

@@ -1,0 +1,83 @@
+#pragma once
+#include <cstdint>
+#include <nlohmann/json_fwd.hpp>
+#include <string>
+#include <vector>
+
+#include "core/data/data_config.h"
+#include "core/model/config.h"
+
+namespace moe {
+
+struct TrainConfig {
+  std::int64_t steps = 1000;             // target; also the length of schedules and annealing
+  int batch = 16;                        // sequences a micro-batch
+  int microBatches = 1;                  // gradient accumulation
+  double learningRate = 2e-3;
+  enum class Schedule { constant, cosine } schedule = Schedule::cosine;
+  int warmup = 50;                       // steps, linear
+  double finalShare = 0.1;               // of the learning rate, where cosine ends
+  double beta1 = 0.9, beta2 = 0.95, epsilon = 1e-8, weightDecay = 0.1;  // decay on matrices only
+  double clip = 1.0;                     // gradient norm; 0: off
+  int validateEvery = 100;               // steps; also at the end
+  int checkpointEvery = 100;             // steps; 0: only the first and the last
+  bool operator==(const TrainConfig&) const = default;
+};
+
+/// When an expert counts as dead and an alert is raised (both numbers are settings of the run).
+struct AlertConfig {
+  double threshold = 0.05;               // of the fair share
+  double clears = 0.10;                  // hysteresis
+  int window = 50;                       // steps averaged over
+  bool operator==(const AlertConfig&) const = default;
+};
+
+/// Everything that makes a run what it is; with the seed and thread count it determines every number.
+struct RunConfig {
+  std::string preset;                    // file name of the preset it began from, or empty
+  std::string label;                     // what people call it
+  ModelConfig model;
+  TrainConfig train;
+  DataConfig data;
+  AlertConfig alerts;
+  std::uint64_t seed = 0;
+  int threads = 0;                       // 0: all cores
+  std::string backend = "onednn";
+  DType computeType = DType::f32;
+  bool operator==(const RunConfig&) const = default;
+};
+
+// A run configuration as JSON has the keys "preset", "label", "recipe" (one for all expert layers; recipe vocabulary),
+// "model", "train", "data", "alerts", "seed", "threads", "backend", "dtype". "model" holds width, context, heads,
+// kv_heads, head_width, layers (a count), dense_layers (indices), dense {kind, activation, hidden, bias}, norm, ...
+// Dotted paths: model.*, train.*, data.*, alerts.*, seed, threads, backend, dtype go there; any other first word is a
+// stage of the recipe: "balance.0.coefficient", "select.k", "capacity.factor".
+
+/// Throws Error("config") naming the path of an unknown key, value or wrong type.
+RunConfig runConfigFromJson(const nlohmann::json& json);
+nlohmann::json toJson(const RunConfig& config);
+
+/// One setting by dotted path; `value` as JSON text ("0.01", "\"sigmoid\"", bare words are strings). Throws as above.
+void setByPath(RunConfig& config, const std::string& path, const std::string& value);
+/// The setting's present value as JSON text. Throws as above.
+std::string getByPath(const RunConfig& config, const std::string& path);
+
+/// Whether the setting at `path` may change while the run trains (else it needs a new model).
+bool changesLive(const std::string& path);
+
+/// All problems of a run; empty: it may start.
+std::vector<Problem> problems(const RunConfig& config);
+
+/// Peak memory of training this, in bytes, from the sizes alone.
+std::int64_t predictedMemory(const RunConfig& config);
+
+/// The presets of resources/presets, compiled into the program: id ("mixtral"), label, source, description, and JSON.
+struct Preset {
+  std::string id, label, source, about, scaled;
+  std::string json;                      // the file's text
+};
+const std::vector<Preset>& presets();
+/// Throws Error("preset") listing the known ones.
+RunConfig runConfigOfPreset(const std::string& id);
+
+}  // namespace moe

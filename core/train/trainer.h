@@ -1,0 +1,55 @@
+#pragma once
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "core/backend/backend.h"
+#include "core/data/corpus.h"
+#include "core/model/model.h"
+#include "core/telemetry/points.h"
+#include "core/train/run_config.h"
+#include "core/train/training_state.h"
+
+namespace moe {
+
+/// One run's training: a synchronous step and nothing else. No threads, no clock, no I/O. Not thread-safe; uses the
+/// backend's thread. tokensPerSecond of the points is filled by whoever holds the clock.
+class Trainer {
+ public:
+  /// Builds and initialises the model from config.seed. Throws Error("config") with the first problem, Error("data") if
+  /// the corpus is shorter than one batch.
+  Trainer(Backend& backend, RunConfig config, std::shared_ptr<const Corpus> corpus);
+  ~Trainer();
+
+  /// One optimiser step over config.train.microBatches micro-batches. The point carries loss, balance and routing of the
+  /// step; its `run` is 0. If the loss or gradient norm is not finite the parameters are left as they were, the step is
+  /// not counted, and the point says so by its non-finite loss.
+  StepPoint step();
+
+  /// Mean loss in nats a token over the held-out split, at most `maxTokens`.
+  double evaluate(std::int64_t maxTokens = 80'000);
+
+  std::int64_t stepsDone() const;
+  bool finished() const { return stepsDone() >= config().train.steps; }
+  const RunConfig& config() const;
+  Model& model();
+  const Corpus& corpus() const;
+  /// Routing of the last micro-batch, one an expert layer.
+  std::span<const Routing* const> lastRouting() const;
+
+  /// Changes a live setting from the next step on (changesLive). Throws Error("config").
+  void set(const std::string& path, const std::string& value);
+
+  /// Everything a bit-identical continuation needs. A clone.
+  TrainingState state() const;
+  /// Throws Error("checkpoint") naming the tensor whose shape or presence does not fit.
+  void restore(const TrainingState& state);
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace moe
