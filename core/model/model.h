@@ -1,0 +1,70 @@
+#pragma once
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "core/backend/backend.h"
+#include "core/data/corpus.h"
+#include "core/model/config.h"
+#include "core/model/parameters.h"
+
+namespace moe {
+
+/// What one pass is run under.
+struct PassSettings {
+  Phase phase = Phase::training;
+  std::int64_t step = 0, totalSteps = 1;   // annealing and force
+  std::uint64_t seed = 0;                  // draws
+  std::uint32_t firstToken = 0;            // global index of the batch's first token (micro-batches)
+};
+
+struct LossSums {
+  double loss = 0;                         // sum over unmasked targets, nats
+  std::int64_t targets = 0;
+  double auxLoss = 0, zLoss = 0;           // coefficient * value, summed over layers
+};
+
+/// A decoder-only transformer on one backend: parameters, activations, forward beside backward. Belongs to the
+/// backend's thread. f32, or f64 on the reference backend.
+class Model {
+ public:
+  Model(Backend& backend, ModelConfig config, DType dtype, bool training);
+  ~Model();
+
+  /// Fresh weights: counter-based, so they depend on the seed and a segment's name order alone.
+  void initialise(std::uint64_t seed);
+
+  const ModelConfig& config() const;
+  /// Replaces settings that keep every shape (coefficients, k, capacity, noise ...). Asserts that shapes agree.
+  void reconfigure(const ModelConfig& config);
+  Backend& backend();
+  Parameters& parameters();
+  const Parameters& parameters() const;
+  /// Router biases by layer: (E) each, empty for layers without one. Not gradient parameters.
+  std::vector<std::vector<float>>& selectionBias();
+
+  /// Forward; with gradients: backward too, adding to the parameters' gradients. The loss differentiated is the mean over
+  /// the batch's targets times lossScale, plus the balance terms times lossScale.
+  LossSums forwardBackward(const Batch& batch, const PassSettings& settings, double lossScale);
+  LossSums forward(const Batch& batch, const PassSettings& settings);
+  /// Loss of each target of the last pass, nats: (T).
+  std::span<const float> tokenLosses() const;
+  /// Logits of the last `forward` (not overwritten there): (T, V), f32 or f64.
+  TensorView logits() const;
+  /// One an expert layer, in order; valid until the next pass.
+  std::span<const Routing* const> routing() const;
+  /// Index in config().layers of each expert layer.
+  std::span<const int> expertLayers() const;
+
+  /// Generation: a cache for one sequence, and the logits (V) of the next token after `id` at `position`.
+  struct Cache;
+  std::unique_ptr<Cache, void (*)(Cache*)> makeCache();
+  TensorView next(Cache& cache, std::int32_t id, std::int64_t position);
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace moe
