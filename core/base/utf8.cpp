@@ -1,0 +1,62 @@
+#include "core/base/utf8.h"
+
+#include <utf8proc.h>
+
+namespace moe {
+namespace {
+
+/// Length of the code point at `at`, and the code point; 0 where it is invalid.
+std::size_t decodeAt(std::string_view bytes, std::size_t at, char32_t& codePoint) {
+  utf8proc_int32_t decoded = 0;
+  const auto* begin = reinterpret_cast<const utf8proc_uint8_t*>(bytes.data()) + at;
+  const utf8proc_ssize_t length = utf8proc_iterate(begin, static_cast<utf8proc_ssize_t>(bytes.size() - at), &decoded);
+  if (length <= 0) return 0;
+  codePoint = static_cast<char32_t>(decoded);
+  return static_cast<std::size_t>(length);
+}
+
+}  // namespace
+
+std::optional<std::size_t> firstInvalidUtf8(std::string_view bytes) {
+  for (std::size_t at = 0; at < bytes.size();) {
+    if (static_cast<unsigned char>(bytes[at]) < 0x80) {
+      ++at;
+      continue;
+    }
+    char32_t codePoint = 0;
+    const std::size_t length = decodeAt(bytes, at, codePoint);
+    if (length == 0) return at;
+    at += length;
+  }
+  return std::nullopt;
+}
+
+std::optional<std::size_t> firstBinaryByte(std::string_view bytes) {
+  for (std::size_t at = 0; at < bytes.size(); ++at) {
+    const auto byte = static_cast<unsigned char>(bytes[at]);
+    if (byte < 0x20 && byte != '\t' && byte != '\n' && byte != '\f' && byte != '\r' && byte != 0x1b) return at;
+  }
+  return std::nullopt;
+}
+
+char32_t nextCodePoint(std::string_view utf8, std::size_t& at) {
+  char32_t codePoint = 0xFFFD;
+  const std::size_t length = decodeAt(utf8, at, codePoint);
+  at += length == 0 ? 1 : length;
+  return codePoint;
+}
+
+void appendUtf8(std::string& out, char32_t codePoint) {
+  utf8proc_uint8_t bytes[4];
+  const utf8proc_ssize_t length = utf8proc_encode_char(static_cast<utf8proc_int32_t>(codePoint), bytes);
+  out.append(reinterpret_cast<const char*>(bytes), static_cast<std::size_t>(length));
+}
+
+std::string displayable(std::string_view bytes) {
+  std::string out;
+  out.reserve(bytes.size());
+  for (std::size_t at = 0; at < bytes.size();) appendUtf8(out, nextCodePoint(bytes, at));
+  return out;
+}
+
+}  // namespace moe

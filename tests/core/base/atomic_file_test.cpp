@@ -1,0 +1,94 @@
+#include "core/base/atomic_file.h"
+
+#include "core/base/error.h"
+#include "tests/support/child_process.h"
+#include "tests/support/register.h"
+#include "tests/support/temporary_folder.h"
+
+using namespace moe;
+using namespace moe::test;
+namespace fs = std::filesystem;
+
+namespace {
+
+int entriesOf(const fs::path& folder) {
+  return static_cast<int>(std::distance(fs::directory_iterator(folder), fs::directory_iterator()));
+}
+
+}  // namespace
+
+class AtomicFileTest : public QObject {
+  Q_OBJECT
+ private Q_SLOTS:
+  void theNewFileReplacesTheOldOnCommit() {
+    const TemporaryFolder folder;
+    writeFileAtomically("test", folder / "deep/er/file", "one");
+    writeFileAtomically("test", folder / "deep/er/file", "two");
+    QCOMPARE(readFile("test", folder / "deep/er/file", 100), std::string("two"));
+    QCOMPARE(entriesOf(folder / "deep/er"), 1);
+  }
+  void withoutCommitTheOldFileStays() {
+    const TemporaryFolder folder;
+    writeText(folder / "file", "old");
+    { AtomicFile(std::string("test"), folder / "file").writer().write("half"); }
+    QCOMPARE(readText(folder / "file"), std::string("old"));
+    QCOMPARE(entriesOf(folder.path()), 1);
+  }
+  void aShortWriteIsAnErrorAndTheOldFileStays() {
+    const TemporaryFolder folder;
+    writeText(folder / "file", "old");
+    const std::string said = inChild([&] {
+      limitFileSize(1000);
+      writeFileAtomically("test", folder / "file", std::string(5000, 'x'));
+      return std::string("no error");
+    });
+    QVERIFY2(said.starts_with("[test] ") && said.find("write byte 1000") != std::string::npos, said.c_str());
+    QCOMPARE(readText(folder / "file"), std::string("old"));
+    QCOMPARE(entriesOf(folder.path()), 1);
+  }
+  void aFolderAppearsWholeInPlaceOfTheOld() {
+    const TemporaryFolder folder;
+    writeText(folder / "step-1/old", "old");
+    AtomicFolder next("test", folder / "step-1");
+    writeText(next.partial() / "new", "new");
+    writeText(next.partial() / "sub/newer", "newer");
+    QVERIFY(fs::exists(folder / "step-1/old"));
+    next.commit();
+    QVERIFY(!fs::exists(folder / "step-1/old"));
+    QCOMPARE(readText(folder / "step-1/sub/newer"), std::string("newer"));
+    QCOMPARE(entriesOf(folder.path()), 1);
+  }
+  void aFolderNotCommittedLeavesNothing() {
+    const TemporaryFolder folder;
+    { writeText(AtomicFolder("test", folder / "step-1").partial() / "new", "new"); }
+    QVERIFY(!fs::exists(folder / "step-1"));
+  }
+  void leftoversOfACrashAreSweptAndLivingPartialsAreNot() {
+    const TemporaryFolder folder;
+    // A child that dies with a partial file and a partial folder open.
+    inChild([&]() -> std::string {
+      new AtomicFile("test", folder / "file");
+      new AtomicFolder("test", folder / "folder");
+      return "";
+    });
+    QCOMPARE(entriesOf(folder.path()), 2);
+    const AtomicFolder living("test", folder / "other");
+    QCOMPARE(entriesOf(folder.path()), 1);
+    sweepPartials(folder.path());
+    QVERIFY(fs::exists(living.partial()));
+  }
+  void aMissingFileAndALongOneAreRefusedInASentence() {
+    const TemporaryFolder folder;
+    QVERIFY_EXCEPTION_THROWN(readFile("test", folder / "absent", 10), Error);
+    writeText(folder / "long", "12345678901");
+    const std::string said = sentenceOf([&] { readFile("test", folder / "long", 10); });
+    QVERIFY2(said.find("expected at most 10 bytes, found 11") != std::string::npos, said.c_str());
+    QVERIFY_EXCEPTION_THROWN(readFile("test", folder.path(), 10), Error);
+  }
+  void aFolderThatMayNotBeWrittenIsNamed() {
+    const std::string said = sentenceOf([] { writeFileAtomically("test", "/proc/switchyard/file", "x"); });
+    QVERIFY2(said.find("/proc/switchyard") != std::string::npos && said.find("make this folder") != std::string::npos, said.c_str());
+  }
+};
+SWITCHYARD_TEST(AtomicFileTest)
+#include "atomic_file_test.moc"
