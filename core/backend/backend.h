@@ -147,8 +147,8 @@ class Backend {
                                const TensorView& saved, const Dispatch& dispatch, const ExpertsSpec& spec,
                                const ExpertsWeights& weights, const TensorView& keep) = 0;
 
-  // Cross-entropy. losses (T) f32/f64 nats of each target (0 where target < 0: masked). With gradientScale != 0 the
-  // logits (T,V) are overwritten by their gradient times it; with 0 they keep their values.
+  // Cross-entropy. losses (T), in the logits' dtype: nats of each target (0 where target < 0: masked). With
+  // gradientScale != 0 the logits (T,V) are overwritten by their gradient times it; with 0 they keep their values.
   virtual void crossEntropy(const TensorView& losses, const TensorView& logits /*in, out*/,
                             std::span<const std::int32_t> targets, double gradientScale) = 0;
 

@@ -1,0 +1,38 @@
+#include <array>
+#include <string_view>
+
+#include "core/backend/backend.h"
+#include "core/backend/reference/reference_backend.h"
+#include "core/base/error.h"
+
+namespace moe {
+namespace {
+
+struct Entry {
+  std::string_view name;
+  std::unique_ptr<Backend> (*make)(const BackendOptions&);  // throws Error for a compute type it cannot do
+};
+
+std::unique_ptr<Backend> makeReference(const BackendOptions& options) {
+  if (options.computeType != DType::f32 && options.computeType != DType::f64)
+    throw Error("backend", "reference: expected compute type f32 or f64, found " +
+                               std::string(nameOf(options.computeType)) + "; choose f32, or the onednn backend");
+  return std::make_unique<ReferenceBackend>(options.computeType);
+}
+
+constexpr std::array kBackends{
+    Entry{"reference", makeReference},
+};
+
+}  // namespace
+
+std::unique_ptr<Backend> makeBackend(const BackendOptions& options) {
+  std::string names;
+  for (const Entry& entry : kBackends) {
+    if (entry.name == options.name) return entry.make(options);
+    names += (names.empty() ? "" : ", ") + std::string(entry.name);
+  }
+  throw Error("backend", "expected one of " + names + ", found " + options.name + "; choose one that is listed");
+}
+
+}  // namespace moe
