@@ -1,0 +1,70 @@
+#pragma once
+#include <cstdint>
+
+#include "core/backend/backend.h"
+#include "core/model/moe_segments.h"
+
+namespace moe {
+
+/// What one pass of an MoE feed-forward reads.
+struct MoeInput {
+  TensorView x;  // (T, D) what the router and the experts read: normed, and of the branch block.moe_reads says
+  TensorView postAttention;  // (T, D) u, read by the dense residual through its own norm; empty without one
+  RoutingInput routing;      // ids, bias, draws, phase, step ...; x and weights are filled in by the layer
+  TensorView keepHidden;     // (T, max F) 1 = kept (combine.expert_dropout); empty: no dropout
+};
+
+/// Fills `out` (T, max F) with the draws of expert dropout: 1 with probability 1 - rate, else 0. Row r is token
+/// firstToken + r.
+void fillKeepHidden(const TensorView& out, double rate, std::uint64_t seed, std::int64_t step, std::uint32_t layer,
+                    std::uint32_t firstToken);
+
+/// One MoE feed-forward: routing, routed experts, shared experts, dense residual. Weights belong to the caller.
+/// Buffers are allocated on first use and reused. Belongs to the backend's thread.
+class MoeLayer {
+ public:
+  MoeLayer(Backend& backend, const Recipe& recipe, std::int64_t width);
+
+  /// Replaces settings that keep every weight's shape.
+  void reconfigure(const Recipe& recipe);
+  const Recipe& recipe() const { return recipe_; }
+
+  /// y (T, O) = the branch's output, without the block's residual.
+  void forward(const TensorView& y, const MoeInput& input, const MoeWeights& weights);
+  /// After `forward` with the same input and weights, and after `finishBalance` over every layer where the recipe has
+  /// balance terms. gradients, dx and dPostAttention (may be empty without dense residual) are added to.
+  void backward(const MoeWeights& gradients, const TensorView& dx, const TensorView& dPostAttention,
+                const TensorView& dy, const MoeInput& input, const MoeWeights& weights);
+
+  const Routing& routing() const { return routing_; }
+  Routing& routing() { return routing_; }
+  /// Columns of MoeInput::keepHidden.
+  std::int64_t widestHidden() const;
+
+ private:
+  /// Room for what the routed experts' forward leaves to their backward.
+  TensorView savedRoom(DType dtype);
+  void forwardShared(const TensorView& y, const MoeInput& input, const MoeWeights& weights);
+  void backwardShared(const MoeWeights& gradients, const TensorView& dx, const TensorView& dy, const MoeInput& input,
+                      const MoeWeights& weights);
+  void forwardDense(const TensorView& y, const MoeInput& input, const MoeWeights& weights);
+  void backwardDense(const MoeWeights& gradients, const TensorView& dPostAttention, const TensorView& dy,
+                     const MoeInput& input, const MoeWeights& weights);
+  /// A view of this shape onto `tensor`, which grows where it is too small.
+  TensorView room(Tensor& tensor, Shape shape, DType dtype);
+
+  Backend& backend_;
+  Recipe recipe_;
+  std::int64_t width_ = 0;
+  ExpertsSpec spec_, sharedSpec_, denseSpec_;
+  Routing routing_;
+  std::vector<double> dAssignment_;  // (A) routed
+  Tensor saved_;
+  Dispatch sharedDispatch_, denseDispatch_;  // every token
+  Tensor sharedSaved_, denseSaved_;
+  Tensor gate_, dGate_;                                // (T, 1) sigmoid(w_s . x) and the gradient of w_s . x
+  std::vector<double> dShared_;                        // (T * count)
+  Tensor denseInput_, denseStatistics_, dDenseInput_;  // (T, D) normed, (T, 2), (T, D)
+};
+
+}  // namespace moe
