@@ -4,6 +4,7 @@
 #include <string>
 
 #include "core/data/tokenizer.h"
+#include "core/telemetry/load_window.h"
 #include "core/telemetry/points.h"
 #include "core/train/run_config.h"
 #include "core/train/training_state.h"
@@ -16,6 +17,7 @@ struct Checkpoint {
   TrainingState state;
   std::shared_ptr<const Tokenizer> tokenizer;
   RunId run = 0;                         // as it was in the store that wrote it
+  WatchState watch;                      // so that a resumed run raises the same alerts; in state.json
 };
 
 /// Writes the folder `path` whole or not at all (temporary beside it, flushed, renamed, parent flushed). Replaces an

@@ -13,6 +13,7 @@ using RunId = std::int64_t;
 struct LayerPoint {
   int layer = 0;                    // index in the model's list of layers
   std::vector<float> load;          // (E) share of assignments: c_e / sum c
+  double assignments = 0;           // sum c of the step
   float maxVio = 0;                 // max c / mean c - 1
   float cv2 = 0;                    // population variance of c / mean^2
   float dropRate = 0;               // dropped assignments / asked assignments

@@ -6,6 +6,7 @@
 
 #include "core/data/data_config.h"
 #include "core/model/config.h"
+#include "core/telemetry/alert_config.h"
 
 namespace moe {
 
@@ -22,14 +23,6 @@ struct TrainConfig {
   int validateEvery = 100;               // steps; also at the end
   int checkpointEvery = 100;             // steps; 0: only the first and the last
   bool operator==(const TrainConfig&) const = default;
-};
-
-/// When an expert counts as dead and an alert is raised (both numbers are settings of the run).
-struct AlertConfig {
-  double threshold = 0.05;               // of the fair share
-  double clears = 0.10;                  // hysteresis
-  int window = 50;                       // steps averaged over
-  bool operator==(const AlertConfig&) const = default;
 };
 
 /// Everything that makes a run what it is; with the seed and thread count it determines every number.

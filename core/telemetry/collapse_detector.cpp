@@ -1,0 +1,68 @@
+#include "core/telemetry/collapse_detector.h"
+
+#include <algorithm>
+#include <cstdio>
+
+namespace moe {
+
+namespace {
+
+std::int64_t capacityFor(const AlertConfig& config) { return std::max<std::int64_t>(config.window, kSummarySteps); }
+
+RunEvent eventOf(RunEvent::Kind kind, const Alert& alert, std::int64_t step, int window) {
+  RunEvent event;
+  event.run = alert.run;
+  event.step = step;
+  event.kind = kind;
+  event.layer = alert.layer;
+  event.expert = alert.expert;
+  event.utilization = alert.utilization;
+  char text[160];
+  std::snprintf(text, sizeof text, "Layer %d, expert %d %s: %.1f %% of its fair share over the last %d steps.", alert.layer,
+                alert.expert, kind == RunEvent::Kind::alertRaised ? "is dying" : "has recovered", 100 * alert.utilization,
+                window);
+  event.text = text;
+  return event;
+}
+
+}  // namespace
+
+CollapseDetector::CollapseDetector(RunId run, AlertConfig config)
+    : run_(run), config_(config), window_(capacityFor(config)) {}
+
+void CollapseDetector::configure(AlertConfig config) {
+  config_ = config;
+  window_.setCapacity(capacityFor(config));
+}
+
+std::vector<RunEvent> CollapseDetector::update(const StepPoint& point) {
+  window_.push(point);
+  std::vector<RunEvent> events;
+  if (window_.size() < config_.window) return events;
+  std::vector<Alert> standing;
+  auto before = standing_.begin();
+  for (const ExpertUtilization& expert : window_.utilization(config_.window)) {
+    const bool stood = before != standing_.end() && before->layer == expert.layer && before->expert == expert.expert;
+    Alert alert{run_, expert.layer, expert.expert, stood ? before->since : point.step, expert.utilization};
+    if (stood) ++before;
+    if (stood && expert.utilization >= config_.clears) {
+      events.push_back(eventOf(RunEvent::Kind::alertCleared, alert, point.step, config_.window));
+    } else if (stood || expert.utilization < config_.threshold) {
+      if (!stood) events.push_back(eventOf(RunEvent::Kind::alertRaised, alert, point.step, config_.window));
+      standing.push_back(alert);
+    }
+  }
+  standing_ = std::move(standing);
+  return events;
+}
+
+void CollapseDetector::restore(const WatchState& state) {
+  window_.restore(state.loads);
+  standing_ = state.alerts;
+  for (Alert& alert : standing_) alert.run = run_;
+  std::sort(standing_.begin(), standing_.end(), [](const Alert& a, const Alert& b) {
+    return a.layer != b.layer ? a.layer < b.layer : a.expert < b.expert;
+  });
+}
+
+}  // namespace moe
