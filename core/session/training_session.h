@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "core/inspect/text_routing.h"
+#include "core/session/store_thread.h"
 #include "core/store/run_store.h"
 #include "core/telemetry/points.h"
 #include "core/telemetry/snapshot.h"
@@ -87,6 +88,9 @@ class TrainingSession {
   Outbox take();
   /// Called from the worker's thread whenever there is something to take; carries no data. Set once, before posting.
   void setNotifier(std::function<void()> notifier);
+  /// Work for the store's thread (list, rename, open, export ...), after everything posted to it before; never blocks.
+  /// Where there is no store, or `work` throws, `failed` gets a sentence on that thread.
+  void withStore(StoreThread::Work work, StoreThread::Failed failed = {});
 
  private:
   struct Impl;
