@@ -37,6 +37,24 @@ inline std::vector<Op> attentionOps() {
          .reason = "f32 sums of up to 70 terms (4e-6), and a score's error of some 1e-6 passes the exponential",
          .checkGradient = tokens <= 10});
   }
+  // Generation: the new row of the cache is written, the others stay.
+  for (const std::int64_t position : {0, 3, 40}) {
+    const AttentionSpec spec{.heads = 4, .kvHeads = 2, .headWidth = 8, .ropeTheta = position == 3 ? 0.0 : 10000.0};
+    const Shape cache{position + 2, spec.kvHeads, spec.headWidth};
+    ops.push_back({.name = "attention of the token at " + std::to_string(position),
+                   .operands = {{"out", {1, spec.heads * spec.headWidth}, Role::output},
+                                {"keys", cache, Role::accumulated},
+                                {"values", cache, Role::accumulated},
+                                {"qkv", {1, spec.qkvWidth()}}},
+                   .forward =
+                       [=](Backend& b, const Views& v) {
+                         b.attentionNext(v["out"], {v["keys"], v["values"]}, v["qkv"], spec, position);
+                       },
+                   .backward = {},
+                   .bound = 1e-5,
+                   .reason = "f32 sums of up to 41 terms (2.4e-6), and a score's error passes the exponential",
+                   .checkGradient = false});
+  }
   return ops;
 }
 
