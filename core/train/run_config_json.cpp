@@ -1,0 +1,248 @@
+#include <algorithm>
+#include <nlohmann/json.hpp>
+
+#include "core/base/error.h"
+#include "core/base/json_object.h"
+#include "core/router/recipe_json.h"
+#include "core/train/run_config.h"
+
+namespace moe {
+namespace {
+
+using nlohmann::json;
+
+template <class Enum> using Word = std::pair<std::string_view, Enum>;
+constexpr Word<NormKind> kNorms[] = {{"rms", NormKind::rms}, {"layer", NormKind::layer}};
+constexpr Word<Positions> kPositions[] = {{"rope", Positions::rope}, {"learned", Positions::learned}};
+constexpr Word<ExpertKind> kDenseKinds[] = {{"mlp", ExpertKind::mlp}, {"glu", ExpertKind::glu}};
+constexpr Word<Activation> kActivations[] = {
+    {"relu", Activation::relu}, {"gelu", Activation::gelu}, {"gelu_tanh", Activation::geluTanh}, {"silu", Activation::silu}};
+constexpr Word<TrainConfig::Schedule> kSchedules[] = {{"constant", TrainConfig::Schedule::constant},
+                                                      {"cosine", TrainConfig::Schedule::cosine}};
+constexpr Word<TokenizerKind> kTokenizers[] = {
+    {"bytes", TokenizerKind::bytes}, {"characters", TokenizerKind::characters}, {"bpe", TokenizerKind::bpe}};
+constexpr Word<DType> kComputeTypes[] = {{"f32", DType::f32}, {"f64", DType::f64}, {"bf16", DType::bf16}};
+
+constexpr int kMostLayers = 1024;  // a typing error must not allocate gigabytes of layer settings
+
+/// What the tokenizer will say once it is made; the characters of a text are counted only then.
+int vocabularyOf(const DataConfig& data) { return data.tokenizer == TokenizerKind::bpe ? data.vocabulary : 256; }
+
+Recipe readRecipe(const json& recipe) {
+  if (recipe.is_object() && recipe.empty()) return {};  // a model without expert layers
+  try {
+    return recipeFromJson(recipe);
+  } catch (const Error& error) {
+    const std::string sentence = error.what(), prefix = "[" + error.tag() + "] ";
+    throw Error("config", sentence.starts_with(prefix) ? sentence.substr(prefix.size()) : sentence);
+  }
+}
+
+/// One hidden width for all layers, or a list of one a layer (a dense twin's layers may differ).
+std::vector<int> readHidden(JsonObject& object, int layers, int fallback) {
+  const json* value = object.take("hidden");
+  if (!value) return std::vector<int>(static_cast<std::size_t>(layers), fallback);
+  if (value->is_array()) {
+    std::vector<int> list;
+    object.read("hidden", list);
+    if (list.size() != static_cast<std::size_t>(layers)) object.refuse("hidden", "an integer, or one a layer");
+    return list;
+  }
+  int hidden = 0;
+  object.read("hidden", hidden);
+  return std::vector<int>(static_cast<std::size_t>(layers), hidden);
+}
+
+std::vector<bool> readDenseLayers(JsonObject& object, int layers) {
+  std::vector<bool> dense(static_cast<std::size_t>(layers), false);
+  const json* value = object.take("dense_layers");
+  if (!value) return dense;
+  if (*value == "all") return std::vector<bool>(static_cast<std::size_t>(layers), true);
+  if (!value->is_array()) object.refuse("dense_layers", "\"all\" or a list of layer indices");
+  std::vector<int> list;
+  object.read("dense_layers", list);
+  for (int layer : list) {
+    if (layer < 0 || layer >= layers) object.refuse("dense_layers", "layer indices from 0 to " + std::to_string(layers - 1));
+    dense[static_cast<std::size_t>(layer)] = true;
+  }
+  return dense;
+}
+
+ModelConfig readModel(const json& model, const Recipe& recipe, int vocabulary) {
+  ModelConfig config;
+  JsonObject object(model, "config", "model");
+  config.vocabulary = vocabulary;
+  object.read("vocabulary", config.vocabulary);
+  object.read("width", config.width);
+  object.read("context", config.context);
+  object.read("norm", config.norm, Words<NormKind>(kNorms));
+  object.read("norm_epsilon", config.normEpsilon);
+  object.read("positions", config.positions, Words<Positions>(kPositions));
+  object.read("rope_theta", config.ropeTheta);
+  object.read("tied_head", config.tiedHead);
+  object.read("init_deviation", config.initDeviation);
+
+  LayerConfig layer;
+  layer.recipe = recipe;
+  object.read("heads", layer.attention.heads);
+  layer.attention.kvHeads = layer.attention.heads;
+  layer.attention.headWidth = layer.attention.heads > 0 ? config.width / layer.attention.heads : 0;
+  object.read("kv_heads", layer.attention.kvHeads);
+  object.read("head_width", layer.attention.headWidth);
+  int layers = 4;
+  object.read("layers", layers);
+  if (layers < 1 || layers > kMostLayers) object.refuse("layers", "1 to " + std::to_string(kMostLayers));
+
+  std::vector<int> hidden(static_cast<std::size_t>(layers), layer.dense.hidden);
+  if (const json* dense = object.take("dense")) {
+    JsonObject part(*dense, "config", "model.dense");
+    part.read("kind", layer.dense.kind, Words<ExpertKind>(kDenseKinds));
+    part.read("activation", layer.dense.activation, Words<Activation>(kActivations));
+    hidden = readHidden(part, layers, layer.dense.hidden);
+    part.read("bias", layer.dense.bias);
+    part.finish();
+  }
+  const std::vector<bool> dense = readDenseLayers(object, layers);
+  object.finish();
+  for (std::size_t i = 0; i < dense.size(); ++i) {
+    layer.hasExperts = !dense[i];
+    layer.dense.hidden = hidden[i];
+    config.layers.push_back(layer);
+  }
+  return config;
+}
+
+json writeModel(const ModelConfig& config) {
+  const LayerConfig first = config.layers.empty() ? LayerConfig{} : config.layers.front();
+  std::vector<int> dense, hidden;
+  for (std::size_t i = 0; i < config.layers.size(); ++i) {
+    if (!config.layers[i].hasExperts) dense.push_back(static_cast<int>(i));
+    hidden.push_back(config.layers[i].dense.hidden);
+  }
+  const bool sameHidden = std::all_of(hidden.begin(), hidden.end(), [&](int width) { return width == hidden.front(); });
+  return {{"vocabulary", config.vocabulary},
+          {"width", config.width},
+          {"context", config.context},
+          {"norm", wordOf(config.norm, Words<NormKind>(kNorms))},
+          {"norm_epsilon", config.normEpsilon},
+          {"positions", wordOf(config.positions, Words<Positions>(kPositions))},
+          {"rope_theta", config.ropeTheta},
+          {"tied_head", config.tiedHead},
+          {"init_deviation", config.initDeviation},
+          {"heads", first.attention.heads},
+          {"kv_heads", first.attention.kvHeads},
+          {"head_width", first.attention.headWidth},
+          {"layers", config.layers.size()},
+          {"dense_layers", dense.size() == config.layers.size() ? json("all") : json(dense)},
+          {"dense",
+           {{"kind", wordOf(first.dense.kind, Words<ExpertKind>(kDenseKinds))},
+            {"activation", wordOf(first.dense.activation, Words<Activation>(kActivations))},
+            {"hidden", sameHidden ? json(first.dense.hidden) : json(hidden)},
+            {"bias", first.dense.bias}}}};
+}
+
+TrainConfig readTrain(const json& train) {
+  TrainConfig config;
+  JsonObject object(train, "config", "train");
+  object.read("steps", config.steps);
+  object.read("batch", config.batch);
+  object.read("micro_batches", config.microBatches);
+  object.read("learning_rate", config.learningRate);
+  object.read("schedule", config.schedule, Words<TrainConfig::Schedule>(kSchedules));
+  object.read("warmup", config.warmup);
+  object.read("final_share", config.finalShare);
+  object.read("beta1", config.beta1);
+  object.read("beta2", config.beta2);
+  object.read("epsilon", config.epsilon);
+  object.read("weight_decay", config.weightDecay);
+  object.read("clip", config.clip);
+  object.read("validate_every", config.validateEvery);
+  object.read("checkpoint_every", config.checkpointEvery);
+  object.finish();
+  return config;
+}
+
+json writeTrain(const TrainConfig& config) {
+  return {{"steps", config.steps},
+          {"batch", config.batch},
+          {"micro_batches", config.microBatches},
+          {"learning_rate", config.learningRate},
+          {"schedule", wordOf(config.schedule, Words<TrainConfig::Schedule>(kSchedules))},
+          {"warmup", config.warmup},
+          {"final_share", config.finalShare},
+          {"beta1", config.beta1},
+          {"beta2", config.beta2},
+          {"epsilon", config.epsilon},
+          {"weight_decay", config.weightDecay},
+          {"clip", config.clip},
+          {"validate_every", config.validateEvery},
+          {"checkpoint_every", config.checkpointEvery}};
+}
+
+DataConfig readData(const json& data) {
+  DataConfig config;
+  JsonObject object(data, "config", "data");
+  object.read("source", config.source);
+  object.read("tokenizer", config.tokenizer, Words<TokenizerKind>(kTokenizers));
+  object.read("vocabulary", config.vocabulary);
+  object.read("held_out", config.heldOut);
+  object.read("corpus_seed", config.corpusSeed);
+  object.finish();
+  return config;
+}
+
+json writeData(const DataConfig& config) {
+  return {{"source", config.source},
+          {"tokenizer", wordOf(config.tokenizer, Words<TokenizerKind>(kTokenizers))},
+          {"vocabulary", config.vocabulary},
+          {"held_out", config.heldOut},
+          {"corpus_seed", config.corpusSeed}};
+}
+
+AlertConfig readAlerts(const json& alerts) {
+  AlertConfig config;
+  JsonObject object(alerts, "config", "alerts");
+  object.read("threshold", config.threshold);
+  object.read("clears", config.clears);
+  object.read("window", config.window);
+  object.finish();
+  return config;
+}
+
+}  // namespace
+
+RunConfig runConfigFromJson(const json& source) {
+  RunConfig config;
+  JsonObject object(source, "config", "");
+  object.read("preset", config.preset);
+  object.read("label", config.label);
+  object.read("seed", config.seed);
+  object.read("threads", config.threads);
+  object.read("backend", config.backend);
+  object.read("dtype", config.computeType, Words<DType>(kComputeTypes));
+  if (const json* train = object.take("train")) config.train = readTrain(*train);
+  if (const json* data = object.take("data")) config.data = readData(*data);
+  if (const json* alerts = object.take("alerts")) config.alerts = readAlerts(*alerts);
+  const json* recipe = object.take("recipe");
+  const json* model = object.take("model");
+  object.finish();
+  config.model = readModel(model ? *model : json::object(), recipe ? readRecipe(*recipe) : Recipe{}, vocabularyOf(config.data));
+  return config;
+}
+
+json toJson(const RunConfig& config) {
+  return {{"preset", config.preset},
+          {"label", config.label},
+          {"recipe", config.model.layers.empty() ? json::object() : toJson(config.model.layers.front().recipe)},
+          {"model", writeModel(config.model)},
+          {"train", writeTrain(config.train)},
+          {"data", writeData(config.data)},
+          {"alerts",
+           {{"threshold", config.alerts.threshold}, {"clears", config.alerts.clears}, {"window", config.alerts.window}}},
+          {"seed", config.seed},
+          {"threads", config.threads},
+          {"backend", config.backend},
+          {"dtype", wordOf(config.computeType, Words<DType>(kComputeTypes))}};
+}
+
+}  // namespace moe

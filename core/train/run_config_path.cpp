@@ -1,0 +1,179 @@
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <nlohmann/json.hpp>
+
+#include "core/base/error.h"
+#include "core/train/run_config.h"
+
+namespace moe {
+namespace {
+
+using nlohmann::json;
+
+/// What a recipe means where it says nothing, for showing a setting's present value. null: the option is absent.
+constexpr const char* kRecipeDefaults = R"json({
+  "experts": {"count": null, "kind": "glu", "activation": "silu", "hidden": null, "bias": false, "output_width": null,
+              "alpha": 1.702, "limit": 7.0, "init": {"kind": "random", "noise": 0}},
+  "logits": {"kind": "linear", "bias": false},
+  "perturb": {"input_jitter": 0, "noise": {"kind": "none", "sigma": 1.0, "epsilon": 0, "applies_to": "both"},
+              "anneal": {"kind": "none", "fraction": 0.1}, "whole_expert_dropout": 0},
+  "score": {"kind": "softmax"},
+  "adjust": {"rank_by": "scores", "selection_bias": {"rate": null, "update": null},
+             "expert_groups": {"count": null, "keep": null, "by": null}},
+  "select": {"kind": "top_k", "k": 2, "p": 0.4, "generation": "refuse",
+             "random_second": {"scale": null, "skipped_takes_slot": null},
+             "force": {"experts": null, "fraction": null, "steps": null, "slot": null}},
+  "weigh": {"kind": "renormalised", "epsilon": 0, "scale": 1, "applies_to": "output"},
+  "capacity": {"slots": null, "factor": null, "counts_k": false, "rounding": "ceil", "minimum": 1, "eval_factor": null,
+               "token_groups": 1, "order": "slot", "overflow": "drop", "tries": null, "renormalise_after_drop": false},
+  "combine": {"shared": {"count": null, "hidden": null, "token_gate": null},
+              "dense_residual": {"kind": null, "activation": null, "hidden": null, "bias": null}, "expert_dropout": 0},
+  "block": {"moe_reads": "post_attention", "norm": "rms", "norm_epsilon": 1e-5},
+  "head": {"kind": "linear", "density": "categorical", "losses": []},
+  "balance": []})json";
+constexpr const char* kTermDefaults = R"json({
+  "name": "", "kind": "load", "coefficient": 0, "normalisation": "unit", "counts": "all", "counts_from": "selected",
+  "scope": "micro_batch", "layers": "separate", "devices": null, "max_devices": null, "epsilon": 1e-10})json";
+
+std::vector<std::string> split(const std::string& path) {
+  std::vector<std::string> words(1);
+  for (char c : path)
+    if (c == '.') words.emplace_back();
+    else words.back() += c;
+  return words;
+}
+
+/// Where a path's first word lives: itself at the top, or a stage of the recipe.
+std::vector<std::string> located(const std::string& path) {
+  static constexpr std::array kTop = {"preset", "label",  "recipe",  "model",   "train", "data",
+                                      "alerts", "seed", "threads", "backend", "dtype"};
+  std::vector<std::string> words = split(path);
+  if (std::find(kTop.begin(), kTop.end(), words.front()) == kTop.end()) words.insert(words.begin(), "recipe");
+  return words;
+}
+
+/// The entry a word names in a list; nothing where it is no number.
+std::optional<std::size_t> indexOf(const std::string& word) {
+  std::size_t index = 0;
+  const auto [end, error] = std::from_chars(word.data(), word.data() + word.size(), index);
+  if (error != std::errc{} || end != word.data() + word.size()) return std::nullopt;
+  return index;
+}
+
+const json* lookUp(const json& root, std::span<const std::string> words) {
+  const json* at = &root;
+  for (const std::string& word : words) {
+    if (at->is_object() && at->contains(word)) {
+      at = &(*at)[word];
+    } else if (const auto index = indexOf(word); at->is_array() && index && *index < at->size()) {
+      at = &(*at)[*index];
+    } else {
+      return nullptr;
+    }
+  }
+  return at;
+}
+
+[[noreturn]] void unknown(const std::string& path) {
+  throw Error("config", path + ": unknown setting; expected a stage of the recipe (select.k, balance.0.coefficient), "
+                               "model.*, train.*, data.*, alerts.*, seed, threads, backend or dtype");
+}
+
+/// The object or list entry that holds the last word, made where it is missing. A list grows by one at most.
+json& holder(json& root, const std::vector<std::string>& words, const std::string& path) {
+  json* at = &root;
+  for (std::size_t i = 0; i + 1 < words.size(); ++i) {
+    if (at->is_array()) {
+      const auto index = indexOf(words[i]);
+      if (!index || *index > at->size())
+        throw Error("config", path + ": expected an index from 0 to " + std::to_string(at->size()) + ", found " + words[i]);
+      if (*index == at->size()) at->push_back(json::object());
+      at = &(*at)[*index];
+    } else if (at->is_object()) {
+      const bool list = words[i] == "balance" || words[i] == "losses";
+      if (!at->contains(words[i])) (*at)[words[i]] = list ? json::array() : json::object();
+      at = &(*at)[words[i]];
+    } else {
+      unknown(path);
+    }
+  }
+  return *at;
+}
+
+/// Takes the setting back to its default. An optional part goes with the key that made it, a balance term with its
+/// coefficient, so that undoing a knob that created one leaves no trace.
+void erase(json& root, std::vector<std::string> words) {
+  const bool wholePart = words.size() == 4 && words[0] == "recipe" &&
+                         ((words[2] == "selection_bias" && words[3] == "rate") ||
+                          (words[1] == "balance" && words[3] == "coefficient"));
+  if (wholePart) words.pop_back();
+  const std::string last = words.back();
+  words.pop_back();
+  json* at = const_cast<json*>(lookUp(root, words));
+  if (!at) return;
+  if (at->is_object()) at->erase(last);
+  if (const auto index = indexOf(last); at->is_array() && index && *index < at->size()) at->erase(at->begin() + static_cast<std::ptrdiff_t>(*index));
+}
+
+}  // namespace
+
+void setByPath(RunConfig& config, const std::string& path, const std::string& value) {
+  const std::vector<std::string> words = located(path);
+  json parsed = json::parse(value, nullptr, false);
+  if (parsed.is_discarded()) parsed = value;
+  json all = toJson(config);
+  if (path == "data.tokenizer" || path == "data.vocabulary") all["model"].erase("vocabulary");
+  const bool newTerm = words.size() == 4 && words[1] == "balance" && !lookUp(all, std::span(words).first(3));
+  if (parsed.is_null()) {
+    getByPath(config, path);
+    erase(all, words);
+  } else {
+    json& at = holder(all, words, path);
+    if (at.is_array()) {
+      const auto index = indexOf(words.back());
+      if (!index || *index > at.size())
+        throw Error("config", path + ": expected an index from 0 to " + std::to_string(at.size()) + ", found " + words.back());
+      if (*index == at.size()) at.push_back(parsed);
+      else at[*index] = parsed;
+    } else if (at.is_object()) {
+      at[words.back()] = parsed;
+    } else {
+      unknown(path);
+    }
+    if (newTerm && !at.contains("name")) at["name"] = words[2] == "0" ? "aux" : "aux" + words[2];
+    if (newTerm && !at.contains("kind")) at["kind"] = "load";
+  }
+  config = runConfigFromJson(all);
+}
+
+std::string getByPath(const RunConfig& config, const std::string& path) {
+  const std::vector<std::string> words = located(path);
+  const json all = toJson(config);
+  if (const json* found = lookUp(all, words)) return found->dump();
+  if (words[0] != "recipe" || words.size() < 2) unknown(path);
+  if (words[1] == "balance" && words.size() == 4) {
+    const json defaults = json::parse(kTermDefaults);
+    const auto index = indexOf(words[2]);
+    const json* terms = lookUp(all, std::span(words).first(2));
+    if (!index || !defaults.contains(words[3])) unknown(path);
+    return terms && *index < terms->size() ? defaults[words[3]].dump() : "null";
+  }
+  const json defaults = json::parse(kRecipeDefaults);
+  const json* found = lookUp(defaults, std::span(words).subspan(1));
+  if (!found) unknown(path);
+  return found->dump();
+}
+
+bool changesLive(const std::string& path) {
+  static constexpr std::array kLive = {
+      "adjust.selection_bias.rate", "adjust.selection_bias.update", "capacity.factor", "capacity.eval_factor",
+      "perturb.input_jitter", "perturb.whole_expert_dropout", "perturb.noise.kind", "perturb.noise.sigma",
+      "combine.expert_dropout", "select.k", "select.p", "train.learning_rate", "train.weight_decay", "train.clip",
+      "train.steps", "train.validate_every", "train.checkpoint_every", "label"};
+  if (path.starts_with("alerts.")) return true;
+  if (path.starts_with("balance.") && path.ends_with(".coefficient")) return true;
+  return std::find(kLive.begin(), kLive.end(), path) != kLive.end();
+}
+
+}  // namespace moe
