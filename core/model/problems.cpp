@@ -1,0 +1,72 @@
+#include <algorithm>
+#include <cmath>
+
+#include "core/model/config.h"
+
+namespace moe {
+namespace {
+
+class List {
+ public:
+  void require(bool holds, const std::string& path, const std::string& sentence) {
+    const bool known = std::any_of(problems_.begin(), problems_.end(), [&](const Problem& problem) {
+      return problem.path == path && problem.sentence == sentence;
+    });
+    if (!holds && !known) problems_.push_back({path, sentence});
+  }
+  std::vector<Problem> take() { return std::move(problems_); }
+
+ private:
+  std::vector<Problem> problems_;
+};
+
+void checkAttention(List& list, const AttentionConfig& attention, Positions positions) {
+  list.require(attention.heads >= 1 && attention.heads <= 1024, "model.heads", "Attention needs 1 to 1024 heads.");
+  list.require(attention.kvHeads >= 1 && attention.heads % std::max(1, attention.kvHeads) == 0, "model.kv_heads",
+               "The number of key heads must divide the number of query heads.");
+  list.require(attention.headWidth >= 1 && attention.headWidth <= 4096, "model.head_width",
+               "A head is 1 to 4096 wide; with head_width absent it is width / heads.");
+  list.require(positions != Positions::rope || attention.headWidth % 2 == 0, "model.head_width",
+               "Rotary positions turn pairs of entries: the head width must be even.");
+}
+
+void checkRecipe(List& list, const Recipe& recipe, const ModelConfig& config) {
+  for (const Problem& problem : problems(recipe)) list.require(false, problem.path, problem.sentence);
+  list.require(recipe.experts.outputWidth == 0 || recipe.experts.outputWidth == config.width, "experts.output_width",
+               "Inside a block the experts' output joins the residual, so its width is the model's (" +
+                   std::to_string(config.width) + ").");
+  list.require(recipe.head.kind == Recipe::Head::Kind::linear, "head.kind",
+               "The mixture is a head over the last hidden state, not a layer in the stack; a language model's head is linear.");
+}
+
+}  // namespace
+
+std::vector<Problem> problems(const ModelConfig& config) {
+  List list;
+  const auto within = [&](int value, int low, int high, const char* path, const char* what) {
+    list.require(value >= low && value <= high, path,
+                 std::string(what) + " must lie between " + std::to_string(low) + " and " + std::to_string(high) + ".");
+  };
+  within(config.vocabulary, 2, 1'000'000, "model.vocabulary", "The vocabulary");
+  within(config.width, 1, 65'536, "model.width", "The width");
+  within(config.context, 1, 65'536, "model.context", "The context");
+  list.require(config.normEpsilon > 0 && config.normEpsilon < 1, "model.norm_epsilon", "The norm's epsilon lies between 0 and 1.");
+  list.require(config.positions != Positions::rope || config.ropeTheta > 1, "model.rope_theta", "Rotary positions need a theta above 1.");
+  list.require(config.initDeviation > 0 && config.initDeviation <= 1, "model.init_deviation",
+               "Weights are drawn with a standard deviation above 0 and at most 1.");
+  list.require(!config.layers.empty(), "model.layers", "A model needs at least one layer.");
+  for (const LayerConfig& layer : config.layers) {
+    checkAttention(list, layer.attention, config.positions);
+    if (layer.hasExperts) {
+      checkRecipe(list, layer.recipe, config);
+    } else {
+      list.require(layer.dense.hidden >= 1 && layer.dense.hidden <= 1'000'000, "model.dense.hidden",
+                   "A dense layer needs 1 to 1,000,000 hidden units.");
+      list.require(layer.dense.kind == ExpertKind::mlp || layer.dense.kind == ExpertKind::glu, "model.dense.kind",
+                   "A dense layer is mlp or glu.");
+    }
+  }
+  return list.take();
+}
+
+}  // namespace moe
