@@ -4,6 +4,7 @@
 #include "tests/support/ops/attention.h"
 #include "tests/support/ops/cross_entropy.h"
 #include "tests/support/ops/embedding.h"
+#include "tests/support/ops/experts.h"
 #include "tests/support/ops/linear.h"
 #include "tests/support/ops/norm.h"
 
@@ -11,7 +12,8 @@ namespace moe::test {
 
 inline std::vector<Op> allOps() {
   std::vector<Op> all;
-  for (const auto& ops : {embeddingOps(), normOps(), linearOps(), attentionOps(), crossEntropyOps(), adamwOps()})
+  for (const auto& ops :
+       {embeddingOps(), normOps(), linearOps(), attentionOps(), crossEntropyOps(), adamwOps(), expertsOps()})
     all.insert(all.end(), ops.begin(), ops.end());
   return all;
 }
