@@ -39,12 +39,16 @@ class Corpus {
   /// frequencies reaches.
   double unigramEntropy() const;
 
+  /// Throws Error("data") saying how many training tokens are there and how many one batch needs, where they are too few.
+  void requireBatch(std::int64_t sequences, std::int64_t length) const;
+
   /// Fills `batch` with training sequences drawn by Philox(seed, batches, step, microBatch): the same at any time, so
-  /// the step is the data cursor. Domains are drawn in proportion to their length.
+  /// the step is the data cursor. Domains are drawn in proportion to their length; one shorter than a sequence is read
+  /// round and round.
   void drawTraining(Batch& batch, std::uint64_t seed, std::int64_t step, int microBatch, std::int64_t sequences,
                     std::int64_t length) const;
   /// Held-out sequences in order, from sequence `first`; false when fewer than one sequence is left. The last batch may
-  /// be smaller (a whole number of sequences).
+  /// be smaller (a whole number of sequences). A domain shorter than one sequence gives one, padded with masked targets.
   bool heldOutBatch(Batch& batch, std::int64_t first, std::int64_t sequences, std::int64_t length) const;
 
  private:

@@ -29,7 +29,7 @@ class Tokenizer {
 std::unique_ptr<Tokenizer> makeByteTokenizer();                                 // 256 ids
 std::unique_ptr<Tokenizer> trainCharacterTokenizer(std::string_view text);      // one id a code point, by frequency; 0 unknown
 /// Byte-level byte-pair encoding trained on `text` to `vocabulary` ids (the first 256 are the bytes). Ties go to the pair
-/// met first, so training is deterministic.
+/// met first, so training is deterministic. Fewer ids where no pair is met twice any more.
 std::unique_ptr<Tokenizer> trainBpeTokenizer(std::string_view text, int vocabulary);
 /// Throws Error("tokenizer") naming what is missing or wrong.
 std::unique_ptr<Tokenizer> tokenizerFromJson(const nlohmann::json& json);

@@ -1,0 +1,16 @@
+#pragma once
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace moe {
+
+struct LabelledText {
+  std::string name, text;
+};
+
+/// Ten plainly different kinds of text of about 30 kB each, so that what experts specialise in can be held against the
+/// truth. The same seed gives the same bytes on every machine.
+std::vector<LabelledText> builtinDomains(std::uint64_t seed);
+
+}  // namespace moe

@@ -1,0 +1,63 @@
+#include "core/data/character_tokenizer.h"
+
+#include <algorithm>
+#include <map>
+#include <nlohmann/json.hpp>
+
+#include "core/base/error.h"
+#include "core/base/utf8.h"
+
+namespace moe {
+
+CharacterTokenizer::CharacterTokenizer(std::vector<char32_t> characters) : characters_(std::move(characters)) {
+  for (std::size_t i = 0; i < characters_.size(); ++i) ids_.emplace(characters_[i], static_cast<std::int32_t>(i) + 1);
+}
+
+std::unique_ptr<Tokenizer> trainCharacterTokenizer(std::string_view text) {
+  std::map<char32_t, std::int64_t> counts;
+  for (std::size_t at = 0; at < text.size();) ++counts[nextCodePoint(text, at)];
+  std::vector<std::pair<char32_t, std::int64_t>> byFrequency(counts.begin(), counts.end());
+  std::stable_sort(byFrequency.begin(), byFrequency.end(), [](auto& a, auto& b) { return a.second > b.second; });
+  std::vector<char32_t> characters;
+  for (const auto& [character, count] : byFrequency) characters.push_back(character);
+  return std::make_unique<CharacterTokenizer>(std::move(characters));
+}
+
+std::vector<std::int32_t> CharacterTokenizer::encode(std::string_view utf8) const {
+  std::vector<std::int32_t> ids;
+  ids.reserve(utf8.size());
+  for (std::size_t at = 0; at < utf8.size();) {
+    const auto found = ids_.find(nextCodePoint(utf8, at));
+    ids.push_back(found == ids_.end() ? 0 : found->second);
+  }
+  return ids;
+}
+
+std::string CharacterTokenizer::bytesOf(std::int32_t id) const {
+  std::string bytes;
+  if (id < 0 || id >= vocabulary()) return bytes;
+  appendUtf8(bytes, id == 0 ? U'\uFFFD' : characters_[static_cast<std::size_t>(id) - 1]);
+  return bytes;
+}
+
+nlohmann::json CharacterTokenizer::toJson() const {
+  std::string characters;
+  for (const char32_t character : characters_) appendUtf8(characters, character);
+  return {{"kind", "characters"}, {"characters", characters}};
+}
+
+std::unique_ptr<Tokenizer> CharacterTokenizer::fromJson(const nlohmann::json& json) {
+  const auto found = json.find("characters");
+  if (found == json.end() || !found->is_string())
+    throw Error("tokenizer", "characters: expected a string of them, found none; take the file that was saved with the model");
+  const std::string& text = found->get_ref<const std::string&>();
+  std::vector<char32_t> characters;
+  for (std::size_t at = 0; at < text.size();) characters.push_back(nextCodePoint(text, at));
+  std::vector<char32_t> sorted = characters;
+  std::sort(sorted.begin(), sorted.end());
+  if (std::adjacent_find(sorted.begin(), sorted.end()) != sorted.end())
+    throw Error("tokenizer", "characters: expected each once, found one twice; take the file that was saved with the model");
+  return std::make_unique<CharacterTokenizer>(std::move(characters));
+}
+
+}  // namespace moe

@@ -1,0 +1,113 @@
+#include "core/data/tokenizer.h"
+
+#include <nlohmann/json.hpp>
+
+#include "core/base/error.h"
+#include "core/data/builtin_corpus.h"
+#include "core/data/pretokenizer.h"
+#include "tests/support/register.h"
+#include "tests/support/temporary_folder.h"
+
+using namespace moe;
+using namespace moe::test;
+
+namespace {
+
+std::string builtinText() {
+  std::string text;
+  for (const LabelledText& domain : builtinDomains(3)) text += domain.text;
+  return text;
+}
+
+const std::string kMixed = "Grüße an 12345 Züge, \xf0\x9f\x9a\x82!\n\n    if (x != 3) { return y; }\n";
+
+}  // namespace
+
+class TokenizerTest : public QObject {
+  Q_OBJECT
+ private Q_SLOTS:
+  void bytesAreTheirOwnIds() {
+    const auto tokenizer = makeByteTokenizer();
+    QCOMPARE(tokenizer->vocabulary(), 256);
+    QCOMPARE(tokenizer->encode("A\xc3\xa4"), (std::vector<std::int32_t>{65, 0xc3, 0xa4}));
+    QCOMPARE(tokenizer->decode(tokenizer->encode(kMixed)), kMixed);
+  }
+  void charactersAreNumberedByFrequencyAndUnknownOnesAreZero() {
+    const auto tokenizer = trainCharacterTokenizer("bbbaaä");
+    QCOMPARE(tokenizer->vocabulary(), 4);
+    QCOMPARE(tokenizer->encode("baäz"), (std::vector<std::int32_t>{1, 2, 3, 0}));
+    QCOMPARE(tokenizer->decode(tokenizer->encode("bäz")), std::string("bä\xef\xbf\xbd"));
+    const auto whole = trainCharacterTokenizer(kMixed);
+    QCOMPARE(whole->decode(whole->encode(kMixed)), kMixed);
+  }
+  void mergesFollowFrequencyAndTiesGoToThePairMetFirst() {
+    // Words: "abab" twice, " cd" twice. (a,b) is met 4 times; then (ab,ab), ( ,c) and (c,d) twice each, met in this order.
+    const nlohmann::json json = trainBpeTokenizer("abab abab cd cd", 300)->toJson();
+    const nlohmann::json& merges = json["merges"];
+    QCOMPARE(merges[0], nlohmann::json({'a' + 0, 'b' + 0}));
+    QCOMPARE(merges[1], nlohmann::json({' ' + 0, 'c' + 0}));
+    QVERIFY(merges.size() < 44);  // no pair is met twice any more
+  }
+  void pairEncodingGivesBackEveryByteOfAnyText() {
+    const auto tokenizer = trainBpeTokenizer(builtinText(), 600);
+    QCOMPARE(tokenizer->vocabulary(), 600);
+    for (const std::string& text : {builtinText(), kMixed, std::string("a\xff\xfe b \x80", 7), std::string(3000, 'x'), std::string()})
+      QCOMPARE(tokenizer->decode(tokenizer->encode(text)), text);
+  }
+  void pairEncodingShortensTheTextItWasTrainedOn() {
+    const std::string text = builtinText();
+    const auto tokenizer = trainBpeTokenizer(text, 1024);
+    const std::size_t tokens = tokenizer->encode(text).size();
+    QVERIFY2(tokens * 2 < text.size(), std::to_string(tokens).c_str());
+  }
+  void trainingTwiceGivesTheSameMerges() {
+    const std::string text = builtinText();
+    QCOMPARE(trainBpeTokenizer(text, 800)->toJson(), trainBpeTokenizer(text, 800)->toJson());
+  }
+  void aVocabularySmallerThanTheBytesIsRefused() { QVERIFY_EXCEPTION_THROWN(trainBpeTokenizer("text", 255), Error); }
+  void piecesTogetherAreTheTextAndKeepWordsWhole() {
+    const Pretokenizer pretokenizer;
+    std::string together;
+    for (const std::string_view piece : pretokenizer.split(kMixed)) together += piece;
+    QCOMPARE(together, kMixed);
+    QCOMPARE(pretokenizer.split("two  words, 12345\n\n!"),
+             (std::vector<std::string_view>{"two", "  ", "words", ",", " 123", "45", "\n\n", "!"}));
+  }
+  void everyKindComesBackFromItsJson() {
+    for (const auto& tokenizer : {makeByteTokenizer(), trainCharacterTokenizer(kMixed), trainBpeTokenizer(kMixed + kMixed, 280)}) {
+      const auto again = tokenizerFromJson(nlohmann::json::parse(tokenizer->toJson().dump()));
+      QCOMPARE(again->kind(), tokenizer->kind());
+      QCOMPARE(again->vocabulary(), tokenizer->vocabulary());
+      QCOMPARE(again->encode(kMixed), tokenizer->encode(kMixed));
+    }
+  }
+  void aDamagedTokenizerFileIsRefusedInASentence_data() {
+    QTest::addColumn<QString>("json");
+    QTest::addColumn<QString>("said");
+    QTest::newRow("no kind") << "{}" << "kind: expected";
+    QTest::newRow("other kind") << R"({"kind":"words"})" << "found \"words\"";
+    QTest::newRow("no characters") << R"({"kind":"characters"})" << "characters: expected";
+    QTest::newRow("character twice") << R"({"kind":"characters","characters":"aba"})" << "found one twice";
+    QTest::newRow("other pattern") << R"({"kind":"bpe","pretokenizer":"x","merges":[]})" << "pretokenizer: expected";
+    QTest::newRow("no merges") << R"({"kind":"bpe","pretokenizer":"words-1"})" << "merges: expected";
+    QTest::newRow("id of a later merge") << R"({"kind":"bpe","pretokenizer":"words-1","merges":[[97,256]]})" << "merges.0: expected two ids";
+    QTest::newRow("not a pair") << R"({"kind":"bpe","pretokenizer":"words-1","merges":[[97]]})" << "merges.0: expected two ids";
+    QTest::newRow("not a number") << R"({"kind":"bpe","pretokenizer":"words-1","merges":[[97,"b"]]})" << "merges.0: expected two ids";
+    QTest::newRow("huge id") << R"({"kind":"bpe","pretokenizer":"words-1","merges":[[97,18446744073709551615]]})" << "merges.0";
+    QTest::newRow("not an object") << "[1]" << "kind: expected";
+  }
+  void aDamagedTokenizerFileIsRefusedInASentence() {
+    QFETCH(QString, json);
+    QFETCH(QString, said);
+    const std::string sentence = sentenceOf([&] { tokenizerFromJson(nlohmann::json::parse(json.toStdString())); });
+    QVERIFY2(sentence.starts_with("[tokenizer] ") && sentence.find(said.toStdString()) != std::string::npos, sentence.c_str());
+  }
+  void mergesThatDoubleATokenWithoutEndAreRefused() {
+    nlohmann::json json = {{"kind", "bpe"}, {"pretokenizer", "words-1"}, {"merges", nlohmann::json::array()}};
+    for (int id = 255; id < 300; ++id) json["merges"].push_back({id, id});
+    const std::string sentence = sentenceOf([&] { tokenizerFromJson(json); });
+    QVERIFY2(sentence.find("merges.16: expected a token of at most 65536 bytes") != std::string::npos, sentence.c_str());
+  }
+};
+SWITCHYARD_TEST(TokenizerTest)
+#include "tokenizer_test.moc"
