@@ -8,22 +8,22 @@ namespace {
 constexpr int kMilliseconds = 33;
 }
 
-SessionBridge::SessionBridge(TrainingSession& session, QObject* parent) : QObject(parent), session_(session) {
+SessionBridge::SessionBridge(SessionPort port, QObject* parent) : QObject(parent), port_(std::move(port)) {
   timer_.setSingleShot(true);
   timer_.setInterval(kMilliseconds);
   connect(&timer_, &QTimer::timeout, this, &SessionBridge::takeAll);
   // The notifier runs on the worker's thread: it only asks the window's thread to look, and carries nothing.
-  session_.setNotifier([this] {
+  port_.setNotifier([this] {
     QMetaObject::invokeMethod(this, [this] { if (!timer_.isActive()) timer_.start(); }, Qt::QueuedConnection);
   });
 }
 
-SessionBridge::~SessionBridge() { session_.setNotifier({}); }
+SessionBridge::~SessionBridge() { port_.setNotifier({}); }
 
-void SessionBridge::post(Command command) { session_.post(std::move(command)); }
+void SessionBridge::post(Command command) { port_.post(std::move(command)); }
 
 void SessionBridge::takeAll() {
-  Outbox out = session_.take();
+  Outbox out = port_.take();
   for (const RunSummary& run : out.startedRuns) Q_EMIT runStarted(run);
   if (!out.points.empty()) Q_EMIT pointsArrived(out.points);
   if (!out.events.empty()) Q_EMIT eventsArrived(out.events);

@@ -3,7 +3,7 @@
 #include <QTimer>
 #include <memory>
 
-#include "core/session/training_session.h"
+#include "ui/session/session_port.h"
 
 namespace moe::ui {
 
@@ -13,8 +13,7 @@ class SessionBridge : public QObject {
   Q_OBJECT
 
  public:
-  /// The session must outlive the bridge.
-  explicit SessionBridge(TrainingSession& session, QObject* parent = nullptr);
+  explicit SessionBridge(SessionPort port, QObject* parent = nullptr);
   ~SessionBridge() override;
 
   void post(Command command);
@@ -34,7 +33,7 @@ class SessionBridge : public QObject {
  private:
   void takeAll();
 
-  TrainingSession& session_;
+  SessionPort port_;
   SessionStatus status_;
   QTimer timer_;                 // single shot, paces takeAll to 30 Hz
   std::uint64_t request_ = 0;

@@ -1,0 +1,56 @@
+#pragma once
+#include <array>
+#include <cstdint>
+#include <optional>
+#include <vector>
+
+#include "core/telemetry/points.h"
+#include "ui/models/pyramid.h"
+
+namespace moe::ui {
+
+/// What a curve may show. The second group has one curve an expert layer.
+enum class Metric {
+  loss, validationLoss, auxLoss, zLoss, gradientNorm, learningRate, tokensPerSecond,
+  maxVio, cv2, dropRate, tokenDropRate, routerEntropy, loadEntropy, meanProbEntropy, margin, biasJaccard
+};
+constexpr bool isPerLayer(Metric metric) { return metric >= Metric::maxVio; }
+
+/// A run's points turned into columns: what the views draw from. A point at a step already there replaces it and all after
+/// it (a resumed run goes over its last steps again).
+class RunColumns {
+ public:
+  struct Layer {
+    int layer = 0;                               // index in the model's list of layers
+    int experts = 0;
+    Pyramid load;                                // (steps, E) load / fair share: 1 is balance
+    std::array<Pyramid, 9> metrics;              // from Metric::maxVio on
+  };
+
+  void append(const StepPoint& point);
+  /// Keeps the points up to and with `step`.
+  void truncate(std::int64_t step);
+
+  bool empty() const { return steps_.empty(); }
+  std::size_t size() const { return steps_.size(); }
+  std::int64_t firstStep() const { return steps_.empty() ? 0 : steps_.front(); }
+  std::int64_t lastStep() const { return steps_.empty() ? 0 : steps_.back(); }
+  const std::vector<std::int64_t>& steps() const { return steps_; }
+  /// Index of the last point at or before `step`; none where the run begins later.
+  std::optional<std::size_t> indexAt(std::int64_t step) const;
+  /// Index of the first point at or after `step`; size() where there is none.
+  std::size_t indexFrom(std::int64_t step) const;
+
+  const std::vector<Layer>& layers() const { return layers_; }
+  /// The numbers of a metric, (steps); `layer` is an index in layers(), ignored for metrics of the whole run.
+  const Pyramid& metric(Metric metric, std::size_t layer = 0) const;
+  /// The metric at a point, or the newest before it that has one (validation); none: absent so far.
+  std::optional<double> valueAt(Metric metric, std::size_t layer, std::size_t index) const;
+
+ private:
+  std::vector<std::int64_t> steps_;
+  std::array<Pyramid, 7> whole_;
+  std::vector<Layer> layers_;
+};
+
+}  // namespace moe::ui

@@ -1,0 +1,104 @@
+#include "ui/models/run_history.h"
+
+#include <algorithm>
+#include <set>
+
+namespace moe::ui {
+
+RunHistory::RunHistory(SessionBridge& session, QObject* parent) : QObject(parent) {
+  connect(&session, &SessionBridge::runStarted, this, &RunHistory::startRun);
+  connect(&session, &SessionBridge::pointsArrived, this, &RunHistory::addPoints);
+  connect(&session, &SessionBridge::eventsArrived, this, &RunHistory::addEvents);
+  connect(&session, &SessionBridge::statusChanged, this, &RunHistory::follow);
+}
+
+std::vector<RunId> RunHistory::onScreen() const {
+  std::vector<RunId> runs;
+  for (RunId run : {main_, twin_})
+    if (run != 0) runs.push_back(run);
+  for (RunId run : overlays_)
+    if (run != main_ && run != twin_) runs.push_back(run);
+  return runs;
+}
+
+const RunHistory::Run* RunHistory::find(RunId run) const {
+  const auto found = runs_.find(run);
+  return found == runs_.end() ? nullptr : &found->second;
+}
+
+std::int64_t RunHistory::newestStep() const {
+  std::int64_t newest = 0;
+  for (RunId run : onScreen())
+    if (const Run* known = find(run)) newest = std::max(newest, known->columns.lastStep());
+  return newest;
+}
+
+void RunHistory::startRun(const RunSummary& summary) {
+  Run& run = runs_[summary.id];
+  run.summary = summary;
+  if (const Run* parent = find(summary.parent); parent && run.columns.empty()) {
+    // A fork goes on where its parent was: the past they share is drawn as its own.
+    run.columns = parent->columns;
+    run.columns.truncate(summary.parentStep);
+    for (RunEvent event : parent->events)
+      if (event.step <= summary.parentStep) event.run = summary.id, run.events.push_back(event);
+  }
+}
+
+void RunHistory::addPoints(const std::vector<StepPoint>& points) {
+  std::set<RunId> touched;
+  for (const StepPoint& point : points) {
+    runs_[point.run].columns.append(point);
+    touched.insert(point.run);
+  }
+  for (RunId run : touched) Q_EMIT pointsAdded(run);
+}
+
+void RunHistory::addEvents(const std::vector<RunEvent>& events) {
+  std::set<RunId> touched;
+  for (const RunEvent& event : events) {
+    std::vector<RunEvent>& all = runs_[event.run].events;
+    const auto after = std::upper_bound(all.begin(), all.end(), event, [](const RunEvent& a, const RunEvent& b) { return a.step < b.step; });
+    all.insert(after, event);
+    touched.insert(event.run);
+  }
+  for (RunId run : touched) Q_EMIT eventsAdded(run);
+}
+
+void RunHistory::follow(const SessionStatus& status) {
+  const bool changed = status.run != main_ || status.twin != twin_;
+  main_ = status.run;
+  twin_ = status.twin;
+  if (changed) forgetOthers();
+  const auto same = [](const Alert& a, const Alert& b) {
+    return a.run == b.run && a.layer == b.layer && a.expert == b.expert && a.since == b.since && a.utilization == b.utilization;
+  };
+  const bool other = !std::equal(alerts_.begin(), alerts_.end(), status.alerts.begin(), status.alerts.end(), same);
+  alerts_ = status.alerts;
+  if (changed) Q_EMIT runsChanged();
+  if (changed || other) Q_EMIT alertsChanged();
+}
+
+void RunHistory::forgetOthers() {
+  if (main_ == 0) return;  // between two runs: what is announced already must stay
+  const std::vector<RunId> shown = onScreen();
+  std::erase_if(runs_, [&](const auto& entry) { return std::find(shown.begin(), shown.end(), entry.first) == shown.end(); });
+}
+
+void RunHistory::addOverlay(const RunSummary& summary, const std::vector<StepPoint>& points, const std::vector<RunEvent>& events) {
+  if (summary.id != main_ && summary.id != twin_) {
+    Run run{.summary = summary, .columns = {}, .events = events};
+    for (const StepPoint& point : points) run.columns.append(point);
+    runs_[summary.id] = std::move(run);
+  }
+  if (std::find(overlays_.begin(), overlays_.end(), summary.id) == overlays_.end()) overlays_.push_back(summary.id);
+  Q_EMIT runsChanged();
+}
+
+void RunHistory::removeOverlay(RunId run) {
+  std::erase(overlays_, run);
+  forgetOthers();
+  Q_EMIT runsChanged();
+}
+
+}  // namespace moe::ui

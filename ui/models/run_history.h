@@ -1,0 +1,63 @@
+#pragma once
+#include <QObject>
+#include <map>
+#include <vector>
+
+#include "ui/models/run_columns.h"
+#include "ui/session/session_bridge.h"
+
+namespace moe::ui {
+
+/// Every run the window knows, by id: the main one, its dense twin, and stored runs laid over them. Collects what the
+/// bridge brings; views ask for (run, step) and draw from the columns. Lives on the window's thread.
+class RunHistory : public QObject {
+  Q_OBJECT
+
+ public:
+  struct Run {
+    RunSummary summary;
+    RunColumns columns;
+    std::vector<RunEvent> events;  // in order of step
+  };
+
+  explicit RunHistory(SessionBridge& session, QObject* parent = nullptr);
+
+  RunId main() const { return main_; }
+  RunId twin() const { return twin_; }
+  const std::vector<RunId>& overlays() const { return overlays_; }
+  /// Main, twin, overlays: those that are there.
+  std::vector<RunId> onScreen() const;
+  /// Null where the run is not known.
+  const Run* find(RunId run) const;
+  const Run* mainRun() const { return find(main_); }
+  /// Newest step of the runs on screen.
+  std::int64_t newestStep() const;
+  /// Alerts standing in the main run and its twin.
+  const std::vector<Alert>& alerts() const { return alerts_; }
+
+  /// Lays a stored run over the curves; replaces it where it is there already.
+  void addOverlay(const RunSummary& summary, const std::vector<StepPoint>& points, const std::vector<RunEvent>& events);
+  void removeOverlay(RunId run);
+
+ Q_SIGNALS:
+  /// Which runs are on screen changed.
+  void runsChanged();
+  /// A known run got new points, or lost some.
+  void pointsAdded(moe::RunId run);
+  void eventsAdded(moe::RunId run);
+  void alertsChanged();
+
+ private:
+  void startRun(const RunSummary& summary);
+  void addPoints(const std::vector<StepPoint>& points);
+  void addEvents(const std::vector<RunEvent>& events);
+  void follow(const SessionStatus& status);
+  void forgetOthers();
+
+  std::map<RunId, Run> runs_;
+  RunId main_ = 0, twin_ = 0;
+  std::vector<RunId> overlays_;
+  std::vector<Alert> alerts_;
+};
+
+}  // namespace moe::ui

@@ -1,0 +1,19 @@
+#include "ui/views/pages.h"
+
+#include "ui/views/train_page.h"
+
+namespace moe::ui {
+
+const std::vector<PageEntry>& pages() {
+  static const std::vector<PageEntry> kPages{
+      {"train", "Train", "How do the experts share the work, and does the model learn?", makeTrainPage},
+  };
+  return kPages;
+}
+
+const std::vector<PanelEntry>& panels() {
+  static const std::vector<PanelEntry> kPanels{};
+  return kPanels;
+}
+
+}  // namespace moe::ui

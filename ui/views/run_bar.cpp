@@ -1,0 +1,180 @@
+#include "ui/views/run_bar.h"
+
+#include <QAction>
+#include <QHBoxLayout>
+#include <QLabel>
+#include <QPainter>
+#include <QPainterPath>
+#include <QProgressBar>
+#include <QToolButton>
+#include <QVBoxLayout>
+
+#include "ui/models/run_history.h"
+#include "ui/session/session_bridge.h"
+#include "ui/theme/theme.h"
+#include "ui/widgets/format.h"
+
+namespace moe::ui {
+
+namespace {
+
+using State = SessionStatus::State;
+
+bool running(State state) { return state == State::training || state == State::preparing; }
+
+const QString kDot = QString::fromUtf8(" \u00b7 ");
+
+}  // namespace
+
+RunBar::RunBar(SessionBridge& session, RunHistory& history, Theme& theme, QWidget* parent)
+    : QFrame(parent), session_(session), history_(history), theme_(theme), play_(new QAction(tr("Play"), this)),
+      step_(new QAction(tr("One step"), this)), restart_(new QAction(tr("Restart from step 0"), this)),
+      progress_(new QProgressBar(this)), words_(new QLabel(this)), details_(new QLabel(this)), alerts_(new QToolButton(this)) {
+  setObjectName("runBar");
+  play_->setShortcut(Qt::Key_Space);
+  step_->setShortcut(Qt::Key_Period);
+  restart_->setShortcut(Qt::CTRL | Qt::Key_R);
+  connect(play_, &QAction::triggered, this, &RunBar::toggle);
+  connect(step_, &QAction::triggered, this, [this] { session_.post(command::StepOnce{}); });
+  connect(restart_, &QAction::triggered, this, &RunBar::restart);
+
+  auto* line = new QHBoxLayout(this);
+  line->setContentsMargins(8, 5, 8, 5);
+  for (QAction* action : {play_, step_, restart_}) {
+    auto* button = new QToolButton(this);
+    button->setDefaultAction(action);
+    button->setAutoRaise(true);
+    button->setFocusPolicy(Qt::TabFocus);  // a click leaves the keyboard where it was: space stays play and pause
+    button->setToolButtonStyle(action == play_ ? Qt::ToolButtonTextBesideIcon : Qt::ToolButtonIconOnly);
+    line->addWidget(button);
+  }
+  auto* middle = new QVBoxLayout;
+  middle->setSpacing(3);
+  middle->addWidget(words_);
+  middle->addWidget(progress_);
+  progress_->setTextVisible(false);
+  progress_->setAccessibleName(tr("Progress of the run"));
+  line->addSpacing(6);
+  line->addLayout(middle, 1);
+  line->addSpacing(6);
+  line->addWidget(details_);
+  line->addWidget(alerts_);
+  words_->setSizePolicy(QSizePolicy::Ignored, QSizePolicy::Preferred);
+  alerts_->setFocusPolicy(Qt::TabFocus);
+  alerts_->setAutoRaise(true);
+  connect(alerts_, &QToolButton::clicked, this, &RunBar::alertsWanted);
+
+  connect(&session, &SessionBridge::statusChanged, this, &RunBar::showStatus);
+  connect(&history, &RunHistory::pointsAdded, this, &RunBar::refresh);
+  connect(&history, &RunHistory::alertsChanged, this, &RunBar::showAlerts);
+  connect(&theme, &Theme::changed, this, &RunBar::dress);
+  dress();
+}
+
+void RunBar::toggle() {
+  const bool pause = asked_ >= 0 ? asked_ == 1 : running(session_.status().state);
+  asked_ = pause ? 0 : 1;
+  if (pause)
+    session_.post(command::Pause{});
+  else
+    session_.post(command::Play{});
+  refresh();
+}
+
+void RunBar::restart() {
+  asked_ = -1;
+  session_.post(command::Restart{});
+}
+
+void RunBar::showStatus(const SessionStatus& status) {
+  if (asked_ == static_cast<int>(running(status.state))) asked_ = -1;
+  refresh();
+}
+
+void RunBar::refresh() {
+  const SessionStatus& status = session_.status();
+  const bool plays = asked_ >= 0 ? asked_ == 1 : running(status.state);
+  play_->setText(plays ? tr("Pause") : tr("Play"));
+  play_->setIcon(icon(plays ? "pause" : "play"));
+  play_->setToolTip(plays ? tr("Pause after this step (Space)") : tr("Train (Space)"));
+  play_->setEnabled(status.run != 0);
+  step_->setEnabled(status.run != 0 && !plays);
+  restart_->setEnabled(status.run != 0);
+
+  QStringList words;
+  switch (status.state) {
+    case State::idle: words << (status.run == 0 ? tr("no run") : tr("idle")); break;
+    case State::preparing: words << tr("preparing data and model"); break;
+    case State::training: if (asked_ == 0) words << tr("pausing after this step"); break;
+    case State::paused: words << (asked_ == 1 ? tr("going on") : tr("paused")); break;
+    case State::finished: words << tr("finished"); break;
+    case State::failed: words << tr("stopped"); break;
+  }
+  if (status.targetSteps > 0) words << tr("step %1 / %2").arg(grouped(status.step), grouped(status.targetSteps));
+  if (const RunHistory::Run* run = history_.mainRun(); run && !run->columns.empty()) {
+    const std::size_t last = run->columns.size() - 1;
+    if (const auto loss = run->columns.valueAt(Metric::loss, 0, last)) words << tr("loss %1").arg(number(*loss));
+  }
+  if (status.state == State::training) {
+    words << speed(status.tokensPerSecond);
+    if (status.secondsLeft > 0) words << tr("%1 left").arg(duration(status.secondsLeft));
+  }
+  words_->setText(words.join(kDot));
+  words_->setToolTip(words_->text());
+  progress_->setRange(0, static_cast<int>(std::max<std::int64_t>(status.targetSteps, 1)));
+  progress_->setValue(static_cast<int>(status.step));
+  details_->setText(QString::fromStdString(status.backend));
+  showAlerts();
+}
+
+void RunBar::showAlerts() {
+  const auto count = history_.alerts().size();
+  alerts_->setText(count == 0 ? tr("no alerts") : count == 1 ? tr("1 alert") : tr("%1 alerts").arg(count));
+  alerts_->setToolTip(tr("Experts below 5 % of their fair share; press to see them"));
+  QPalette own = theme_.palette();
+  own.setColor(QPalette::ButtonText, count == 0 ? theme_.colours().muted : theme_.colours().danger);
+  alerts_->setPalette(own);
+}
+
+QString RunBar::summary() const { return words_->text(); }
+QString RunBar::alertSummary() const { return alerts_->text(); }
+
+void RunBar::dress() {
+  setStyleSheet(QString("#runBar { background: palette(base); border-bottom: 1px solid %1; }").arg(theme_.colours().border.name()));
+  progress_->setFixedHeight(theme_.presenter() ? 6 : 4);
+  progress_->setStyleSheet(QString("QProgressBar { background: %1; border: 0; } QProgressBar::chunk { background: %2; }")
+                               .arg(theme_.colours().raised.name(), theme_.colours().accent.name()));
+  QPalette own = theme_.palette();
+  own.setColor(QPalette::WindowText, theme_.colours().muted);
+  details_->setPalette(own);
+  details_->setVisible(!theme_.presenter());
+  step_->setIcon(icon("step"));
+  restart_->setIcon(icon("restart"));
+  refresh();
+}
+
+QIcon RunBar::icon(const char* name) const {
+  // Drawn, so that they follow the theme and stay sharp at any scale.
+  constexpr int kSize = 64;
+  QPixmap picture(kSize, kSize);
+  picture.fill(Qt::transparent);
+  QPainter painter(&picture);
+  painter.setRenderHint(QPainter::Antialiasing);
+  painter.setPen(Qt::NoPen);
+  painter.setBrush(theme_.colours().text);
+  const QPolygonF triangle{QPointF(14, 8), QPointF(56, 32), QPointF(14, 56)};
+  if (!qstrcmp(name, "play")) painter.drawPolygon(triangle);
+  if (!qstrcmp(name, "pause")) painter.drawRect(14, 10, 13, 44), painter.drawRect(37, 10, 13, 44);
+  if (!qstrcmp(name, "step")) painter.drawPolygon(triangle.translated(-6, 0)), painter.drawRect(48, 8, 8, 48);
+  if (!qstrcmp(name, "restart")) {
+    painter.setBrush(Qt::NoBrush);
+    painter.setPen(QPen(theme_.colours().text, 7, Qt::SolidLine, Qt::FlatCap));
+    painter.drawArc(12, 12, 40, 40, 60 * 16, 290 * 16);
+    painter.setPen(Qt::NoPen);
+    painter.setBrush(theme_.colours().text);
+    painter.drawPolygon(QPolygonF{QPointF(36, 2), QPointF(58, 14), QPointF(38, 28)});
+  }
+  return QIcon(picture);
+}
+
+}  // namespace moe::ui

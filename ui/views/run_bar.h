@@ -1,0 +1,54 @@
+#pragma once
+#include <QFrame>
+
+#include "core/session/training_session.h"
+
+class QAction;
+class QLabel;
+class QProgressBar;
+class QToolButton;
+
+namespace moe::ui {
+
+class RunHistory;
+class SessionBridge;
+class Theme;
+
+/// The line above every page: play, pause, step, restart, and how the run stands.
+class RunBar : public QFrame {
+  Q_OBJECT
+
+ public:
+  RunBar(SessionBridge& session, RunHistory& history, Theme& theme, QWidget* parent = nullptr);
+
+  QAction* playAction() const { return play_; }
+  QAction* stepAction() const { return step_; }
+  QAction* restartAction() const { return restart_; }
+  /// What is written on the bar, for tests and screen readers.
+  QString summary() const;
+  QString alertSummary() const;
+
+ Q_SIGNALS:
+  void alertsWanted();
+
+ private:
+  void toggle();
+  void restart();
+  void showStatus(const SessionStatus& status);
+  void showAlerts();
+  void refresh();
+  void dress();
+  QIcon icon(const char* name) const;
+
+  SessionBridge& session_;
+  RunHistory& history_;
+  Theme& theme_;
+  QAction *play_, *step_, *restart_;
+  QProgressBar* progress_;
+  QLabel *words_, *details_;
+  QToolButton* alerts_;
+  /// What was asked for and not yet confirmed, so that the button answers at once: -1 nothing, 0 pause, 1 play.
+  int asked_ = -1;
+};
+
+}  // namespace moe::ui
