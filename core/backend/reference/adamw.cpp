@@ -1,7 +1,7 @@
 #include <cmath>
 
 #include "core/backend/reference/reference_backend.h"
-#include "core/backend/reference/scalar.h"
+#include "core/tensor/scalar.h"
 
 namespace moe {
 
@@ -9,7 +9,7 @@ void ReferenceBackend::sumOfSquares(const TensorView& out, const TensorView& in)
   const auto timed = timer_.time("sum of squares");
   assert(out.elements() == 1);
   double sum = 0;
-  withScalar(in.dtype, [&]<class Scalar>(Scalar) {
+  withScalar(in.dtype, [&]<class Scalar>() {
     for (const Scalar value : in.span<Scalar>()) sum += static_cast<double>(value) * value;
   });
   *out.as<double>() = sum;
@@ -23,7 +23,7 @@ void ReferenceBackend::adamw(const TensorView& parameter, const TensorView& m, c
   assert(m.elements() == parameter.elements() && v.elements() == m.elements() && gradient.elements() == m.elements());
   const double mCorrection = 1 - std::pow(settings.beta1, static_cast<double>(settings.step));
   const double vCorrection = 1 - std::pow(settings.beta2, static_cast<double>(settings.step));
-  withScalar(parameter.dtype, [&]<class Scalar>(Scalar) {
+  withScalar(parameter.dtype, [&]<class Scalar>() {
     for (std::int64_t i = 0; i < parameter.elements(); ++i) {
       Scalar &p = parameter.as<Scalar>()[i], &first = m.as<Scalar>()[i], &second = v.as<Scalar>()[i];
       const double g = settings.gradientScale * gradient.as<Scalar>()[i];

@@ -2,7 +2,7 @@
 #include <cmath>
 
 #include "core/backend/reference/reference_backend.h"
-#include "core/backend/reference/scalar.h"
+#include "core/tensor/scalar.h"
 
 namespace moe {
 namespace {
@@ -88,7 +88,7 @@ void ReferenceBackend::attention(const TensorView& out, const TensorView& saved,
   checkShapes(out, qkv, spec);
   assert(saved.elements() >= attentionSavedElements(spec));
   const std::int64_t width = spec.headWidth, rotatedHeads = spec.heads + spec.kvHeads;
-  withScalar(qkv.dtype, [&]<class Scalar>(Scalar) {
+  withScalar(qkv.dtype, [&]<class Scalar>() {
     const Saved<Scalar> keep(saved, spec);
     for (std::int64_t t = 0; t < spec.sequences * spec.length; ++t)
       for (std::int64_t h = 0; h < rotatedHeads; ++h)
@@ -119,7 +119,7 @@ void ReferenceBackend::attentionBackward(const TensorView& dQkv, const TensorVie
   const std::int64_t width = spec.headWidth, rotatedHeads = spec.heads + spec.kvHeads;
   const std::int64_t tokens = spec.sequences * spec.length;
   const double scale = 1 / std::sqrt(static_cast<double>(width));
-  withScalar(qkv.dtype, [&]<class Scalar>(Scalar) {
+  withScalar(qkv.dtype, [&]<class Scalar>() {
     const Saved<Scalar> kept(saved, spec);
     const auto sums = scratch(dQkv.elements());  // dQkv in f64
     for (std::int64_t t = 0; t < tokens; ++t)
@@ -161,7 +161,7 @@ void ReferenceBackend::attentionNext(const TensorView& out, const KeyValueCache&
   assert(position >= 0 && position < cache.keys.shape[0] && cache.values.shape == cache.keys.shape);
   const std::int64_t width = spec.headWidth, cacheRow = spec.kvHeads * width;
   assert(cache.keys.shape.rowElements() == cacheRow);
-  withScalar(qkv.dtype, [&]<class Scalar>(Scalar) {
+  withScalar(qkv.dtype, [&]<class Scalar>() {
     const Scalar* keys = qkv.as<Scalar>() + spec.heads * width;
     for (std::int64_t k = 0; k < spec.kvHeads; ++k)
       rotate(cache.keys.as<Scalar>() + position * cacheRow + k * width, keys + k * width, spec, position, 1);

@@ -2,7 +2,7 @@
 #include <cmath>
 
 #include "core/backend/reference/reference_backend.h"
-#include "core/backend/reference/scalar.h"
+#include "core/tensor/scalar.h"
 
 namespace moe {
 
@@ -12,7 +12,7 @@ void ReferenceBackend::crossEntropy(const TensorView& losses, const TensorView& 
   const std::int64_t vocabulary = logits.shape[1];
   assert(logits.shape[0] == static_cast<std::int64_t>(targets.size()) && losses.elements() == logits.shape[0]);
   assert(losses.dtype == logits.dtype);
-  withScalar(logits.dtype, [&]<class Scalar>(Scalar) {
+  withScalar(logits.dtype, [&]<class Scalar>() {
     for (std::size_t t = 0; t < targets.size(); ++t) {
       Scalar* row = logits.as<Scalar>() + static_cast<std::int64_t>(t) * vocabulary;
       const std::int32_t target = targets[t];

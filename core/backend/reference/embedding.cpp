@@ -1,5 +1,5 @@
 #include "core/backend/reference/reference_backend.h"
-#include "core/backend/reference/scalar.h"
+#include "core/tensor/scalar.h"
 
 namespace moe {
 namespace {
@@ -18,7 +18,7 @@ void ReferenceBackend::embedding(const TensorView& x, const TensorView& tokenTab
   const std::int64_t width = tokenTable.shape[1];
   assert(x.elements() == static_cast<std::int64_t>(ids.size()) * width);
   assert(positionTable.empty() || (positions.size() == ids.size() && positionTable.shape[1] == width));
-  withScalar(x.dtype, [&]<class Scalar>(Scalar) {
+  withScalar(x.dtype, [&]<class Scalar>() {
     Scalar* out = x.as<Scalar>();
     for (std::size_t t = 0; t < ids.size(); ++t, out += width) {
       const Scalar* token = rowOf<Scalar>(tokenTable, ids[t]);
@@ -37,7 +37,7 @@ void ReferenceBackend::embeddingBackward(const TensorView& dTokenTable, const Te
   const std::int64_t width = dTokenTable.shape[1];
   assert(dx.elements() == static_cast<std::int64_t>(ids.size()) * width);
   assert(dPositionTable.empty() || (positions.size() == ids.size() && dPositionTable.shape[1] == width));
-  withScalar(dx.dtype, [&]<class Scalar>(Scalar) {
+  withScalar(dx.dtype, [&]<class Scalar>() {
     const Scalar* in = dx.as<Scalar>();
     for (std::size_t t = 0; t < ids.size(); ++t, in += width) {
       Scalar* token = rowOf<Scalar>(dTokenTable, ids[t]);

@@ -5,7 +5,7 @@
 
 #include "core/backend/activation.h"
 #include "core/backend/reference/reference_backend.h"
-#include "core/backend/reference/scalar.h"
+#include "core/tensor/scalar.h"
 
 namespace moe::reference {
 
@@ -284,7 +284,7 @@ void ReferenceBackend::experts(const TensorView& y, const TensorView& saved, con
                                const TensorView& keep, bool accumulate) {
   const auto timed = timer_.time("experts");
   const auto work = scratch(reference::expertsWorkElements(spec, dispatch.tokens));
-  withScalar(x.dtype, [&]<class S>(S) {
+  withScalar(x.dtype, [&]<class S>() {
     reference::expertsForward<S>(y, saved, x, dispatch, spec, weights, keep, accumulate, work);
   });
 }
@@ -295,7 +295,7 @@ void ReferenceBackend::expertsBackward(const TensorView& dx, const ExpertsWeight
                                        const ExpertsWeights& weights, const TensorView& keep) {
   const auto timed = timer_.time("experts backward");
   const auto work = scratch(reference::expertsWorkElements(spec, dispatch.tokens));
-  withScalar(x.dtype, [&]<class S>(S) {
+  withScalar(x.dtype, [&]<class S>() {
     reference::expertsBackward<S>(dx, dWeights, dAssignment, dy, x, saved, dispatch, spec, weights, keep, work);
   });
 }

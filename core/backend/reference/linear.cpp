@@ -1,5 +1,5 @@
 #include "core/backend/reference/reference_backend.h"
-#include "core/backend/reference/scalar.h"
+#include "core/tensor/scalar.h"
 
 namespace moe {
 
@@ -9,7 +9,7 @@ void ReferenceBackend::linear(const TensorView& y, const TensorView& x, const Te
   const std::int64_t outputs = weight.shape[0], inputs = weight.shape[1], rows = x.elements() / inputs;
   assert(x.elements() == rows * inputs && y.elements() == rows * outputs);
   assert(bias.empty() || bias.elements() == outputs);
-  withScalar(x.dtype, [&]<class Scalar>(Scalar) {
+  withScalar(x.dtype, [&]<class Scalar>() {
     for (std::int64_t t = 0; t < rows; ++t)
       for (std::int64_t o = 0; o < outputs; ++o) {
         const Scalar* in = x.as<Scalar>() + t * inputs;
@@ -32,7 +32,7 @@ void ReferenceBackend::linearBackward(const TensorView& dx, const TensorView& dW
   assert(dx.empty() || dx.elements() == rows * inputs);
   assert(dWeight.empty() || dWeight.elements() == outputs * inputs);
   assert(dBias.empty() || dBias.elements() == outputs);
-  withScalar(dy.dtype, [&]<class Scalar>(Scalar) {
+  withScalar(dy.dtype, [&]<class Scalar>() {
     const Scalar* dOut = dy.as<Scalar>();
     if (!dx.empty())
       for (std::int64_t t = 0; t < rows; ++t) {

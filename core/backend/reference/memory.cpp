@@ -2,7 +2,7 @@
 #include <cstring>
 
 #include "core/backend/reference/reference_backend.h"
-#include "core/backend/reference/scalar.h"
+#include "core/tensor/scalar.h"
 
 namespace moe {
 
@@ -12,7 +12,7 @@ Tensor ReferenceBackend::allocate(Shape shape, DType dtype) {
 
 void ReferenceBackend::fill(const TensorView& out, double value) {
   const auto timed = timer_.time("fill");
-  withScalar(out.dtype, [&]<class Scalar>(Scalar) {
+  withScalar(out.dtype, [&]<class Scalar>() {
     const auto to = out.span<Scalar>();
     std::fill(to.begin(), to.end(), static_cast<Scalar>(value));
   });
@@ -25,8 +25,8 @@ void ReferenceBackend::copy(const TensorView& out, const TensorView& in) {
     if (in.bytes() != 0) std::memmove(out.data, in.data, in.bytes());
     return;
   }
-  withScalar(in.dtype, [&]<class From>(From) {
-    withScalar(out.dtype, [&]<class To>(To) {
+  withScalar(in.dtype, [&]<class From>() {
+    withScalar(out.dtype, [&]<class To>() {
       const auto from = in.span<From>();
       std::transform(from.begin(), from.end(), out.as<To>(), [](From value) { return static_cast<To>(value); });
     });
@@ -36,7 +36,7 @@ void ReferenceBackend::copy(const TensorView& out, const TensorView& in) {
 void ReferenceBackend::add(const TensorView& out, const TensorView& in) {
   const auto timed = timer_.time("add");
   assert(out.elements() == in.elements() && out.dtype == in.dtype);
-  withScalar(out.dtype, [&]<class Scalar>(Scalar) {
+  withScalar(out.dtype, [&]<class Scalar>() {
     const auto to = out.span<Scalar>(), from = in.span<Scalar>();
     for (std::size_t i = 0; i < to.size(); ++i) to[i] += from[i];
   });

@@ -1,7 +1,7 @@
 #include <cmath>
 
 #include "core/backend/reference/reference_backend.h"
-#include "core/backend/reference/scalar.h"
+#include "core/tensor/scalar.h"
 
 namespace moe {
 
@@ -11,7 +11,7 @@ void ReferenceBackend::norm(const TensorView& y, const TensorView& statistics, c
   const std::int64_t width = weight.elements(), rows = x.elements() / width;
   assert(y.elements() == x.elements() && x.elements() == rows * width && statistics.elements() == 2 * rows);
   assert(bias.empty() || bias.elements() == width);
-  withScalar(x.dtype, [&]<class Scalar>(Scalar) {
+  withScalar(x.dtype, [&]<class Scalar>() {
     for (std::int64_t t = 0; t < rows; ++t) {
       const Scalar* in = x.as<Scalar>() + t * width;
       Scalar* out = y.as<Scalar>() + t * width;
@@ -42,7 +42,7 @@ void ReferenceBackend::normBackward(const TensorView& dx, const TensorView& dWei
   assert(dy.elements() == x.elements() && dx.elements() == x.elements() && statistics.elements() == 2 * rows);
   const auto sums = scratch(2 * width);  // of dWeight, then of dBias, over the rows
   const auto dWeightSum = sums.first(static_cast<std::size_t>(width)), dBiasSum = sums.last(dWeightSum.size());
-  withScalar(x.dtype, [&]<class Scalar>(Scalar) {
+  withScalar(x.dtype, [&]<class Scalar>() {
     for (std::int64_t t = 0; t < rows; ++t) {
       const Scalar* in = x.as<Scalar>() + t * width;
       const Scalar* dOut = dy.as<Scalar>() + t * width;
