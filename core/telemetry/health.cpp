@@ -1,0 +1,285 @@
+#include "core/telemetry/health.h"
+
+#include <algorithm>
+#include <cassert>
+#include <cmath>
+#include <limits>
+#include <numeric>
+
+namespace moe {
+
+namespace {
+
+std::size_t at(std::int64_t i) {
+  return static_cast<std::size_t>(i);
+}
+
+double entropyOf(double q) {
+  return q > 0 ? -q * std::log(q) : 0;
+}
+
+std::int64_t rowsOf(std::size_t elements, std::int64_t columns) {
+  assert(columns > 0 && static_cast<std::int64_t>(elements) % columns == 0);
+  return static_cast<std::int64_t>(elements) / columns;
+}
+
+std::span<const std::int32_t> rowOf(std::span<const std::int32_t> table, std::int64_t slots, std::int64_t t) {
+  return table.subspan(at(t * slots), at(slots));
+}
+
+bool contains(std::span<const std::int32_t> row, std::int32_t expert) {
+  return expert >= 0 && std::find(row.begin(), row.end(), expert) != row.end();
+}
+
+std::int64_t common(std::span<const std::int32_t> a, std::span<const std::int32_t> b) {
+  return std::count_if(a.begin(), a.end(), [&](std::int32_t expert) { return contains(b, expert); });
+}
+
+std::int64_t used(std::span<const std::int32_t> row) {
+  return std::count_if(row.begin(), row.end(), [](std::int32_t expert) { return expert >= 0; });
+}
+
+/// Mean over the rows of one value a row.
+template <class Value>
+double meanOverTokens(std::int64_t tokens, Value value) {
+  double sum = 0;
+  for (std::int64_t t = 0; t < tokens; ++t) sum += value(t);
+  return tokens > 0 ? sum / static_cast<double>(tokens) : 0;
+}
+
+}  // namespace
+
+double cv2(std::span<const double> values) {
+  const auto n = static_cast<double>(values.size());
+  const double mean = std::accumulate(values.begin(), values.end(), 0.0) / n;
+  if (values.empty() || mean == 0) return 0;
+  double squares = 0;
+  for (const double value : values) squares += (value - mean) * (value - mean);
+  return squares / n / (mean * mean);
+}
+
+LoadHealth loadHealth(std::span<const std::int64_t> counts) {
+  LoadHealth health;
+  const std::int64_t total = std::accumulate(counts.begin(), counts.end(), std::int64_t{0});
+  if (total == 0) {
+    health.deadExperts = static_cast<std::int64_t>(counts.size());
+    return health;
+  }
+  const auto experts = static_cast<double>(counts.size());
+  const double mean = static_cast<double>(total) / experts;
+  double largest = 0, smallest = std::numeric_limits<double>::infinity(), distance = 0, squares = 0, entropy = 0;
+  for (const std::int64_t count : counts) {
+    const auto c = static_cast<double>(count);
+    largest = std::max(largest, c);
+    smallest = std::min(smallest, c);
+    distance += std::abs(c - mean);
+    squares += (c - mean) * (c - mean);
+    entropy += entropyOf(c / static_cast<double>(total));
+    health.deadExperts += count == 0;
+  }
+  health.maxVio = largest / mean - 1;
+  health.minOverMean = smallest / mean;
+  health.avgVio = distance / experts / mean;
+  health.cv2 = squares / experts / (mean * mean);
+  health.entropy = counts.size() > 1 ? entropy / std::log(experts) : 1;
+  return health;
+}
+
+std::vector<double> loadFraction(std::span<const std::int64_t> counts) {
+  const std::int64_t total = std::accumulate(counts.begin(), counts.end(), std::int64_t{0});
+  std::vector<double> out(counts.size(), 0.0);
+  for (std::size_t e = 0; e < counts.size() && total > 0; ++e)
+    out[e] = static_cast<double>(counts[e]) / static_cast<double>(total);
+  return out;
+}
+
+std::vector<double> utilization(std::span<const std::int64_t> counts) {
+  const std::int64_t total = std::accumulate(counts.begin(), counts.end(), std::int64_t{0});
+  std::vector<double> out(counts.size(), 0.0);
+  const double mean = static_cast<double>(total) / static_cast<double>(counts.size());
+  for (std::size_t e = 0; e < counts.size() && total > 0; ++e) out[e] = static_cast<double>(counts[e]) / mean;
+  return out;
+}
+
+std::vector<std::int64_t> countSelections(std::span<const std::int32_t> table, std::int64_t experts) {
+  std::vector<std::int64_t> counts(at(experts), 0);
+  for (const std::int32_t expert : table)
+    if (expert >= 0) ++counts[at(expert)];
+  return counts;
+}
+
+std::vector<double> maxVioByGroup(std::span<const std::int32_t> table, std::int64_t slots, std::int64_t experts,
+                                  std::span<const std::int32_t> groupOf, std::int64_t groups) {
+  assert(rowsOf(table.size(), slots) == static_cast<std::int64_t>(groupOf.size()));
+  std::vector<std::int64_t> counts(at(groups * experts), 0);
+  for (std::int64_t t = 0; t < static_cast<std::int64_t>(groupOf.size()); ++t)
+    for (const std::int32_t expert : rowOf(table, slots, t))
+      if (expert >= 0 && groupOf[at(t)] >= 0) ++counts[at(groupOf[at(t)] * experts + expert)];
+  std::vector<double> out;
+  for (std::int64_t g = 0; g < groups; ++g)
+    out.push_back(loadHealth(std::span<const std::int64_t>(counts).subspan(at(g * experts), at(experts))).maxVio);
+  return out;
+}
+
+DropHealth dropHealth(std::span<const std::int32_t> final, std::int64_t slots, std::int64_t asked,
+                      std::int64_t dropped) {
+  DropHealth health;
+  health.dropRate = asked > 0 ? static_cast<double>(dropped) / static_cast<double>(asked) : 0;
+  health.tokenDropRate = meanOverTokens(rowsOf(final.size(), slots),
+                                        [&](std::int64_t t) { return used(rowOf(final, slots, t)) == 0 ? 1.0 : 0.0; });
+  return health;
+}
+
+template <class S>
+RouterHealth routerHealth(std::span<const S> scores, std::int64_t experts) {
+  RouterHealth health;
+  const std::int64_t tokens = rowsOf(scores.size(), experts);
+  if (tokens == 0) return health;
+  std::vector<double> importance(at(experts), 0.0);
+  for (std::int64_t t = 0; t < tokens; ++t) {
+    const auto row = scores.subspan(at(t * experts), at(experts));
+    double sum = 0;
+    for (const S score : row) sum += static_cast<double>(score);
+    for (std::int64_t e = 0; e < experts; ++e) {
+      const double p = sum > 0 ? static_cast<double>(row[at(e)]) / sum : 1 / static_cast<double>(experts);
+      health.entropy += entropyOf(p);
+      importance[at(e)] += p;
+    }
+  }
+  health.entropy /= static_cast<double>(tokens);
+  for (const double sum : importance) health.meanProbEntropy += entropyOf(sum / static_cast<double>(tokens));
+  health.mutualInformation = health.meanProbEntropy - health.entropy;
+  health.importanceCv2 = cv2(importance);
+  return health;
+}
+
+template <class S>
+double zLoss(std::span<const S> logits, std::int64_t experts) {
+  return meanOverTokens(rowsOf(logits.size(), experts), [&](std::int64_t t) {
+    const auto row = logits.subspan(at(t * experts), at(experts));
+    const auto largest = static_cast<double>(*std::max_element(row.begin(), row.end()));
+    double sum = 0;
+    for (const S z : row) sum += std::exp(static_cast<double>(z) - largest);
+    const double logSum = largest + std::log(sum);
+    return logSum * logSum;
+  });
+}
+
+template <class S>
+double meanMargin(std::span<const S> ranking, std::int64_t experts, std::span<const std::int32_t> table,
+                  std::int64_t slots) {
+  constexpr double kInfinity = std::numeric_limits<double>::infinity();
+  double sum = 0;
+  std::int64_t counted = 0;
+  for (std::int64_t t = 0; t < rowsOf(table.size(), slots); ++t) {
+    const auto selected = rowOf(table, slots, t);
+    double least = kInfinity, next = -kInfinity;
+    for (std::int32_t e = 0; e < experts; ++e) {
+      const auto r = static_cast<double>(ranking[at(t * experts + e)]);
+      if (contains(selected, e))
+        least = std::min(least, r);
+      else
+        next = std::max(next, r);
+    }
+    if (!std::isfinite(least) || !std::isfinite(next)) continue;
+    sum += least - next;
+    ++counted;
+  }
+  return counted > 0 ? sum / static_cast<double>(counted) : 0;
+}
+
+double saturation(std::span<const std::int32_t> table, std::span<const std::int32_t> reference, std::int64_t slots) {
+  assert(table.size() == reference.size());
+  return meanOverTokens(rowsOf(table.size(), slots), [&](std::int64_t t) {
+    return static_cast<double>(common(rowOf(table, slots, t), rowOf(reference, slots, t))) / static_cast<double>(slots);
+  });
+}
+
+double firstChoiceSaturation(std::span<const std::int32_t> table, std::span<const std::int32_t> reference,
+                             std::int64_t slots) {
+  assert(table.size() == reference.size());
+  return meanOverTokens(rowsOf(table.size(), slots),
+                        [&](std::int64_t t) { return table[at(t * slots)] == reference[at(t * slots)] ? 1.0 : 0.0; });
+}
+
+double churn(std::span<const std::int32_t> before, std::span<const std::int32_t> after, std::int64_t slots) {
+  return before.empty() ? 0 : 1 - firstChoiceSaturation(before, after, slots);
+}
+
+double meanJaccard(std::span<const std::int32_t> a, std::int64_t slotsA, std::span<const std::int32_t> b,
+                   std::int64_t slotsB) {
+  const std::int64_t tokens = rowsOf(a.size(), slotsA);
+  assert(tokens == rowsOf(b.size(), slotsB));
+  return meanOverTokens(tokens, [&](std::int64_t t) {
+    const auto rowA = rowOf(a, slotsA, t), rowB = rowOf(b, slotsB, t);
+    const std::int64_t both = common(rowA, rowB), either = used(rowA) + used(rowB) - both;
+    return either > 0 ? static_cast<double>(both) / static_cast<double>(either) : 1.0;
+  });
+}
+
+std::vector<std::int64_t> coactivation(std::span<const std::int32_t> table, std::int64_t slots, std::int64_t experts) {
+  std::vector<std::int64_t> out(at(experts * experts), 0);
+  for (std::int64_t t = 0; t < rowsOf(table.size(), slots); ++t) {
+    const auto row = rowOf(table, slots, t);
+    for (const std::int32_t i : row)
+      for (const std::int32_t j : row)
+        if (i >= 0 && j >= 0 && i != j) ++out[at(i * experts + j)];
+  }
+  return out;
+}
+
+std::vector<double> coactivationGivenRow(std::span<const std::int64_t> coactivation,
+                                         std::span<const std::int64_t> counts) {
+  const std::size_t experts = counts.size();
+  assert(coactivation.size() == experts * experts);
+  std::vector<double> out(coactivation.size(), 0.0);
+  for (std::size_t i = 0; i < experts; ++i)
+    for (std::size_t j = 0; j < experts; ++j)
+      if (counts[i] > 0)
+        out[i * experts + j] = static_cast<double>(coactivation[i * experts + j]) / static_cast<double>(counts[i]);
+  return out;
+}
+
+std::vector<double> specialisation(std::span<const std::int32_t> table, std::int64_t slots, std::int64_t experts,
+                                   std::span<const std::int32_t> groupOf, std::int64_t groups, bool firstOnly) {
+  assert(rowsOf(table.size(), slots) == static_cast<std::int64_t>(groupOf.size()));
+  std::vector<double> out(at(groups * experts), 0.0);
+  std::vector<std::int64_t> tokens(at(groups), 0);
+  for (std::int64_t t = 0; t < static_cast<std::int64_t>(groupOf.size()); ++t) {
+    const std::int64_t group = groupOf[at(t)];
+    if (group < 0) continue;
+    ++tokens[at(group)];
+    for (const std::int32_t expert : rowOf(table, slots, t).first(firstOnly ? 1 : at(slots)))
+      if (expert >= 0) ++out[at(group * experts + expert)];
+  }
+  for (std::int64_t g = 0; g < groups; ++g)
+    for (std::int64_t e = 0; e < experts && tokens[at(g)] > 0; ++e)
+      out[at(g * experts + e)] /= static_cast<double>(tokens[at(g)]);
+  return out;
+}
+
+double meanLargestShare(std::span<const double> specialisation, std::int64_t experts,
+                        std::span<const std::int32_t> groupOf) {
+  const std::int64_t groups = rowsOf(specialisation.size(), experts);
+  std::vector<bool> present(at(groups), false);
+  for (const std::int32_t group : groupOf)
+    if (group >= 0) present[at(group)] = true;
+  double sum = 0;
+  std::int64_t counted = 0;
+  for (std::int64_t g = 0; g < groups; ++g) {
+    if (!present[at(g)]) continue;
+    const auto row = specialisation.subspan(at(g * experts), at(experts));
+    sum += *std::max_element(row.begin(), row.end());
+    ++counted;
+  }
+  return counted > 0 ? sum / static_cast<double>(counted) : 0;
+}
+
+template RouterHealth routerHealth<float>(std::span<const float>, std::int64_t);
+template RouterHealth routerHealth<double>(std::span<const double>, std::int64_t);
+template double zLoss<float>(std::span<const float>, std::int64_t);
+template double zLoss<double>(std::span<const double>, std::int64_t);
+template double meanMargin<float>(std::span<const float>, std::int64_t, std::span<const std::int32_t>, std::int64_t);
+template double meanMargin<double>(std::span<const double>, std::int64_t, std::span<const std::int32_t>, std::int64_t);
+
+}  // namespace moe

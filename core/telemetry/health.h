@@ -1,0 +1,93 @@
+#pragma once
+#include <cstdint>
+#include <span>
+#include <vector>
+
+namespace moe {
+
+// How a routing does, exactly: sums in f64, in index order. A table of selections is (T, slots) expert indices in
+// selection order, -1 where a slot is unused. Counts c are asked assignments (before capacity) of one layer over a
+// window of tokens.
+
+// Load.
+
+/// What counts c (E) say; m = mean c. Everything is 0 for a window without assignments.
+struct LoadHealth {
+  double maxVio = 0;             // max c / m - 1
+  double minOverMean = 0;        // min c / m
+  double avgVio = 0;             // mean |c - m| / m
+  double cv2 = 0;                // population variance of c / m^2
+  double entropy = 0;            // -sum q log q / log E of the shares q = c / sum c: 0..1 (1 for a single expert)
+  std::int64_t deadExperts = 0;  // experts with c = 0
+};
+LoadHealth loadHealth(std::span<const std::int64_t> counts);
+/// c / sum c and c / m, (E) each.
+std::vector<double> loadFraction(std::span<const std::int64_t> counts);
+std::vector<double> utilization(std::span<const std::int64_t> counts);
+/// Population variance / mean^2; 0 where the mean is 0.
+double cv2(std::span<const double> values);
+/// (E) selections of each expert in a table.
+std::vector<std::int64_t> countSelections(std::span<const std::int32_t> table, std::int64_t experts);
+/// (groups) MaxVio of each group of tokens; groupOf (T). Used with batches: its mean is MaxVio per batch, while
+/// loadHealth of all tokens together gives MaxVio global.
+std::vector<double> maxVioByGroup(std::span<const std::int32_t> table, std::int64_t slots, std::int64_t experts,
+                                  std::span<const std::int32_t> groupOf, std::int64_t groups);
+
+// Drops.
+
+struct DropHealth {
+  double dropRate = 0;       // assignments asked but not admitted / asked
+  double tokenDropRate = 0;  // tokens with no admitted assignment / T
+};
+/// `final`: the table after capacity.
+DropHealth dropHealth(std::span<const std::int32_t> final, std::int64_t slots, std::int64_t asked,
+                      std::int64_t dropped);
+
+// The router's certainty. Scores (T, E) are made into probabilities by dividing each row by its sum (sigmoid routers).
+
+struct RouterHealth {
+  double entropy = 0;            // mean over tokens of H(p_t), nats
+  double meanProbEntropy = 0;    // H(mean over tokens of p_t), nats
+  double mutualInformation = 0;  // the second minus the first: high where experts are both specialised and balanced
+  double importanceCv2 = 0;      // CV^2 of sum over tokens of p_te
+};
+template <class S>
+RouterHealth routerHealth(std::span<const S> scores, std::int64_t experts);
+/// Mean over tokens of logsumexp(z)^2; logits (T, E).
+template <class S>
+double zLoss(std::span<const S> logits, std::int64_t experts);
+/// Mean over tokens of the smallest selected minus the largest unselected ranking value (T, E). Tokens that have
+/// nothing on one of the two sides (or only -inf) are left out; 0 where that leaves none.
+template <class S>
+double meanMargin(std::span<const S> ranking, std::int64_t experts, std::span<const std::int32_t> table,
+                  std::int64_t slots);
+
+// Selections compared. Both tables are of the same tokens.
+
+/// Mean over tokens of (experts in both sets) / slots: router saturation against a later checkpoint.
+double saturation(std::span<const std::int32_t> table, std::span<const std::int32_t> reference, std::int64_t slots);
+/// Share of tokens with the same first choice.
+double firstChoiceSaturation(std::span<const std::int32_t> table, std::span<const std::int32_t> reference,
+                             std::int64_t slots);
+/// Share of tokens whose first choice changed.
+double churn(std::span<const std::int32_t> before, std::span<const std::int32_t> after, std::int64_t slots);
+/// Mean over tokens of |A and B| / |A or B|; 1 for two empty sets.
+double meanJaccard(std::span<const std::int32_t> a, std::int64_t slotsA, std::span<const std::int32_t> b,
+                   std::int64_t slotsB);
+
+// Who goes where.
+
+/// (E, E) N_ij: tokens with both i and j selected, over all pairs of slots; the diagonal is 0.
+std::vector<std::int64_t> coactivation(std::span<const std::int32_t> table, std::int64_t slots, std::int64_t experts);
+/// (E, E) N_ij / c_i; 0 where c_i is 0.
+std::vector<double> coactivationGivenRow(std::span<const std::int64_t> coactivation,
+                                         std::span<const std::int64_t> counts);
+/// (groups, E) selections of e by tokens of the group / tokens of the group; 0 for absent groups. Groups are domains,
+/// input ids or ids predicted next; a negative group leaves the token out. `firstOnly`: first choices alone.
+std::vector<double> specialisation(std::span<const std::int32_t> table, std::int64_t slots, std::int64_t experts,
+                                   std::span<const std::int32_t> groupOf, std::int64_t groups, bool firstOnly = false);
+/// Mean over the groups present of the largest entry of their row in a specialisation.
+double meanLargestShare(std::span<const double> specialisation, std::int64_t experts,
+                        std::span<const std::int32_t> groupOf);
+
+}  // namespace moe
