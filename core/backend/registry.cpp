@@ -2,6 +2,7 @@
 #include <string_view>
 
 #include "core/backend/backend.h"
+#include "core/backend/onednn/onednn_backend.h"
 #include "core/backend/reference/reference_backend.h"
 #include "core/base/error.h"
 
@@ -20,7 +21,15 @@ std::unique_ptr<Backend> makeReference(const BackendOptions& options) {
   return std::make_unique<ReferenceBackend>(options.computeType);
 }
 
+std::unique_ptr<Backend> makeOnednn(const BackendOptions& options) {
+  if (options.computeType != DType::f32)
+    throw Error("backend", "onednn: expected compute type f32, found " + std::string(nameOf(options.computeType)) +
+                               "; choose f32");
+  return std::make_unique<OnednnBackend>(options.threads);
+}
+
 constexpr std::array kBackends{
+    Entry{"onednn", makeOnednn},
     Entry{"reference", makeReference},
 };
 

@@ -1,0 +1,36 @@
+#pragma once
+// The only file that may know which oneDNN it is compiled against (2.6 to 3.x).
+#include <omp.h>
+#include <oneapi/dnnl/dnnl.h>
+
+#include <cassert>
+#include <cstdint>
+
+namespace moe {
+
+/// Row-major C (m,n) = alpha A B + beta C, with A (m,k) or, transposed, stored as (k,m); B alike. Leading dimensions
+/// are row strides in elements.
+struct Gemm {
+  bool transposeA = false, transposeB = false;
+  std::int64_t m = 0, n = 0, k = 0;
+  float alpha = 1;
+  const float* a = nullptr;
+  std::int64_t lda = 0;
+  const float* b = nullptr;
+  std::int64_t ldb = 0;
+  float beta = 0;
+  float* c = nullptr;
+  std::int64_t ldc = 0;
+};
+
+/// On the calling thread alone, inside a parallel region or not.
+inline void gemmOnThisThread(const Gemm& g) {
+  const int outer = omp_get_max_threads();  // oneDNN asks for this number of threads where it is not in a region
+  if (outer != 1) omp_set_num_threads(1);
+  [[maybe_unused]] const dnnl_status_t status = dnnl_sgemm(g.transposeA ? 'T' : 'N', g.transposeB ? 'T' : 'N', g.m, g.n,
+                                                           g.k, g.alpha, g.a, g.lda, g.b, g.ldb, g.beta, g.c, g.ldc);
+  if (outer != 1) omp_set_num_threads(outer);
+  assert(status == dnnl_success);
+}
+
+}  // namespace moe

@@ -1,0 +1,80 @@
+// Bound by arithmetic (one token alone: by memory). Tasks are tiles of an output's rows; the weight gradient is tiled
+// by its own rows, so each element is one GEMM's sum whatever the timing.
+#include "core/backend/onednn/gemm.h"
+#include "core/backend/onednn/onednn_backend.h"
+#include "core/backend/onednn/rows.h"
+
+namespace moe {
+
+void OnednnBackend::linear(const TensorView& y, const TensorView& x, const TensorView& weight, const TensorView& bias,
+                           bool accumulate) {
+  const auto timed = timer_.time("linear");
+  const std::int64_t inputs = weight.shape[1], outputs = weight.shape[0], tokens = x.elements() / inputs;
+  assert(x.elements() == tokens * inputs && y.elements() == tokens * outputs);
+  if (tokens == 1) {
+    const int threads = threadsFor(outputs * inputs / 4);
+#pragma omp parallel for num_threads(threads) schedule(static)
+    for (int part = 0; part < threads; ++part) {
+      const Range range = partOf(outputs, threads, part);
+      float* to = y.as<float>() + range.begin;
+      matrixVector(to, weight.as<float>() + range.begin * inputs, x.as<float>(), range.end - range.begin, inputs,
+                   accumulate);
+      if (!bias.empty()) addRow(to, bias.as<float>() + range.begin, range.end - range.begin);
+    }
+    return;
+  }
+  const std::int64_t rows = gemmTileRows(tokens, 4 * threads_);
+#pragma omp parallel for num_threads(threads_) schedule(dynamic, 1)
+  for (std::int64_t begin = 0; begin < tokens; begin += rows) {
+    const std::int64_t count = std::min(rows, tokens - begin);
+    float* to = y.as<float>() + begin * outputs;
+    rowsTimesWeight(to, outputs, x.as<float>() + begin * inputs, inputs, weight.as<float>(), count, outputs, inputs,
+                    accumulate);
+    if (!bias.empty()) addBias(to, outputs, bias.as<float>(), count, outputs);
+  }
+}
+
+void OnednnBackend::linearBackward(const TensorView& dx, const TensorView& dWeight, const TensorView& dBias,
+                                   const TensorView& dy, const TensorView& x, const TensorView& weight,
+                                   bool accumulateDx) {
+  const auto timed = timer_.time("linear backward");
+  const std::int64_t inputs = weight.shape[1], outputs = weight.shape[0], tokens = x.elements() / inputs;
+  assert(x.elements() == tokens * inputs && dy.elements() == tokens * outputs);
+  const std::int64_t dxRows = gemmTileRows(tokens, 4 * threads_), dwRows = gemmTileRows(outputs, 4 * threads_);
+  const std::int64_t dwTiles = dWeight.empty() && dBias.empty() ? 0 : (outputs + dwRows - 1) / dwRows;
+  const std::int64_t dxTiles = dx.empty() ? 0 : (tokens + dxRows - 1) / dxRows;
+#pragma omp parallel for num_threads(threads_) schedule(dynamic, 1)
+  for (std::int64_t task = 0; task < dwTiles + dxTiles; ++task) {
+    if (task < dwTiles) {
+      const std::int64_t begin = task * dwRows, count = std::min(dwRows, outputs - begin);
+      const float* from = dy.as<float>() + begin;
+      if (!dWeight.empty())
+        gemmOnThisThread({.transposeA = true,
+                          .m = count,
+                          .n = inputs,
+                          .k = tokens,
+                          .a = from,
+                          .lda = outputs,
+                          .b = x.as<float>(),
+                          .ldb = inputs,
+                          .beta = 1,
+                          .c = dWeight.as<float>() + begin * inputs,
+                          .ldc = inputs});
+      if (!dBias.empty()) addColumnSums(dBias.as<float>() + begin, from, outputs, tokens, count);
+    } else {
+      const std::int64_t begin = (task - dwTiles) * dxRows, count = std::min(dxRows, tokens - begin);
+      gemmOnThisThread({.m = count,
+                        .n = inputs,
+                        .k = outputs,
+                        .a = dy.as<float>() + begin * outputs,
+                        .lda = outputs,
+                        .b = weight.as<float>(),
+                        .ldb = inputs,
+                        .beta = accumulateDx ? 1.0f : 0.0f,
+                        .c = dx.as<float>() + begin * inputs,
+                        .ldc = inputs});
+    }
+  }
+}
+
+}  // namespace moe
