@@ -1,3 +1,5 @@
+#include <complex>
+
 #include "core/backend/reference/reference_backend.h"
 #include "core/tensor/philox.h"
 #include "tests/support/numbers.h"
@@ -58,6 +60,31 @@ class AttentionTest : public QObject {
     const double weight1 = 1 / (1 + std::exp(score0 - score1));
     const Tensor out = attend(numbers({2, 12}, row0), spec);
     for (int i = 0; i < 4; ++i) QVERIFY(std::abs(out.as<double>()[4 + i] - weight1) < 1e-14);
+  }
+  void rotaryScoresDependOnTheDistanceAlone() {
+    // As complex numbers a + ib of a pair, turning query by s and key by j gives Re(q conj(k) e^(i (s - j) angle)).
+    const AttentionSpec spec{.length = 5, .headWidth = 4, .ropeTheta = 100};
+    const Tensor qkv = drawnQkv(spec), out = attend(qkv, spec);
+    const auto pair = [&](std::int64_t token, std::int64_t part, std::int64_t i) {
+      const double* row = qkv.as<double>() + token * 12 + part * 4;
+      return std::complex<double>(row[i], row[i + 2]);
+    };
+    for (std::int64_t s = 0; s < 5; ++s) {
+      std::vector<double> sums(4);
+      double total = 0;
+      for (std::int64_t j = 0; j <= s; ++j) {
+        double score = 0;
+        for (std::int64_t i = 0; i < 2; ++i) {
+          const double angle = static_cast<double>(s - j) * (i == 0 ? 1 : 0.1);
+          score += (pair(s, 0, i) * std::conj(pair(j, 1, i)) * std::polar(1.0, angle)).real();
+        }
+        const double weight = std::exp(score / 2);
+        total += weight;
+        for (std::size_t i = 0; i < 4; ++i) sums[i] += weight * qkv.as<double>()[j * 12 + 8 + static_cast<int>(i)];
+      }
+      for (double& sum : sums) sum /= total;
+      QVERIFY(distance(valuesOf(out.view().rows(s, s + 1)), sums) < 1e-13);
+    }
   }
   void aLaterTokenChangesNothingBeforeIt() {
     const AttentionSpec spec{.sequences = 2, .length = 4, .heads = 2, .kvHeads = 1, .headWidth = 2, .ropeTheta = 10000};
