@@ -14,7 +14,6 @@
 #include <mutex>
 
 #include "core/base/error.h"
-#include "core/base/file_reader.h"
 
 namespace moe {
 namespace fs = std::filesystem;
@@ -168,13 +167,39 @@ void writeFileAtomically(const std::string& tag, const fs::path& path, std::stri
 }
 
 std::string readFile(const std::string& tag, const fs::path& path, std::int64_t atMost) {
-  const FileReader file(tag, path);
-  if (file.size() > atMost)
+  const int descriptor = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  if (descriptor < 0) failed(tag, path, "read this file", errno);
+  struct Closer {
+    int descriptor;
+    ~Closer() { ::close(descriptor); }
+  } closer{descriptor};
+  struct stat status {};
+  if (::fstat(descriptor, &status) != 0) failed(tag, path, "read this file", errno);
+  if (!S_ISREG(status.st_mode)) throw Error(tag, path.string() + ": expected a file, found a folder or device; choose a file");
+  if (status.st_size > atMost)
     throw Error(tag, path.string() + ": expected at most " + std::to_string(atMost) + " bytes, found " +
-                         std::to_string(file.size()) + "; choose a smaller file");
-  std::string bytes(static_cast<std::size_t>(file.size()), '\0');
-  file.read(bytes.data(), 0, file.size());
+                         std::to_string(status.st_size) + "; choose a smaller file");
+  std::string bytes(static_cast<std::size_t>(status.st_size), '\0');
+  std::size_t at = 0;
+  while (at < bytes.size()) {
+    const ssize_t got = ::read(descriptor, bytes.data() + at, bytes.size() - at);
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) failed(tag, path, "read this file", errno);
+    if (got == 0) break;  // it shrank while we read
+    at += static_cast<std::size_t>(got);
+  }
+  bytes.resize(at);
   return bytes;
+}
+
+void removeFolder(const std::string& tag, const fs::path& path) {
+  const fs::path gone = partialName(path);
+  if (std::rename(path.c_str(), gone.c_str()) != 0) {
+    if (errno == ENOENT) return;
+    failed(tag, path, "remove this folder", errno);
+  }
+  std::error_code ignored;
+  fs::remove_all(gone, ignored);  // a rest is swept later
 }
 
 void sweepPartials(const fs::path& folder) {

@@ -73,6 +73,9 @@ void writeFileAtomically(const std::string& tag, const std::filesystem::path& pa
 /// The whole file. Refuses one longer than `atMost` bytes before reading it.
 std::string readFile(const std::string& tag, const std::filesystem::path& path, std::int64_t atMost);
 
+/// Removes a folder so that a crash leaves it whole or gone: renamed to a partial first. Quiet where it is absent.
+void removeFolder(const std::string& tag, const std::filesystem::path& path);
+
 /// Removes the partials that no living writer holds. Quiet where the folder is absent or may not be changed.
 void sweepPartials(const std::filesystem::path& folder);
 

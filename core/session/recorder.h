@@ -1,0 +1,85 @@
+#pragma once
+#include <chrono>
+#include <condition_variable>
+#include <filesystem>
+#include <functional>
+#include <future>
+#include <map>
+#include <mutex>
+#include <stdexcept>
+#include <string>
+#include <type_traits>
+#include <vector>
+
+#include "core/formats/checkpoint.h"
+#include "core/session/store_thread.h"
+#include "core/telemetry/points.h"
+
+namespace moe {
+
+/// Hands what a training thread produces to the store's thread: rows about once a second, checkpoints with the rows
+/// before them. When the store refuses, rows are kept and tried again, and training goes on. Used by one thread.
+class Recorder {
+ public:
+  /// `store` null: nothing is recorded. `onReport` is called on the store's thread when a checkpoint was written or the
+  /// problem changed.
+  explicit Recorder(StoreThread* store, std::function<void()> onReport = {});
+  /// Waits until all is on the disk, or refused.
+  ~Recorder();
+
+  /// Creates the run's row and waits for its number. A run that cannot be recorded gets a negative one.
+  RunSummary create(RunSummary first);
+  void add(const StepPoint& point);
+  void add(const RunEvent& event);
+  void setState(RunId run, RunSummary::State state);
+  void setTargetSteps(RunId run, std::int64_t steps);
+  /// Writes folder/step-N, its row, and removes what retention lets go. Waits only while two others are being written.
+  void save(std::filesystem::path folder, Checkpoint checkpoint, bool healthy, bool pinned);
+
+  /// Hands over the rows of the last second; `now`: all of them at once.
+  void flush(bool now);
+  /// Waits until everything is on the disk, or refused.
+  void finish();
+
+  /// Checkpoints written since the last call.
+  std::vector<CheckpointRow> takeSaved();
+  /// Why something is not being recorded, as a sentence; empty: all is well.
+  std::string problem() const;
+
+  /// Runs `work(RunStore&)` after everything before it and waits for what it returns. Throws what it throws, or what
+  /// keeps the store shut.
+  template <class Work> auto ask(Work work) -> std::invoke_result_t<Work, RunStore&> {
+    using Result = std::invoke_result_t<Work, RunStore&>;
+    if (!store_) throw std::runtime_error("Nothing is recorded in this session, so there are no stored runs.");
+    flush(true);
+    auto task = std::make_shared<std::packaged_task<Result(RunStore&)>>(std::move(work));
+    auto unopened = std::make_shared<std::promise<std::string>>();
+    std::future<Result> result = task->get_future();
+    std::future<std::string> refused = unopened->get_future();
+    store_->post([task, unopened](RunStore& store) { (*task)(store); unopened->set_value({}); },
+                 [unopened](const std::string& sentence) { unopened->set_value(sentence); });
+    if (const std::string sentence = refused.get(); !sentence.empty()) throw std::runtime_error(sentence);
+    return result.get();
+  }
+
+ private:
+  void post(StoreThread::Work work, std::string Recorder::* problem);
+  void report(std::string Recorder::* problem, const std::string& sentence);
+  void appendRows(RunStore& store);
+  bool recorded(RunId run) const { return store_ && run > 0; }
+
+  StoreThread* const store_;
+  const std::function<void()> onReport_;
+  RunId lastUnrecorded_ = 0;                            // the training thread only
+  std::chrono::steady_clock::time_point flushed_;       // the training thread only
+
+  mutable std::mutex mutex_;                            // guards what follows
+  std::condition_variable savesChanged_;
+  std::map<RunId, std::vector<StepPoint>> points_;      // not yet in the store, in order
+  std::vector<RunEvent> events_;
+  std::vector<CheckpointRow> saved_;
+  int saving_ = 0;
+  std::string rowsProblem_, checkpointProblem_;
+};
+
+}  // namespace moe

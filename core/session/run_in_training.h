@@ -1,0 +1,76 @@
+#pragma once
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/session/recorder.h"
+#include "core/session/run_preparation.h"
+#include "core/telemetry/collapse_detector.h"
+#include "core/train/trainer.h"
+
+namespace moe {
+
+/// A run, what it made of a step, and all that is due around one: validation, alerts, knobs and their undo, checkpoints,
+/// recording. The window's worker and the headless program both train through this. Uses the backend's thread.
+class RunInTraining {
+ public:
+  /// `folder` holds the run's checkpoints; empty: none are written.
+  RunInTraining(RunSummary summary, std::filesystem::path folder, PreparedRun run, Backend& backend, Recorder& recorder);
+
+  /// Records the beginning: the event and the first checkpoint.
+  RunEvent begin(const RunEvent& event);
+  /// Goes on from a checkpoint, with the knobs turned at its very step; `past` are the run's events up to there.
+  void restore(const Checkpoint& checkpoint, const std::vector<RunEvent>& past);
+
+  struct Step {
+    StepPoint point;                      // as recorded; not where the loss was not finite
+    std::vector<RunEvent> events;
+    bool finite = true;
+  };
+  Step step();
+
+  /// Changes a live setting from the next step on. Nothing where the value is what it was. Throws Error("config").
+  std::optional<RunEvent> setKnob(const std::string& path, const std::string& value);
+  /// Sets the last knob's old value back. Nothing where none was turned.
+  std::optional<RunEvent> undoKnob();
+  bool canUndo() const { return !turned_.empty(); }
+
+  void saveCheckpoint(bool pinned);
+  /// A checkpoint of what is there now, unless it is on its way already.
+  void saveIfChanged();
+
+  RunId id() const { return summary_.id; }
+  const RunSummary& summary() const { return summary_; }
+  const RunConfig& config() const { return trainer_.config(); }
+  const PreparedRun& prepared() const { return prepared_; }
+  const std::filesystem::path& folder() const { return folder_; }
+  const CollapseDetector& watch() const { return detector_; }
+  std::int64_t stepsDone() const { return trainer_.stepsDone(); }
+  bool finished() const { return trainer_.finished(); }
+  Trainer& trainer() { return trainer_; }
+  std::int64_t tokensPerStep() const;
+  /// An event of this run at its present step, not yet recorded.
+  RunEvent eventOf(RunEvent::Kind kind, std::string text = {}) const;
+  void record(const RunEvent& event) { recorder_.add(event); }
+
+ private:
+  struct Knob {
+    std::string path, oldValue;
+  };
+  RunEvent apply(RunEvent::Kind kind, const std::string& path, const std::string& value);
+
+  RunSummary summary_;
+  const std::filesystem::path folder_;
+  const PreparedRun prepared_;
+  Recorder& recorder_;
+  Trainer trainer_;
+  CollapseDetector detector_;
+  std::vector<Knob> turned_;
+  std::int64_t savedStep_ = -1;           // of the newest checkpoint handed over
+  bool changedSince_ = false;             // a knob was turned since
+  bool finite_ = true;                    // the last step's loss
+};
+
+}  // namespace moe

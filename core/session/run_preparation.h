@@ -1,0 +1,40 @@
+#pragma once
+#include <cstdint>
+#include <memory>
+
+#include "core/backend/backend.h"
+#include "core/data/corpus.h"
+#include "core/formats/checkpoint.h"
+#include "core/store/run_store.h"
+#include "core/train/run_config.h"
+
+namespace moe {
+
+/// A configuration that may start, and its data.
+struct PreparedRun {
+  RunConfig config;                      // threads counted out, vocabulary the tokenizer's, a path made absolute
+  std::shared_ptr<const Corpus> corpus;
+};
+
+/// What a run starts under besides its configuration.
+struct Surroundings {
+  bool fluid = false;                    // threads 0 leaves one core free
+  std::int64_t memoryReturned = 0;       // bytes the present runs give back before this one begins
+  const PreparedRun* similar = nullptr;  // its corpus is taken where the data settings are equal
+};
+
+/// Checks and loads, before anything of the model is allocated. Throws Error("config") with the first problem,
+/// Error("memory") where the predicted memory exceeds what the machine has free, Error("data").
+PreparedRun prepareRun(RunConfig config, const Surroundings& surroundings);
+/// The same for a checkpoint, whose tokenizer is given.
+PreparedRun prepareRun(const Checkpoint& checkpoint, const Surroundings& surroundings);
+
+BackendOptions backendOptions(const RunConfig& config);
+
+/// What the list of runs says of a run that begins.
+RunSummary summaryOf(const RunConfig& config);
+
+/// Bytes that may still be allocated; 0 where the system does not say.
+std::int64_t freeMemory();
+
+}  // namespace moe

@@ -1,0 +1,204 @@
+#include "core/session/worker.h"
+
+#include <algorithm>
+#include <exception>
+#include <new>
+#include <utility>
+
+#include "core/base/error.h"
+
+namespace moe {
+
+namespace {
+
+constexpr auto kStatusInterval = std::chrono::milliseconds(30);
+
+}  // namespace
+
+/// "[config] train.steps: ..." without the tag: beside a button the sentence is enough.
+std::string Worker::sentenceOf(const std::exception& problem) {
+  if (dynamic_cast<const std::bad_alloc*>(&problem))
+    return "The machine has no memory left for this; choose a smaller model or batch.";
+  const std::string what = problem.what();
+  const auto* error = dynamic_cast<const Error*>(&problem);
+  const std::size_t tag = error ? error->tag().size() + 3 : 0;
+  return what.substr(std::min(tag, what.size()));
+}
+
+Worker::Worker(const TrainingSession::Options& options, Mailbox& mailbox, OutTray& out, Recorder& recorder)
+    : options_(options), mailbox_(mailbox), out_(out), recorder_(recorder), inquiries_(out) {}
+
+std::vector<RunInTraining*> Worker::runs() const {
+  std::vector<RunInTraining*> list;
+  if (run_) list.push_back(run_.get());
+  if (twin_) list.push_back(twin_.get());
+  return list;
+}
+
+bool Worker::allFinished() const {
+  const std::vector<RunInTraining*> list = runs();
+  return std::all_of(list.begin(), list.end(), [](const RunInTraining* run) { return run->finished(); });
+}
+
+void Worker::run() {
+  recorder_.finish();  // the store is open, or has said why not
+  while (!mailbox_.closed()) {
+    takeReports();
+    recorder_.flush(!mayStep());
+    publishStatus();
+    carryOutAll(!mayStep() && !inquiries_.pending(run_.get()));
+    if (mailbox_.closed()) break;
+    try {
+      if (mayStep()) stepRuns();
+      inquiries_.turn(run_.get(), mayStep());
+    } catch (const std::exception& problem) {
+      fail(sentenceOf(problem));
+    }
+  }
+  closeRuns();
+  recorder_.finish();
+  takeReports();
+}
+
+void Worker::carryOutAll(bool wait) {
+  for (const Command& command : mailbox_.take(wait)) {
+    if (mailbox_.closed()) return;
+    try {
+      std::visit([this](const auto& value) { carryOut(value); }, command);
+    } catch (const std::exception& problem) {
+      out_.put([&](Outbox& box) { box.problems.push_back(sentenceOf(problem)); });
+    }
+    statusChanged_ = true;
+  }
+}
+
+bool Worker::mayStep() const {
+  return !allFinished() && (playing_ || singleSteps_ > 0);
+}
+
+void Worker::stepRuns() {
+  const bool played = playing_;
+  for (RunInTraining* run : runs())
+    if (!run->finished() && playing_ == played) stepRun(*run);
+  if (singleSteps_ > 0) --singleSteps_;
+  if (allFinished()) {
+    playing_ = false;
+    speed_.pause();
+  }
+  if (!playing_) statusChanged_ = true;
+}
+
+void Worker::stepRun(RunInTraining& run) {
+  const RunInTraining::Step step = run.step();
+  if (step.finite) {
+    if (&run == run_.get()) speed_.pass(run.tokensPerStep());
+    out_.put([&](Outbox& box) { box.points.push_back(step.point); });
+  }
+  for (const RunEvent& event : step.events) publish(event);
+  if (!step.finite) {
+    message_ = "The loss stopped being a finite number at step " + std::to_string(run.stepsDone() + 1) +
+               ", so training paused with the weights before it. Lower the learning rate, or go back to the last healthy "
+               "checkpoint.";
+    play(false);
+  } else if (run.finished()) {
+    record(run, RunEvent::Kind::finished, "Finished after " + std::to_string(run.stepsDone()) + " steps.");
+    recorder_.setState(run.id(), RunSummary::State::finished);
+  }
+  if (!step.events.empty()) statusChanged_ = true;
+}
+
+void Worker::play(bool playing) {
+  singleSteps_ = 0;
+  if (playing == playing_) return;
+  playing_ = playing;
+  speed_.pause();
+  statusChanged_ = true;
+  for (RunInTraining* run : runs()) {
+    if (run->finished()) continue;
+    record(*run, playing ? RunEvent::Kind::resumed : RunEvent::Kind::paused);
+    recorder_.setState(run->id(), playing ? RunSummary::State::running : RunSummary::State::paused);
+  }
+}
+
+void Worker::fail(const std::string& sentence) {
+  playing_ = false;
+  singleSteps_ = 0;
+  failed_ = true;
+  message_ = sentence;
+  inquiries_.stopGenerating();
+  for (const RunInTraining* run : runs()) recorder_.setState(run->id(), RunSummary::State::failed);
+  statusChanged_ = true;
+}
+
+void Worker::takeReports() {
+  for (const CheckpointRow& row : recorder_.takeSaved()) {
+    if (run_ && row.run == run_->id() && row.healthy) hasHealthy_ = true;
+    RunEvent event;
+    event.run = row.run;
+    event.step = row.step;
+    event.kind = RunEvent::Kind::checkpoint;
+    event.text = row.healthy ? "Checkpoint" : "Checkpoint, not healthy";
+    publish(event);
+    statusChanged_ = true;
+  }
+  if (std::string problem = recorder_.problem(); problem != storeProblem_) {
+    storeProblem_ = std::move(problem);
+    statusChanged_ = true;
+  }
+}
+
+void Worker::publish(const RunEvent& event) {
+  out_.put([&](Outbox& box) { box.events.push_back(event); });
+}
+
+void Worker::record(RunInTraining& run, RunEvent::Kind kind, std::string text) {
+  const RunEvent event = run.eventOf(kind, std::move(text));
+  run.record(event);
+  publish(event);
+}
+
+SessionStatus::State Worker::state() const {
+  if (preparing_) return SessionStatus::State::preparing;
+  if (failed_) return SessionStatus::State::failed;
+  if (!run_) return SessionStatus::State::idle;
+  if (mayStep()) return SessionStatus::State::training;
+  return allFinished() ? SessionStatus::State::finished : SessionStatus::State::paused;
+}
+
+SessionStatus Worker::status() const {
+  SessionStatus status;
+  status.state = state();
+  status.storeProblem = storeProblem_;
+  status.message = message_;
+  if (!run_) return status;
+  status.run = run_->id();
+  status.twin = twin_ ? twin_->id() : 0;
+  status.step = run_->stepsDone();
+  status.targetSteps = run_->config().train.steps;
+  status.tokensPerSecond = speed_.tokensPerSecond();
+  if (status.tokensPerSecond > 0)
+    status.secondsLeft = static_cast<double>((status.targetSteps - status.step) * run_->tokensPerStep()) / status.tokensPerSecond;
+  status.config = run_->config();
+  status.size = sizeOf(run_->config().model);
+  status.backend = backend_->name() + ", " + std::string(nameOf(backend_->computeType())) + ", " +
+                   std::to_string(backend_->threads()) + (backend_->threads() == 1 ? " thread" : " threads");
+  status.canUndo = run_->canUndo();
+  status.hasHealthyCheckpoint = hasHealthy_;
+  status.alerts = run_->watch().standing();
+  if (twin_) {
+    const auto& more = twin_->watch().standing();
+    status.alerts.insert(status.alerts.end(), more.begin(), more.end());
+  }
+  return status;
+}
+
+/// At once where something changed; while training also so that step and speed stay fresh.
+void Worker::publishStatus() {
+  const auto time = std::chrono::steady_clock::now();
+  if (!statusChanged_ && (!mayStep() || time - statusAt_ < kStatusInterval)) return;
+  statusChanged_ = false;
+  statusAt_ = time;
+  out_.put([&](Outbox& box) { box.status = status(); });
+}
+
+}  // namespace moe

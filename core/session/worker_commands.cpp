@@ -1,0 +1,178 @@
+#include <algorithm>
+#include <utility>
+
+#include "core/base/error.h"
+#include "core/session/checkpoints.h"
+#include "core/session/worker.h"
+
+namespace moe {
+
+namespace {
+
+/// Knobs of the optimiser follow in the twin, so that the race stays fair; the recipe's mean nothing to a dense model.
+bool twinFollows(const std::string& path) { return path.starts_with("train."); }
+
+}  // namespace
+
+void Worker::carryOut(const command::Start& start) {
+  PreparedRun prepared = prepare(start.config);
+  const RunConfig config = prepared.config;
+  RunSummary first = summaryOf(prepared.config);
+  first.parent = start.parent;
+  first.parentStep = start.parentStep;
+  replaceBy(
+      [&] {
+        auto run = makeRun(std::move(prepared), std::move(first));
+        publish(run->begin(run->eventOf(RunEvent::Kind::started, "Started from fresh weights, seed " +
+                                                                     std::to_string(run->config().seed) + ".")));
+        return run;
+      },
+      config, !start.paused);
+}
+
+void Worker::carryOut(const command::StartTwin&) {
+  checkRun();
+  if (twin_) throw Error("session", "the dense model is training beside this run already");
+  RunConfig config = run_->config();
+  config.model = denseTwin(config.model);
+  config.label = (config.label.empty() ? config.preset : config.label) + ", dense twin";
+  PreparedRun prepared = prepare(config, true);
+  RunSummary first = summaryOf(prepared.config);
+  twin_ = makeRun(std::move(prepared), std::move(first));
+  publish(twin_->begin(twin_->eventOf(RunEvent::Kind::started, "Started beside run " + std::to_string(run_->id()) +
+                                                                   ": the dense model of equal active parameters.")));
+  if (run_->finished()) play(true);
+}
+
+void Worker::carryOut(const command::CloseTwin&) { close(twin_); }
+
+void Worker::carryOut(const command::Open& open) {
+  if (run_ && run_->id() == open.run) return play(!open.paused && !run_->finished());
+  if (twin_ && twin_->id() == open.run) close(twin_);
+  CheckpointRow row;
+  const Checkpoint checkpoint = newestOf(open.run, row);
+  PreparedRun prepared = prepare(checkpoint);
+  const RunConfig config = prepared.config;
+  replaceBy(
+      [&] {
+        recorder_.ask([&](RunStore& store) { rewindRun(store, open.run, row.step); });
+        auto past = recorder_.ask([&](RunStore& store) { return store.events(open.run); });
+        RunSummary stored = recorder_.ask([&](RunStore& store) { return store.run(open.run); });
+        auto run = makeRun(std::move(prepared), std::move(stored), std::filesystem::path(row.path).parent_path());
+        run->restore(checkpoint, past);
+        const auto rows = recorder_.ask([&](RunStore& store) { return store.checkpoints(open.run); });
+        hasHealthy_ = std::any_of(rows.begin(), rows.end(), [](const CheckpointRow& other) { return other.healthy; });
+        const RunEvent event = run->eventOf(RunEvent::Kind::restored, "Continued from the checkpoint of step " +
+                                                                          std::to_string(row.step) + ".");
+        run->record(event);
+        publish(event);
+        return run;
+      },
+      config, !open.paused);
+}
+
+void Worker::carryOut(const command::Play&) {
+  checkRun();
+  checkMore();
+  failed_ = false;
+  message_.clear();
+  play(true);
+}
+
+void Worker::carryOut(const command::Pause&) { play(false); }
+
+void Worker::carryOut(const command::StepOnce&) {
+  checkRun();
+  checkMore();
+  const int asked = playing_ ? 0 : singleSteps_;
+  play(false);
+  failed_ = false;
+  message_.clear();
+  singleSteps_ = asked + 1;
+}
+
+void Worker::carryOut(const command::Restart&) {
+  checkRun();
+  carryOut(command::Start{.config = run_->config()});
+}
+
+void Worker::carryOut(const command::SetKnob& knob) {
+  checkRun();
+  if (const auto event = run_->setKnob(knob.path, knob.value)) publish(*event);
+  if (twin_ && twinFollows(knob.path))
+    if (const auto event = twin_->setKnob(knob.path, knob.value)) publish(*event);
+  inquiries_.runChanged();
+}
+
+void Worker::carryOut(const command::UndoKnob&) {
+  checkRun();
+  const auto event = run_->undoKnob();
+  if (!event) throw Error("session", "no knob was turned in this run, so there is nothing to undo");
+  publish(*event);
+  if (twin_ && twinFollows(event->path))
+    if (const auto followed = twin_->setKnob(event->path, event->newValue)) publish(*followed);
+  inquiries_.runChanged();
+}
+
+void Worker::carryOut(const command::Extend& extend) {
+  carryOut(command::SetKnob{"train.steps", std::to_string(extend.steps)});
+  for (const RunInTraining* run : runs())
+    if (!run->finished())
+      recorder_.setState(run->id(), playing_ ? RunSummary::State::running : RunSummary::State::paused);
+}
+
+void Worker::carryOut(const command::Probe& probe) { inquiries_.probe(probe); }
+
+void Worker::carryOut(const command::ProbeStored& probe) {
+  try {
+    inquiries_.probeStored(probe, [this](const RunConfig& config) -> Backend& {
+      return backend_ ? *backend_ : prepareBackend(config);
+    });
+  } catch (const std::exception& problem) {
+    auto answer = std::make_shared<TextRouting>();
+    answer->request = probe.request;
+    answer->text = probe.text;
+    answer->problem = problem.what();
+    out_.put([&](Outbox& box) { box.probe = answer; });
+  }
+}
+
+void Worker::carryOut(const command::Generate& generate) {
+  checkRun();
+  inquiries_.generate(generate, *run_);
+}
+
+void Worker::carryOut(const command::StopGenerating&) { inquiries_.stopGenerating(); }
+
+void Worker::carryOut(const command::SaveCheckpoint& save) {
+  checkRun();
+  run_->saveCheckpoint(save.pin);
+}
+
+void Worker::carryOut(const command::RestoreHealthy&) {
+  checkRun();
+  const RunId parent = run_->id();
+  const auto rows = recorder_.ask([&](RunStore& store) { return store.checkpoints(parent); });
+  const CheckpointRow* newest = nullptr;
+  for (const CheckpointRow& row : rows)
+    if (row.healthy && (!newest || row.step > newest->step)) newest = &row;
+  if (!newest) throw Error("session", "this run has no healthy checkpoint to go back to; restart it");
+  const Checkpoint checkpoint = loadCheckpoint(newest->path);
+  PreparedRun prepared = prepare(checkpoint);
+  const RunConfig config = prepared.config;
+  RunSummary first = summaryOf(prepared.config);
+  first.parent = parent;
+  first.parentStep = checkpoint.state.step;
+  replaceBy(
+      [&] {
+        auto run = makeRun(std::move(prepared), std::move(first));
+        run->restore(checkpoint, {});
+        publish(run->begin(run->eventOf(RunEvent::Kind::forked, "Forked from run " + std::to_string(parent) + " at step " +
+                                                                    std::to_string(checkpoint.state.step) +
+                                                                    ", its last healthy checkpoint.")));
+        return run;
+      },
+      config, true);
+}
+
+}  // namespace moe

@@ -1,0 +1,126 @@
+#include <algorithm>
+#include <utility>
+
+#include "core/base/error.h"
+#include "core/session/checkpoints.h"
+#include "core/session/worker.h"
+
+namespace moe {
+
+void Worker::checkRun() const {
+  if (!run_) throw Error("session", "there is no run yet; start one first");
+}
+
+void Worker::checkMore() const {
+  if (allFinished())
+    throw Error("session", "the run has done its " + std::to_string(run_->config().train.steps) +
+                               " steps; set a higher target to train on");
+}
+
+Surroundings Worker::surroundings() const {
+  Surroundings around;
+  around.fluid = options_.fluid;
+  if (run_) {
+    around.similar = &run_->prepared();
+    around.memoryReturned = predictedMemory(run_->config());
+  }
+  if (twin_) around.memoryReturned += predictedMemory(twin_->config());
+  return around;
+}
+
+template <class Source> PreparedRun Worker::prepare(const Source& source, bool beside) {
+  struct Preparing {
+    Worker& worker;
+    explicit Preparing(Worker& w) : worker(w) { say(true); }
+    ~Preparing() { say(false); }
+    void say(bool preparing) {
+      worker.preparing_ = preparing;
+      worker.statusChanged_ = true;
+      if (preparing) worker.publishStatus();
+    }
+  } preparing(*this);
+  Surroundings around = surroundings();
+  if (beside) around.memoryReturned = 0;
+  return prepareRun(source, around);
+}
+template PreparedRun Worker::prepare(const RunConfig&, bool);
+template PreparedRun Worker::prepare(const Checkpoint&, bool);
+
+/// The present backend where it fits; the runs on another one must be gone.
+Backend& Worker::prepareBackend(const RunConfig& config) {
+  const BackendOptions wanted = backendOptions(config);
+  if (backend_ && wanted.name == backendOptions_.name && wanted.threads == backendOptions_.threads &&
+      wanted.computeType == backendOptions_.computeType)
+    return *backend_;
+  inquiries_.forgetStored();
+  backend_ = makeBackend(wanted);
+  backendOptions_ = wanted;
+  return *backend_;
+}
+
+std::unique_ptr<RunInTraining> Worker::makeRun(PreparedRun prepared, RunSummary stored, std::filesystem::path folder) {
+  auto run = std::make_unique<RunInTraining>(stored, std::move(folder), std::move(prepared), *backend_, recorder_);
+  out_.put([&](Outbox& box) { box.startedRuns.push_back(stored); });
+  return run;
+}
+
+std::unique_ptr<RunInTraining> Worker::makeRun(PreparedRun prepared, RunSummary first) {
+  RunSummary stored = recorder_.create(std::move(first));
+  std::filesystem::path folder = stored.id > 0 ? checkpointFolder(options_.store, stored.id) : std::filesystem::path();
+  return makeRun(std::move(prepared), std::move(stored), std::move(folder));
+}
+
+void Worker::close(std::unique_ptr<RunInTraining>& run) {
+  if (!run) return;
+  if (!run->finished()) {
+    run->saveIfChanged();
+    if (!failed_) recorder_.setState(run->id(), RunSummary::State::paused);
+  }
+  run.reset();
+  statusChanged_ = true;
+}
+
+void Worker::closeRuns() {
+  inquiries_.stopGenerating();
+  close(twin_);
+  close(run_);
+}
+
+/// The present runs make room, then `make` builds the new one; what it throws leaves the session without a run.
+void Worker::replaceBy(std::function<std::unique_ptr<RunInTraining>()> make, const RunConfig& config, bool playing) {
+  closeRuns();
+  playing_ = failed_ = hasHealthy_ = false;
+  singleSteps_ = 0;
+  message_.clear();
+  speed_.pause();
+  try {
+    prepareBackend(config);
+    run_ = make();
+  } catch (const std::exception& problem) {
+    fail(sentenceOf(problem));
+    throw;
+  }
+  inquiries_.runChanged();
+  playing_ = playing && !run_->finished();
+  recorder_.setState(run_->id(), run_->finished() ? RunSummary::State::finished
+                                 : playing_       ? RunSummary::State::running
+                                                  : RunSummary::State::paused);
+}
+
+/// The newest checkpoint that can be read; of those that cannot, the window is told.
+Checkpoint Worker::newestOf(RunId run, CheckpointRow& row) {
+  std::vector<CheckpointRow> rows = recorder_.ask([run](RunStore& store) { return store.checkpoints(run); });
+  std::sort(rows.begin(), rows.end(), [](const CheckpointRow& a, const CheckpointRow& b) { return a.step > b.step; });
+  for (const CheckpointRow& candidate : rows) {
+    try {
+      Checkpoint checkpoint = loadCheckpoint(candidate.path);
+      row = candidate;
+      return checkpoint;
+    } catch (const Error& problem) {
+      out_.put([&](Outbox& box) { box.problems.push_back(problem.what()); });
+    }
+  }
+  throw Error("session", "run " + std::to_string(run) + " has no checkpoint that can be read, so it cannot go on; start it anew");
+}
+
+}  // namespace moe
