@@ -11,7 +11,8 @@
 namespace moe {
 namespace {
 
-template <class S> void limitGroups(Routing& routing, const Recipe::Adjust::ExpertGroups& groups) {
+template <class S>
+void limitGroups(Routing& routing, const Recipe::Adjust::ExpertGroups& groups) {
   const std::int64_t tokens = routing.tokens, experts = routing.experts, count = groups.count, each = experts / count;
   ensure(routing.groupScores, {tokens, count}, routing.dtype);
   routing.groupIndex.resize(static_cast<std::size_t>(tokens * groups.keep));
@@ -41,7 +42,8 @@ template <class S> void limitGroups(Routing& routing, const Recipe::Adjust::Expe
 
 }  // namespace
 
-template <class S> void adjust(Routing& routing, const Recipe& recipe, const RoutingInput& input) {
+template <class S>
+void adjust(Routing& routing, const Recipe& recipe, const RoutingInput& input) {
   const std::int64_t tokens = routing.tokens, experts = routing.experts;
   ensure(routing.ranking, {tokens, experts}, routing.dtype);
   const Tensor& noisy = routing.noisyLogits.empty() ? routing.logits : routing.noisyLogits;

@@ -8,11 +8,19 @@ namespace {
 
 constexpr double kFar = std::numeric_limits<double>::infinity();
 
-template <class S> class BalancedAssignment {
+template <class S>
+class BalancedAssignment {
  public:
   BalancedAssignment(const S* r, std::int64_t tokens, std::int64_t experts)
-      : r_(r), tokens_(tokens), experts_(static_cast<std::size_t>(experts)), members_(experts_), price_(experts_, 0.0),
-        distance_(experts_), from_(experts_), done_(experts_), cheapest_(experts_ * experts_, kNone) {}
+      : r_(r),
+        tokens_(tokens),
+        experts_(static_cast<std::size_t>(experts)),
+        members_(experts_),
+        price_(experts_, 0.0),
+        distance_(experts_),
+        from_(experts_),
+        done_(experts_),
+        cheapest_(experts_ * experts_, kNone) {}
 
   void solve(std::span<std::int32_t> out) {
     for (std::int64_t t = 0; t < tokens_; ++t) insert(static_cast<std::int32_t>(t));

@@ -57,7 +57,8 @@ void countTokensSent(BalanceStatistics& out, const Routing& routing, int devices
 }
 
 /// 1 / sum of the row where the scores are not probabilities yet.
-template <class S> double rowFactor(const S* s, std::int64_t experts, Recipe::Score kind) {
+template <class S>
+double rowFactor(const S* s, std::int64_t experts, Recipe::Score kind) {
   if (kind != Recipe::Score::sigmoid) return 1;
   double sum = 0;
   for (std::int64_t e = 0; e < experts; ++e) sum += static_cast<double>(s[e]);
@@ -65,7 +66,8 @@ template <class S> double rowFactor(const S* s, std::int64_t experts, Recipe::Sc
 }
 
 /// (groups, E) mean probability P.
-template <class S> void averageScores(BalanceStatistics& out, const Routing& routing, Recipe::Score kind) {
+template <class S>
+void averageScores(BalanceStatistics& out, const Routing& routing, Recipe::Score kind) {
   const std::int64_t experts = routing.experts;
   for (std::int32_t g = 0; g < out.groups; ++g) {
     double* mean = out.mean.data() + g * experts;
@@ -79,7 +81,8 @@ template <class S> void averageScores(BalanceStatistics& out, const Routing& rou
   }
 }
 
-template <class S> double meanEntropy(const Routing& routing, Recipe::Score kind) {
+template <class S>
+double meanEntropy(const Routing& routing, Recipe::Score kind) {
   double sum = 0;
   for (std::int64_t t = 0; t < routing.tokens; ++t) {
     const S* s = routing.scores.as<S>() + t * routing.experts;
@@ -90,7 +93,8 @@ template <class S> double meanEntropy(const Routing& routing, Recipe::Score kind
   return sum / static_cast<double>(routing.tokens);
 }
 
-template <class S> double meanSquaredLogSumExp(Routing& routing, const RoutingInput& input) {
+template <class S>
+double meanSquaredLogSumExp(Routing& routing, const RoutingInput& input) {
   const S* keep = input.draws.keepExpert.empty() ? nullptr : input.draws.keepExpert.as<S>();
   routing.logSumExp.resize(static_cast<std::size_t>(routing.tokens));
   double total = 0;
@@ -109,7 +113,8 @@ template <class S> double meanSquaredLogSumExp(Routing& routing, const RoutingIn
   return total / static_cast<double>(routing.tokens);
 }
 
-template <class S> void sumWeights(BalanceStatistics& out, const Routing& routing) {
+template <class S>
+void sumWeights(BalanceStatistics& out, const Routing& routing) {
   const S* w = routing.askedWeight.as<S>();
   for (std::size_t i = 0; i < routing.asked.size(); ++i)
     if (routing.asked[i] >= 0) out.mean[static_cast<std::size_t>(routing.asked[i])] += static_cast<double>(w[i]);
@@ -117,7 +122,8 @@ template <class S> void sumWeights(BalanceStatistics& out, const Routing& routin
 
 }  // namespace
 
-template <class S> void balanceForward(Routing& routing, const Recipe& recipe, const RoutingInput& input) {
+template <class S>
+void balanceForward(Routing& routing, const Recipe& recipe, const RoutingInput& input) {
   const auto experts = static_cast<std::size_t>(routing.experts);
   routing.balance.resize(recipe.balance.size());
   routing.balanceStatistics.resize(recipe.balance.size());
@@ -148,10 +154,18 @@ template <class S> void balanceForward(Routing& routing, const Recipe& recipe, c
         countTokensSent(sums, routing, term.devices);
         averageScores<S>(sums, routing, recipe.score);
         break;
-      case Term::Kind::z: sums.mean[0] = meanSquaredLogSumExp<S>(routing, input); break;
-      case Term::Kind::entropy: sums.mean[0] = meanEntropy<S>(routing, recipe.score); break;
-      case Term::Kind::importanceCv2: sumWeights<S>(sums, routing); break;
-      case Term::Kind::loadCv2: smoothLoad<S>(sums.mean, routing, recipe, input); break;
+      case Term::Kind::z:
+        sums.mean[0] = meanSquaredLogSumExp<S>(routing, input);
+        break;
+      case Term::Kind::entropy:
+        sums.mean[0] = meanEntropy<S>(routing, recipe.score);
+        break;
+      case Term::Kind::importanceCv2:
+        sumWeights<S>(sums, routing);
+        break;
+      case Term::Kind::loadCv2:
+        smoothLoad<S>(sums.mean, routing, recipe, input);
+        break;
     }
   }
   Routing* const alone[] = {&routing};

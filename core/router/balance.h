@@ -8,8 +8,8 @@
 
 namespace moe {
 
-/// Assignments of a whole optimiser step, for terms of scope global_batch. Only the counts must be known before backward:
-/// P enters linearly, so each micro-batch contributes its own.
+/// Assignments of a whole optimiser step, for terms of scope global_batch. Only the counts must be known before
+/// backward: P enters linearly, so each micro-batch contributes its own.
 class GlobalBatchStatistics {
  public:
   void clear();
@@ -27,22 +27,23 @@ class GlobalBatchStatistics {
   std::vector<double> values_;
 };
 
-/// What the balance terms add to the loss, without lossScale: coefficient * value, over layers. `mean` and `concatenated`
-/// terms are one value for all layers and are added once.
+/// What the balance terms add to the loss, without lossScale: coefficient * value, over layers. `mean` and
+/// `concatenated` terms are one value for all layers and are added once.
 struct BalanceTotals {
-  double loss = 0;                    // of every term
-  double zLoss = 0;                   // of the z terms alone
-  std::vector<double> value;          // one a term: its mean over layers, or its one value; no coefficient
+  double loss = 0;            // of every term
+  double zLoss = 0;           // of the z terms alone
+  std::vector<double> value;  // one a term: its mean over layers, or its one value; no coefficient
 };
 
-/// Between the forward of all layers and backward: completes the values (Routing::balance) and the slopes backward reads.
-/// The layers share one recipe; a model with several calls it once a recipe. A layer that only takes part in the
+/// Between the forward of all layers and backward: completes the values (Routing::balance) and the slopes backward
+/// reads. The layers share one recipe; a model with several calls it once a recipe. A layer that only takes part in the
 /// statistics (its backward is never called) is a constant. `global`: null means that the micro-batch is the batch.
 BalanceTotals finishBalance(std::span<Routing* const> layers, const Recipe& recipe,
                             const GlobalBatchStatistics* global = nullptr);
 
 /// Forward of the stage: counts and sums of each term, and the values as if this layer stood alone.
-template <class S> void balanceForward(Routing& routing, const Recipe& recipe, const RoutingInput& input);
+template <class S>
+void balanceForward(Routing& routing, const Recipe& recipe, const RoutingInput& input);
 
 /// What balanceBackward wrote to, so that later stages skip what is zero.
 struct BalanceTouched {

@@ -45,7 +45,8 @@ void meansBackward(Routing& routing, const BalanceStatistics& sums, double scale
   }
 }
 
-template <class S> void entropyBackward(Routing& routing, double scale, Recipe::Score kind) {
+template <class S>
+void entropyBackward(Routing& routing, double scale, Recipe::Score kind) {
   const std::int64_t experts = routing.experts;
   const double each = scale / static_cast<double>(routing.tokens);
   std::vector<S> row(static_cast<std::size_t>(experts));
@@ -65,7 +66,8 @@ template <class S> void entropyBackward(Routing& routing, double scale, Recipe::
 }
 
 /// d mean(lse^2) / dz = 2 lse softmax(z) / T.
-template <class S> void zBackward(Routing& routing, const RoutingInput& input, double scale) {
+template <class S>
+void zBackward(Routing& routing, const RoutingInput& input, double scale) {
   const std::int64_t experts = routing.experts;
   const S* keep = input.draws.keepExpert.empty() ? nullptr : input.draws.keepExpert.as<S>();
   for (std::int64_t t = 0; t < routing.tokens; ++t) {
@@ -100,14 +102,18 @@ BalanceTouched balanceBackward(Routing& routing, const Recipe& recipe, const Rou
         entropyBackward<S>(routing, scale, recipe.score);
         touched.scores = true;
         break;
-      case Term::Kind::z: zBackward<S>(routing, input, scale); break;
+      case Term::Kind::z:
+        zBackward<S>(routing, input, scale);
+        break;
       case Term::Kind::importanceCv2:
         for (std::size_t at = 0; at < routing.asked.size(); ++at)
           if (routing.asked[at] >= 0)
             dAskedWeight[at] += static_cast<S>(scale * sums.slope[static_cast<std::size_t>(routing.asked[at])]);
         touched.weights = true;
         break;
-      case Term::Kind::loadCv2: smoothLoadBackward<S>(routing, recipe, input, sums.slope, scale); break;
+      case Term::Kind::loadCv2:
+        smoothLoadBackward<S>(routing, recipe, input, sums.slope, scale);
+        break;
     }
   }
   return touched;

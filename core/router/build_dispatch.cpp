@@ -2,7 +2,8 @@
 
 namespace moe {
 
-template <class S> void buildDispatch(Routing& routing) {
+template <class S>
+void buildDispatch(Routing& routing) {
   Dispatch& out = routing.dispatch;
   const auto experts = static_cast<std::size_t>(routing.experts), tokens = static_cast<std::size_t>(routing.tokens),
              slots = static_cast<std::size_t>(routing.slots);

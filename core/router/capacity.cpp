@@ -46,7 +46,8 @@ void byProbability(Routing& routing, TokenRange group, std::int64_t slots) {
     if (routing.asked[static_cast<std::size_t>(i)] >= 0 && routing.wantsSlot[static_cast<std::size_t>(i)])
       order.push_back(static_cast<std::int32_t>(i));
   // Entries ascend by token and slot, so their own index breaks ties.
-  std::sort(order.begin(), order.end(), [&](std::int32_t a, std::int32_t b) { return w[a] > w[b] || (w[a] == w[b] && a < b); });
+  std::sort(order.begin(), order.end(),
+            [&](std::int32_t a, std::int32_t b) { return w[a] > w[b] || (w[a] == w[b] && a < b); });
   std::vector<std::int32_t>& used = routing.scratch.used;
   for (std::int32_t i : order) {
     const auto at = static_cast<std::size_t>(i);
@@ -58,13 +59,15 @@ void byProbability(Routing& routing, TokenRange group, std::int64_t slots) {
 }
 
 /// Tokens by descending score of their first choice.
-template <class S> void sortTokens(std::vector<std::int32_t>& order, const Routing& routing, TokenRange group) {
+template <class S>
+void sortTokens(std::vector<std::int32_t>& order, const Routing& routing, TokenRange group) {
   order.resize(static_cast<std::size_t>(group.end - group.begin));
   std::iota(order.begin(), order.end(), static_cast<std::int32_t>(group.begin));
   if (routing.scores.empty()) return;
   const auto first = [&](std::int32_t t) {
     const std::int32_t e = routing.asked[static_cast<std::size_t>(t) * static_cast<std::size_t>(routing.slots)];
-    return e < 0 ? -std::numeric_limits<S>::infinity() : routing.scores.as<S>()[static_cast<std::int64_t>(t) * routing.experts + e];
+    return e < 0 ? -std::numeric_limits<S>::infinity()
+                 : routing.scores.as<S>()[static_cast<std::int64_t>(t) * routing.experts + e];
   };
   std::sort(order.begin(), order.end(), [&](std::int32_t a, std::int32_t b) {
     const S sa = first(a), sb = first(b);
@@ -92,7 +95,8 @@ void admitGroup(Routing& routing, const Recipe& recipe, TokenRange group, std::i
       for (std::int64_t j = 0; j < routing.slots; ++j)
         for (std::int32_t t : routing.scratch.order) counter.visit(t, j);
       return;
-    case Order::probability: return byProbability<S>(routing, group, slots);
+    case Order::probability:
+      return byProbability<S>(routing, group, slots);
   }
 }
 
@@ -107,15 +111,22 @@ std::int64_t slotsOfExpert(const Recipe& recipe, std::int64_t groupTokens, Phase
   const double exact = factor * static_cast<double>(groupTokens) * k / recipe.experts.count;
   double rounded = 0;
   switch (capacity.rounding) {
-    case Recipe::Capacity::Rounding::floor: rounded = std::floor(exact); break;
-    case Recipe::Capacity::Rounding::ceil: rounded = std::ceil(exact); break;
-    case Recipe::Capacity::Rounding::round: rounded = std::floor(exact + 0.5); break;
+    case Recipe::Capacity::Rounding::floor:
+      rounded = std::floor(exact);
+      break;
+    case Recipe::Capacity::Rounding::ceil:
+      rounded = std::ceil(exact);
+      break;
+    case Recipe::Capacity::Rounding::round:
+      rounded = std::floor(exact + 0.5);
+      break;
   }
   if (rounded >= static_cast<double>(groupTokens)) return groupTokens;
   return std::min(groupTokens, std::max(capacity.minimum, static_cast<std::int64_t>(rounded)));
 }
 
-template <class S> void admit(Routing& routing, const Recipe& recipe, const RoutingInput& input) {
+template <class S>
+void admit(Routing& routing, const Recipe& recipe, const RoutingInput& input) {
   using Overflow = Recipe::Capacity::Overflow;
   routing.dropped = 0;
   routing.setChanged = false;
@@ -131,9 +142,15 @@ template <class S> void admit(Routing& routing, const Recipe& recipe, const Rout
   for (int g = 0; g < groups; ++g) {
     const TokenRange group = tokenGroup(routing.tokens, groups, g);
     switch (overflow) {
-      case Overflow::drop: admitGroup<S>(routing, recipe, group, limited ? routing.capacitySlots : kUnlimited); break;
-      case Overflow::nextBest: placeNextBest<S>(routing, group); break;
-      case Overflow::noTokenLeftBehind: placeByRounds<S>(routing, group, recipe.capacity.tries); break;
+      case Overflow::drop:
+        admitGroup<S>(routing, recipe, group, limited ? routing.capacitySlots : kUnlimited);
+        break;
+      case Overflow::nextBest:
+        placeNextBest<S>(routing, group);
+        break;
+      case Overflow::noTokenLeftBehind:
+        placeByRounds<S>(routing, group, recipe.capacity.tries);
+        break;
     }
   }
   for (std::size_t i = 0; i < routing.asked.size(); ++i)

@@ -4,8 +4,8 @@
 #include <numeric>
 #include <vector>
 
-#include "core/router/schedule.h"
 #include "core/router/scalar.h"
+#include "core/router/schedule.h"
 #include "core/tensor/philox.h"
 
 namespace moe {

@@ -10,7 +10,8 @@
 
 namespace moe {
 
-template <class S> void chooseTokens(Routing& routing, const Recipe& recipe, const RoutingInput& input) {
+template <class S>
+void chooseTokens(Routing& routing, const Recipe& recipe, const RoutingInput& input) {
   const std::int64_t tokens = routing.tokens, experts = routing.experts;
   const int groups = recipe.capacity.tokenGroups;
   const std::int64_t slots = slotsOfExpert(recipe, tokens / groups, input.phase);
@@ -40,7 +41,8 @@ template <class S> void chooseTokens(Routing& routing, const Recipe& recipe, con
   }
 }
 
-template <class S> void chooseFromPast(Routing& routing, const Recipe& recipe, const RoutingInput& input) {
+template <class S>
+void chooseFromPast(Routing& routing, const Recipe& recipe, const RoutingInput& input) {
   const std::int64_t tokens = routing.tokens, experts = routing.experts, length = tokens / input.sequences;
   const RankingHistory* history = input.history;
   assert(!history || input.sequences == 1);

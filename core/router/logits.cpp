@@ -6,7 +6,8 @@ namespace moe {
 namespace {
 
 /// Sixteen partial sums in a fixed order: vectorises without reassociation flags, the same on every thread count.
-template <class S> S dot(const S* a, const S* b, std::int64_t n) {
+template <class S>
+S dot(const S* a, const S* b, std::int64_t n) {
   constexpr int kLanes = 16;
   S lane[kLanes] = {};
   std::int64_t i = 0;

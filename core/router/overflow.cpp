@@ -14,7 +14,8 @@ bool isForced(const Routing& routing, std::size_t at) {
 
 }  // namespace
 
-template <class S> void placeNextBest(Routing& routing, TokenRange group) {
+template <class S>
+void placeNextBest(Routing& routing, TokenRange group) {
   const std::int64_t experts = routing.experts, slots = routing.slots;
   std::vector<std::int32_t>& used = routing.scratch.used;
   used.assign(static_cast<std::size_t>(experts), 0);
@@ -25,7 +26,8 @@ template <class S> void placeNextBest(Routing& routing, TokenRange group) {
       const std::int32_t* before = routing.final.data() + t * slots;
       const S* r = routing.ranking.as<S>() + t * experts;
       const auto free = [&](std::int32_t e) {
-        return used[static_cast<std::size_t>(e)] < routing.capacitySlots && std::find(before, before + j, e) == before + j;
+        return used[static_cast<std::size_t>(e)] < routing.capacitySlots &&
+               std::find(before, before + j, e) == before + j;
       };
       std::int32_t best = isForced(routing, at) && free(routing.asked[at]) ? routing.asked[at] : -1;
       if (best < 0) {
@@ -41,7 +43,8 @@ template <class S> void placeNextBest(Routing& routing, TokenRange group) {
     }
 }
 
-template <class S> void placeByRounds(Routing& routing, TokenRange group, int tries) {
+template <class S>
+void placeByRounds(Routing& routing, TokenRange group, int tries) {
   const std::int64_t experts = routing.experts;
   const int rounds = static_cast<int>(std::min<std::int64_t>(tries, experts));
   std::vector<std::int32_t>&used = routing.scratch.used, &rank = routing.scratch.rank;

@@ -8,14 +8,16 @@
 
 namespace moe {
 
-template <class S> void jitterInput(Routing& routing, const RoutingInput& input) {
+template <class S>
+void jitterInput(Routing& routing, const RoutingInput& input) {
   const S *x = input.x.as<S>(), *factor = input.draws.inputJitter.as<S>();
   S* out = routing.routerInput.as<S>();
   const std::int64_t n = input.x.elements();
   for (std::int64_t i = 0; i < n; ++i) out[i] = x[i] * factor[i];
 }
 
-template <class S> void perturbLogits(Routing& routing, const Recipe& recipe, const RoutingInput& input) {
+template <class S>
+void perturbLogits(Routing& routing, const Recipe& recipe, const RoutingInput& input) {
   using Noise = Recipe::Perturb::Noise;
   if (input.draws.noise.empty() || recipe.perturb.noise == Noise::none) {
     release(routing.noiseDeviation);
@@ -40,7 +42,8 @@ template <class S> void perturbLogits(Routing& routing, const Recipe& recipe, co
   for (std::size_t i = 0; i < noisy.size(); ++i) noisy[i] = z[i] + deviation[i] * n[i];
 }
 
-template <class S> void perturbLogitsBackward(Routing& routing, const Recipe& recipe, const RoutingInput& input) {
+template <class S>
+void perturbLogitsBackward(Routing& routing, const Recipe& recipe, const RoutingInput& input) {
   RoutingGradients& d = routing.gradients;
   if (!d.noisyLogits.empty()) {
     const S *dNoisy = d.noisyLogits.as<S>(), *n = input.draws.noise.as<S>();

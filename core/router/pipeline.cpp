@@ -17,25 +17,36 @@
 namespace moe {
 namespace {
 
-bool hasRouter(const Recipe& recipe) { return recipe.logits.kind != Recipe::Logits::Kind::none; }
+bool hasRouter(const Recipe& recipe) {
+  return recipe.logits.kind != Recipe::Logits::Kind::none;
+}
 
-template <class S> const S* dataOrNull(const TensorView& view) { return view.empty() ? nullptr : view.as<S>(); }
+template <class S>
+const S* dataOrNull(const TensorView& view) {
+  return view.empty() ? nullptr : view.as<S>();
+}
 
 template <class S>
 WeighInput<S> weighInput(const Routing& routing, const Recipe& recipe, const std::vector<std::int32_t>& set) {
-  return {set, dataOrNull<S>(routing.scores), dataOrNull<S>(routing.weighedLogits(recipe)), routing.tokens, routing.slots,
+  return {set,
+          dataOrNull<S>(routing.scores),
+          dataOrNull<S>(routing.weighedLogits(recipe)),
+          routing.tokens,
+          routing.slots,
           routing.experts};
 }
 
 /// Weights after capacity: weighed anew where the set changed, else those asked, 0 where not admitted.
-template <class S> void weighFinal(Routing& routing, const Recipe& recipe) {
+template <class S>
+void weighFinal(Routing& routing, const Recipe& recipe) {
   S* w = routing.finalWeight.as<S>();
   if (routing.setChanged) return weigh(w, weighInput<S>(routing, recipe, routing.final), recipe.weigh);
   const S* asked = routing.askedWeight.as<S>();
   for (std::size_t i = 0; i < routing.final.size(); ++i) w[i] = routing.final[i] < 0 ? S(0) : asked[i];
 }
 
-template <class S> void forwardFromLogits(Routing& routing, const Recipe& recipe, const RoutingInput& input) {
+template <class S>
+void forwardFromLogits(Routing& routing, const Recipe& recipe, const RoutingInput& input) {
   if (hasRouter(recipe)) {
     perturbLogits<S>(routing, recipe, input);
     score(routing.scores.as<S>(), routing.weighedLogits(recipe).as<S>(), dataOrNull<S>(input.draws.keepExpert),
@@ -54,14 +65,16 @@ template <class S> void forwardFromLogits(Routing& routing, const Recipe& recipe
 }
 
 /// Gradient of the final weights (T, slots) from that of the assignments; the dropped have none.
-template <class S> void scatterAssignments(Routing& routing, std::span<const double> dAssignment) {
+template <class S>
+void scatterAssignments(Routing& routing, std::span<const double> dAssignment) {
   ensureZero<S>(routing.gradients.weight, {routing.tokens, routing.slots});
   if (dAssignment.empty()) return;
   const Dispatch& dispatch = routing.dispatch;
   assert(dAssignment.size() == dispatch.token.size());
   S* dw = routing.gradients.weight.as<S>();
   for (std::size_t i = 0; i < dAssignment.size(); ++i)
-    dw[static_cast<std::int64_t>(dispatch.token[i]) * routing.slots + dispatch.slot[i]] = static_cast<S>(dAssignment[i]);
+    dw[static_cast<std::int64_t>(dispatch.token[i]) * routing.slots + dispatch.slot[i]] =
+        static_cast<S>(dAssignment[i]);
   for (std::size_t i = 0; i < routing.final.size(); ++i)
     if (routing.final[i] < 0) dw[i] = 0;
 }
@@ -71,8 +84,8 @@ void backwardToLogits(Routing& routing, const Recipe& recipe, const RoutingInput
                       std::span<const double> dAssignment) {
   RoutingGradients& d = routing.gradients;
   const Shape perExpert{routing.tokens, routing.experts};
-  const bool throughNoise = !routing.noisyLogits.empty() &&
-                            recipe.perturb.noiseAppliesTo == Recipe::Perturb::AppliesTo::both;
+  const bool throughNoise =
+      !routing.noisyLogits.empty() && recipe.perturb.noiseAppliesTo == Recipe::Perturb::AppliesTo::both;
   ensureZero<S>(d.logits, perExpert);
   ensureZero<S>(d.scores, perExpert);
   if (throughNoise) {
@@ -99,8 +112,8 @@ void backwardToLogits(Routing& routing, const Recipe& recipe, const RoutingInput
   if ((touched && !routing.setChanged) || balance.weights)
     weighBackward(ds, dz, d.weight.as<S>(), routing.askedWeight.as<S>(), weighInput<S>(routing, recipe, routing.asked),
                   recipe.weigh);
-  const bool weightsReadScores = recipe.weigh.kind == Recipe::Weigh::Kind::score ||
-                                 recipe.weigh.kind == Recipe::Weigh::Kind::renormalised;
+  const bool weightsReadScores =
+      recipe.weigh.kind == Recipe::Weigh::Kind::score || recipe.weigh.kind == Recipe::Weigh::Kind::renormalised;
   if (balance.scores || (weightsReadScores && (touched || balance.weights)))
     scoreBackward(dz, ds, routing.scores.as<S>(), recipe.score, routing.tokens, routing.experts);
   perturbLogitsBackward<S>(routing, recipe, input);
@@ -174,7 +187,8 @@ void routeBackwardToLogits(Routing& routing, const Recipe& recipe, const Routing
   withScalar(routing.dtype, [&]<class S>() { backwardToLogits<S>(routing, recipe, input, dAssignment); });
 }
 
-void backwardFromLogits(const RouterWeights& dWeights, const TensorView& dx, Routing& routing, const RoutingInput& input) {
+void backwardFromLogits(const RouterWeights& dWeights, const TensorView& dx, Routing& routing,
+                        const RoutingInput& input) {
   if (routing.logits.empty() || input.x.empty()) return;
   withScalar(routing.dtype, [&]<class S>() {
     if (input.givenLogits.empty())

@@ -19,7 +19,8 @@ void routeBackward(const RouterWeights& dWeights /*+=*/, const TensorView& dx /*
                    const Recipe& recipe, const RoutingInput& input, std::span<const double> dAssignment);
 
 /// Sizes every table; fills routerInput where there is jitter, and logits where they are given.
-/// Afterwards `logitsInput` (T, D) W^T (+ b) belongs in routing.logits, and x W_noise^T in routing.noiseLogits if not empty.
+/// Afterwards `logitsInput` (T, D) W^T (+ b) belongs in routing.logits, and x W_noise^T in routing.noiseLogits if not
+/// empty.
 void prepareRouting(Routing& routing, const Recipe& recipe, const RoutingInput& input);
 /// What the logits' product reads: x, or its jittered copy.
 TensorView logitsInput(const Routing& routing, const RoutingInput& input);

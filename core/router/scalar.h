@@ -6,19 +6,22 @@
 namespace moe {
 
 /// Calls `body.template operator()<S>()` with S = float or double.
-template <class Body> decltype(auto) withScalar(DType dtype, Body&& body) {
+template <class Body>
+decltype(auto) withScalar(DType dtype, Body&& body) {
   assert(dtype == DType::f32 || dtype == DType::f64);
   if (dtype == DType::f64) return body.template operator()<double>();
   return body.template operator()<float>();
 }
 
-/// Gives `tensor` this shape; memory changes hands only when the shape or type does. It is then zero, else keeps its contents.
+/// Gives `tensor` this shape; memory changes hands only when the shape or type does. It is then zero, else keeps its
+/// contents.
 inline void ensure(Tensor& tensor, Shape shape, DType dtype) {
   if (!(tensor.shape() == shape) || tensor.dtype() != dtype) tensor = hostTensor(shape, dtype);
 }
 
 /// The same, zeroed.
-template <class S> void ensureZero(Tensor& tensor, Shape shape) {
+template <class S>
+void ensureZero(Tensor& tensor, Shape shape) {
   ensure(tensor, shape, DTypeOf<S>::value);
   for (S& value : tensor.span<S>()) value = 0;
 }

@@ -7,7 +7,8 @@
 namespace moe {
 namespace {
 
-template <class S> void softmaxRow(S* s, const S* z, const S* keep, std::int64_t experts) {
+template <class S>
+void softmaxRow(S* s, const S* z, const S* keep, std::int64_t experts) {
   S largest = -std::numeric_limits<S>::infinity();
   for (std::int64_t e = 0; e < experts; ++e)
     if (!keep || keep[e] != 0) largest = std::max(largest, z[e]);

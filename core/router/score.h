@@ -10,6 +10,7 @@ void score(S* s, const S* z, const S* keep, Recipe::Score kind, std::int64_t tok
 
 /// dz += what ds brings through s.
 template <class S>
-void scoreBackward(S* dz /*+=*/, const S* ds, const S* s, Recipe::Score kind, std::int64_t tokens, std::int64_t experts);
+void scoreBackward(S* dz /*+=*/, const S* ds, const S* s, Recipe::Score kind, std::int64_t tokens,
+                   std::int64_t experts);
 
 }  // namespace moe

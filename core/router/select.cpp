@@ -28,7 +28,8 @@ void selectTopP(Routing& routing, const Recipe& recipe) {
     if (recipe.adjust.rankBy == Recipe::Adjust::RankBy::logits) {
       double sum = 0;
       for (int j = 0; j < found; ++j)
-        sum += p[static_cast<std::size_t>(j)] = std::exp(static_cast<double>(r[set[j]]) - static_cast<double>(r[set[0]]));
+        sum += p[static_cast<std::size_t>(j)] =
+            std::exp(static_cast<double>(r[set[j]]) - static_cast<double>(r[set[0]]));
       for (int j = 0; j < found; ++j) p[static_cast<std::size_t>(j)] /= sum;
     } else {
       for (int j = 0; j < found; ++j) p[static_cast<std::size_t>(j)] = static_cast<double>(r[set[j]]);
@@ -40,21 +41,23 @@ void selectTopP(Routing& routing, const Recipe& recipe) {
   }
 }
 
-template <class S> void selectAll(Routing& routing) {
+template <class S>
+void selectAll(Routing& routing) {
   const S* r = routing.ranking.as<S>();
   for (std::size_t i = 0; i < routing.asked.size(); ++i)
     if (r[i] > -std::numeric_limits<S>::infinity())
       routing.asked[i] = static_cast<std::int32_t>(i % static_cast<std::size_t>(routing.experts));
 }
 
-template <class S> void selectTopK(std::vector<std::int32_t>& out, const S* values, std::int64_t tokens,
-                                   std::int64_t experts, int k) {
+template <class S>
+void selectTopK(std::vector<std::int32_t>& out, const S* values, std::int64_t tokens, std::int64_t experts, int k) {
   for (std::int64_t t = 0; t < tokens; ++t) largest(out.data() + t * k, values + t * experts, experts, k);
 }
 
 }  // namespace
 
-template <class S> void select(Routing& routing, const Recipe& recipe, const RoutingInput& input) {
+template <class S>
+void select(Routing& routing, const Recipe& recipe, const RoutingInput& input) {
   using Kind = Recipe::Select::Kind;
   const auto entries = static_cast<std::size_t>(routing.tokens * routing.slots);
   routing.asked.assign(entries, -1);
@@ -66,8 +69,10 @@ template <class S> void select(Routing& routing, const Recipe& recipe, const Rou
   switch (recipe.select.kind) {
     case Kind::topK:
       return selectTopK(routing.asked, routing.ranking.as<S>(), routing.tokens, routing.experts, recipe.select.k);
-    case Kind::topP: return selectTopP<S>(routing, recipe);
-    case Kind::all: return selectAll<S>(routing);
+    case Kind::topP:
+      return selectTopP<S>(routing, recipe);
+    case Kind::all:
+      return selectAll<S>(routing);
     case Kind::hash:
       assert(input.tokenIds.size() == entries);
       for (std::size_t t = 0; t < entries; ++t)
@@ -82,8 +87,9 @@ template <class S> void select(Routing& routing, const Recipe& recipe, const Rou
     case Kind::expertChoice:
       if (input.phase != Phase::generation) return chooseTokens<S>(routing, recipe, input);
       if (recipe.select.generation == Recipe::Select::Generation::refuse)
-        throw Error("recipe", "select.generation: expert choice needs the tokens that come later, so it does not generate; "
-                              "set it to past to let experts choose among earlier tokens (not what was trained)");
+        throw Error("recipe",
+                    "select.generation: expert choice needs the tokens that come later, so it does not generate; "
+                    "set it to past to let experts choose among earlier tokens (not what was trained)");
       return chooseFromPast<S>(routing, recipe, input);
   }
 }
@@ -94,7 +100,8 @@ std::int32_t forcedExpert(const Recipe::Select::Force& force, double v) {
   return force.experts[std::min(index, n - 1)];
 }
 
-template <class S> void forceExperts(Routing& routing, const Recipe& recipe, const RoutingInput& input) {
+template <class S>
+void forceExperts(Routing& routing, const Recipe& recipe, const RoutingInput& input) {
   routing.beforeForce.clear();
   if (input.phase != Phase::training || !forceActive(recipe, input.step) || input.draws.forceToken.empty()) return;
   const Recipe::Select::Force& force = *recipe.select.force;
@@ -110,7 +117,8 @@ template <class S> void forceExperts(Routing& routing, const Recipe& recipe, con
   }
 }
 
-template <class S> void askRandomSecond(Routing& routing, const Recipe& recipe, const RoutingInput& input) {
+template <class S>
+void askRandomSecond(Routing& routing, const Recipe& recipe, const RoutingInput& input) {
   if (!recipe.select.randomSecond || input.phase != Phase::training || input.draws.randomSecond.empty()) return;
   const double scale = recipe.select.randomSecond->scale;
   const S *u = input.draws.randomSecond.as<S>(), *w = routing.askedWeight.as<S>();
@@ -122,7 +130,8 @@ template <class S> void askRandomSecond(Routing& routing, const Recipe& recipe, 
   }
 }
 
-template <class S> void selectUnadjusted(Routing& routing, int k) {
+template <class S>
+void selectUnadjusted(Routing& routing, int k) {
   routing.unadjusted.resize(static_cast<std::size_t>(routing.tokens * k));
   selectTopK(routing.unadjusted, routing.scores.as<S>(), routing.tokens, routing.experts, k);
 }

@@ -65,8 +65,8 @@ void smoothLoad(std::span<double> sums, const Routing& routing, const Recipe& re
 }
 
 template <class S>
-void smoothLoadBackward(Routing& routing, const Recipe& recipe, const RoutingInput& input, std::span<const double> dSums,
-                        double scale) {
+void smoothLoadBackward(Routing& routing, const Recipe& recipe, const RoutingInput& input,
+                        std::span<const double> dSums, double scale) {
   if (routing.gradients.noisyLogits.empty()) return;
   const std::int64_t experts = routing.experts;
   const S* deviation = routing.noiseDeviation.as<S>();

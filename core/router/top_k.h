@@ -4,8 +4,8 @@
 
 namespace moe {
 
-/// Indices of the k largest of n values, descending, the lower index first among equals; -1 behind where fewer than k are
-/// above -inf. Returns how many were found. `stride` between the values.
+/// Indices of the k largest of n values, descending, the lower index first among equals; -1 behind where fewer than k
+/// are above -inf. Returns how many were found. `stride` between the values.
 template <class S>
 int largest(std::int32_t* out, const S* values, std::int64_t n, int k, std::int64_t stride = 1) {
   int found = 0;

@@ -9,14 +9,16 @@ namespace {
 
 using Kind = Recipe::Weigh::Kind;
 
-template <class S> double sumOfSelected(const S* s, const std::int32_t* set, std::int64_t slots) {
+template <class S>
+double sumOfSelected(const S* s, const std::int32_t* set, std::int64_t slots) {
   double sum = 0;
   for (std::int64_t j = 0; j < slots; ++j)
     if (set[j] >= 0) sum += static_cast<double>(s[set[j]]);
   return sum;
 }
 
-template <class S> void softmaxOfSelected(S* w, const S* z, const std::int32_t* set, std::int64_t slots, double scale) {
+template <class S>
+void softmaxOfSelected(S* w, const S* z, const std::int32_t* set, std::int64_t slots, double scale) {
   S largest = -std::numeric_limits<S>::infinity();
   for (std::int64_t j = 0; j < slots; ++j)
     if (set[j] >= 0) largest = std::max(largest, z[set[j]]);
@@ -31,7 +33,8 @@ template <class S> void softmaxOfSelected(S* w, const S* z, const std::int32_t* 
 
 }  // namespace
 
-template <class S> void weigh(S* w, const WeighInput<S>& in, const Recipe::Weigh& recipe) {
+template <class S>
+void weigh(S* w, const WeighInput<S>& in, const Recipe::Weigh& recipe) {
   const S scale = static_cast<S>(recipe.scale);
   for (std::int64_t t = 0; t < in.tokens; ++t, w += in.slots) {
     const std::int32_t* set = in.set.data() + t * in.slots;

@@ -6,8 +6,10 @@
 
 namespace moe {
 
-/// The tables one weighing reads. `set` (T, slots) experts, -1 unused; s and z (T, E), null where the recipe has no router.
-template <class S> struct WeighInput {
+/// The tables one weighing reads. `set` (T, slots) experts, -1 unused; s and z (T, E), null where the recipe has no
+/// router.
+template <class S>
+struct WeighInput {
   std::span<const std::int32_t> set;
   const S* scores = nullptr;
   const S* logits = nullptr;
@@ -15,7 +17,8 @@ template <class S> struct WeighInput {
 };
 
 /// w (T, slots), scale included; 0 in unused slots and over an empty set.
-template <class S> void weigh(S* w, const WeighInput<S>& in, const Recipe::Weigh& recipe);
+template <class S>
+void weigh(S* w, const WeighInput<S>& in, const Recipe::Weigh& recipe);
 
 /// From dw (T, slots) to ds and dz (T, E). w: what `weigh` gave over the same set.
 template <class S>

@@ -1,0 +1,267 @@
+#include "core/router/problems.h"
+
+#include <algorithm>
+#include <cmath>
+#include <string>
+
+namespace moe {
+namespace {
+
+using Select = Recipe::Select::Kind;
+using Weigh = Recipe::Weigh::Kind;
+using Term = Recipe::BalanceTerm;
+using Overflow = Recipe::Capacity::Overflow;
+
+class Check {
+ public:
+  explicit Check(const Recipe& recipe) : r(recipe) {}
+
+  std::vector<Problem> all() {
+    experts();
+    perturb();
+    routerAndScore();
+    adjust();
+    select();
+    setEdits();
+    weigh();
+    capacity();
+    combine();
+    for (std::size_t i = 0; i < r.balance.size(); ++i) term(r.balance[i], "balance." + std::to_string(i));
+    names();
+    return std::move(found_);
+  }
+
+ private:
+  void refuse(bool wrong, const std::string& path, const std::string& sentence) {
+    if (wrong) found_.push_back({path, sentence});
+  }
+  void atLeast(double value, double low, const std::string& path, const std::string& what) {
+    refuse(!(value >= low) || !std::isfinite(value), path, what);
+  }
+  bool topK() const { return r.select.kind == Select::topK; }
+
+  void experts() {
+    const Recipe::Experts& e = r.experts;
+    atLeast(e.count, 1, "experts.count", "There must be at least one expert.");
+    refuse(e.count > 65536, "experts.count", "More than 65,536 experts are not supported.");
+    refuse(e.hidden.size() > 1 && static_cast<int>(e.hidden.size()) != e.count, "experts.hidden",
+           "A list of hidden sizes needs one entry for each of the " + std::to_string(e.count) + " experts.");
+    refuse(std::any_of(e.hidden.begin(), e.hidden.end(), [](int f) { return f < 1; }), "experts.hidden",
+           "Every hidden size must be at least 1.");
+    refuse(e.outputWidth < 0, "experts.output_width", "The output width must be positive, or 0 for the model's width.");
+    refuse(e.kind == ExpertKind::clampedGlu && !(e.limit > 0), "experts.limit", "The clamp's limit must be above 0.");
+    atLeast(e.initNoise, 0, "experts.init.noise", "The noise added to copied experts must be 0 or more.");
+    refuse(e.hidden.size() > 1 && e.init != Recipe::Experts::Init::random, "experts.hidden",
+           "Experts made from the dense network must all have the same hidden size.");
+  }
+
+  void perturb() {
+    const Recipe::Perturb& p = r.perturb;
+    refuse(!(p.inputJitter >= 0 && p.inputJitter < 1), "perturb.input_jitter", "The jitter must lie in [0, 1).");
+    atLeast(p.sigma, 0, "perturb.noise.sigma", "The noise's deviation must be 0 or more.");
+    atLeast(p.noiseEpsilon, 0, "perturb.noise.epsilon", "The least deviation must be 0 or more.");
+    refuse(!(p.annealFraction >= 0 && p.annealFraction <= 1), "perturb.anneal.fraction",
+           "The share of training must lie in [0, 1].");
+    refuse(!(p.wholeExpertDropout >= 0 && p.wholeExpertDropout < 1), "perturb.whole_expert_dropout",
+           "The dropout rate must lie in [0, 1).");
+    refuse(p.wholeExpertDropout > 0 && (r.select.kind == Select::hash || r.select.kind == Select::assignment),
+           "perturb.whole_expert_dropout",
+           "Hash and balanced assignment give every expert its share: none can be masked.");
+  }
+
+  void routerAndScore() {
+    const bool none = r.logits.kind == Recipe::Logits::Kind::none;
+    refuse(r.select.kind == Select::hash && !none, "logits.kind", "Hash routing reads no router: set logits to none.");
+    refuse(r.select.kind == Select::hash && r.weigh.kind != Weigh::one, "weigh.kind",
+           "Hash routing has no scores to weigh by: set the weight to one.");
+    refuse(none && r.select.kind != Select::hash, "logits.kind", "Without logits only hash routing can select.");
+    refuse(none && r.logits.bias, "logits.bias", "Without logits there is no bias.");
+    refuse(none && (r.perturb.inputJitter > 0 || r.perturb.noise != Recipe::Perturb::Noise::none), "perturb",
+           "Without logits there is nothing to perturb.");
+    refuse(none && !r.balance.empty(), "balance", "Without logits there are no probabilities to balance.");
+    refuse(r.score == Recipe::Score::identity && r.weigh.kind == Weigh::renormalised, "weigh.kind",
+           "Identity scores may be negative: they cannot be renormalised. Use softmax_selected or score.");
+    refuse(r.select.kind == Select::topP && r.score != Recipe::Score::softmax, "score.kind",
+           "Top-p adds up probabilities: it needs softmax scores.");
+  }
+
+  void adjust() {
+    if (const auto& bias = r.adjust.selectionBias) {
+      refuse(!topK(), "adjust.selection_bias", biasSentence());
+      atLeast(bias->rate, 0, "adjust.selection_bias.rate", "The rate must be 0 or more.");
+    }
+    if (const auto& groups = r.adjust.expertGroups) {
+      const std::string path = "adjust.expert_groups";
+      refuse(!topK(), path, "Expert groups act on ranks: they need top-k selection.");
+      if (groups->count < 1 || r.experts.count % std::max(1, groups->count) != 0)
+        return refuse(true, path + ".count", "The number of groups must divide the number of experts.");
+      const int each = r.experts.count / groups->count;
+      refuse(groups->keep < 1 || groups->keep > groups->count, path + ".keep",
+             "Between one group and all of them can be kept.");
+      refuse(topK() && groups->keep * each < r.select.k, path + ".keep", "The kept groups hold fewer than k experts.");
+      refuse(groups->by == Recipe::Adjust::ExpertGroups::By::top2Sum && each < 2, path + ".by",
+             "A group of one expert has no second largest: rank groups by max.");
+    }
+  }
+  std::string biasSentence() const {
+    return r.select.kind == Select::expertChoice
+               ? "Expert choice is balanced by construction: a bias has nothing to do."
+               : "The selection bias acts on ranks: it needs top-k selection.";
+  }
+
+  void select() {
+    refuse(topK() && (r.select.k < 1 || r.select.k > r.experts.count), "select.k",
+           "k must lie between 1 and the number of experts.");
+    refuse(r.select.kind == Select::topP && !(r.select.p > 0 && r.select.p <= 1), "select.p", "p must lie in (0, 1].");
+    refuse(r.select.kind == Select::assignment && !r.capacity.dropless(), "capacity",
+           "Balanced assignment fills every expert equally: it has no capacity.");
+    if (r.select.kind != Select::expertChoice) return;
+    refuse(r.capacity.dropless(), "capacity",
+           "Expert choice needs a capacity: slots or factor say how many tokens an expert takes.");
+    refuse(r.capacity.countsK, "capacity.counts_k", "Experts choose here: a token has no k to count.");
+    refuse(r.weigh.kind != Weigh::score, "weigh.kind", "Expert choice weighs by score.");
+  }
+
+  void setEdits() {
+    if (const auto& second = r.select.randomSecond) {
+      const std::string path = "select.random_second";
+      const bool fits = topK() && r.select.k == 2 && r.weigh.kind == Weigh::renormalised && r.weigh.scale == 1 &&
+                        r.capacity.order == Recipe::Capacity::Order::slot && r.capacity.overflow == Overflow::drop;
+      refuse(
+          !fits, path,
+          "A random second choice is tested on the renormalised second weight: it needs top-k with k = 2, renormalised "
+          "weights of scale 1, slot order and dropping.");
+      atLeast(second->scale, 0, path + ".scale", "The scale must be 0 or more.");
+    }
+    if (const auto& force = r.select.force) {
+      const std::string path = "select.force";
+      refuse(!topK(), path, "A cold start replaces a ranked slot: it needs top-k selection.");
+      refuse(force->experts.empty(), path + ".experts", "Name at least one expert to start.");
+      refuse(std::any_of(force->experts.begin(), force->experts.end(),
+                         [&](int e) { return e < 0 || e >= r.experts.count; }),
+             path + ".experts", "Experts are numbered from 0 to " + std::to_string(r.experts.count - 1) + ".");
+      refuse(!(force->fraction >= 0 && force->fraction <= 1), path + ".fraction",
+             "The share of tokens must lie in [0, 1].");
+      refuse(force->steps < 0, path + ".steps", "The number of steps must be 0 or more.");
+    }
+  }
+
+  void weigh() {
+    const Recipe::Weigh& w = r.weigh;
+    const bool normalised = w.kind == Weigh::renormalised || w.kind == Weigh::softmaxSelected;
+    const bool single = (topK() && r.select.k == 1) || r.select.kind == Select::assignment ||
+                        (r.experts.count == 1 && r.select.kind != Select::expertChoice);
+    refuse(
+        single && normalised, "weigh.kind",
+        "With one expert a token this weight is always 1: the router would get no gradient from the language loss. Use "
+        "score.");
+    refuse(w.kind == Weigh::one && r.logits.kind == Recipe::Logits::Kind::linear, "weigh.kind",
+           "A constant weight gives the router no gradient from the language loss.");
+    atLeast(w.epsilon, 0, "weigh.epsilon", "Epsilon must be 0 or more.");
+    refuse(!(w.scale > 0) || !std::isfinite(w.scale), "weigh.scale", "The scale must be above 0.");
+  }
+
+  void capacity() {
+    const Recipe::Capacity& c = r.capacity;
+    refuse(c.slots && *c.slots < 1, "capacity.slots", "An expert needs at least one slot.");
+    refuse(c.slots && c.factor, "capacity.factor", "Give slots or a factor, not both.");
+    refuse(c.factor && !(*c.factor > 0), "capacity.factor", "The factor must be above 0.");
+    refuse(c.evalFactor && !(*c.evalFactor > 0), "capacity.eval_factor", "The factor must be above 0.");
+    refuse(c.evalFactor && !c.factor, "capacity.eval_factor",
+           "An evaluation factor needs a training factor beside it.");
+    refuse(c.minimum < 1, "capacity.minimum", "The minimum must be at least 1.");
+    refuse(c.tokenGroups < 1, "capacity.token_groups", "There must be at least one token group.");
+    refuse(c.overflow == Overflow::nextBest && c.order != Recipe::Capacity::Order::slot, "capacity.order",
+           "Overflow to the next best expert is defined in slot order only.");
+    refuse(c.overflow == Overflow::noTokenLeftBehind && r.slotsPerToken() > 1, "capacity.overflow",
+           "No token left behind is defined for one expert a token (k = 1).");
+    refuse(c.overflow == Overflow::noTokenLeftBehind && c.tries < 1, "capacity.tries",
+           "Say how many experts a token may try.");
+    refuse(c.overflow != Overflow::drop && r.logits.kind == Recipe::Logits::Kind::none, "capacity.overflow",
+           "Hash routing ranks no experts: there is no next best.");
+    refuse(c.renormaliseAfterDrop && (r.weigh.kind == Weigh::score || r.weigh.kind == Weigh::one),
+           "capacity.renormalise_after_drop",
+           "These weights do not depend on the set: there is nothing to renormalise.");
+  }
+
+  void combine() {
+    if (const auto& shared = r.combine.shared) {
+      atLeast(shared->count, 1, "combine.shared.count", "There must be at least one shared expert.");
+      refuse(shared->hidden < 1 && r.experts.kind != ExpertKind::linear, "combine.shared.hidden",
+             "Shared experts need a hidden size of at least 1.");
+    }
+    if (const auto& dense = r.combine.denseResidual)
+      refuse(dense->hidden < 1 && dense->kind != ExpertKind::linear, "combine.dense_residual.hidden",
+             "The dense network needs a hidden size of at least 1.");
+    refuse(!(r.combine.expertDropout >= 0 && r.combine.expertDropout < 1), "combine.expert_dropout",
+           "The dropout rate must lie in [0, 1).");
+    refuse(!(r.block.normEpsilon > 0), "block.norm_epsilon", "The norm's epsilon must be above 0.");
+    for (std::size_t i = 0; i < r.head.losses.size(); ++i)
+      atLeast(r.head.losses[i].coefficient, 0, "head.losses." + std::to_string(i) + ".coefficient",
+              "A coefficient must be finite and 0 or more.");
+  }
+
+  void term(const Term& t, const std::string& path) {
+    atLeast(t.coefficient, 0, path + ".coefficient", "A coefficient must be finite and 0 or more.");
+    atLeast(t.epsilon, 0, path + ".epsilon", "Epsilon must be 0 or more.");
+    const bool blocks = t.kind == Term::Kind::device || t.kind == Term::Kind::communication;
+    const bool load = t.kind == Term::Kind::load;
+    refuse(r.score == Recipe::Score::identity && (load || blocks || t.kind == Term::Kind::entropy), path + ".kind",
+           "This term reads probabilities: identity scores are none.");
+    refuse(r.select.kind == Select::expertChoice && (load || blocks || t.kind == Term::Kind::loadCv2), path + ".kind",
+           "Expert choice is balanced by construction: there is no load to balance.");
+    refuse(blocks && (t.devices < 1 || r.experts.count % std::max(1, t.devices) != 0), path + ".devices",
+           "The number of devices must divide the number of experts.");
+    refuse(t.kind == Term::Kind::communication && t.maxDevices < 1, path + ".max_devices",
+           "Say on how many devices a token may run.");
+    refuse(load && t.scope == Term::Scope::tokenGroup && r.capacity.tokenGroups < 2, path + ".scope",
+           "There are no token groups: set capacity.token_groups above 1.");
+    refuse(
+        t.kind == Term::Kind::loadCv2 && (r.perturb.noise == Recipe::Perturb::Noise::none ||
+                                          r.perturb.noiseAppliesTo == Recipe::Perturb::AppliesTo::selection ||
+                                          !topK() || r.select.k >= r.experts.count),
+        path + ".kind",
+        "The smooth load needs a noisy threshold: top-k with k below the number of experts, and noise that reaches the "
+        "weights too.");
+  }
+
+  void names() {
+    for (std::size_t i = 0; i < r.balance.size(); ++i)
+      for (std::size_t j = 0; j < i; ++j)
+        if (r.balance[i].name == r.balance[j].name) {
+          refuse(true, "balance." + std::to_string(i) + ".name", "Two terms have this name: give each its own.");
+          break;
+        }
+  }
+
+  const Recipe& r;
+  std::vector<Problem> found_;
+};
+
+}  // namespace
+
+std::vector<Problem> problems(const Recipe& recipe) {
+  return Check(recipe).all();
+}
+
+std::vector<Problem> batchProblems(const Recipe& recipe, std::int64_t tokens) {
+  std::vector<Problem> found;
+  if (recipe.select.kind == Select::assignment && tokens % recipe.experts.count != 0)
+    found.push_back({"select.kind", "Balanced assignment needs a batch of a multiple of " +
+                                        std::to_string(recipe.experts.count) + " tokens; this one has " +
+                                        std::to_string(tokens) + "."});
+  if (recipe.capacity.tokenGroups > 0 && tokens % recipe.capacity.tokenGroups != 0)
+    found.push_back({"capacity.token_groups", "The batch's " + std::to_string(tokens) + " tokens do not split into " +
+                                                  std::to_string(recipe.capacity.tokenGroups) + " equal groups."});
+  return found;
+}
+
+std::vector<Problem> marks(const Recipe& recipe) {
+  if (recipe.select.kind == Select::expertChoice)
+    return {{"select.kind", "Experts choose among all tokens of the batch: the selection sees later tokens."}};
+  if (recipe.select.kind == Select::assignment)
+    return {{"select.kind", "The assignment is solved over the whole batch: the selection sees later tokens."}};
+  return {};
+}
+
+}  // namespace moe
