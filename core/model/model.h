@@ -8,6 +8,7 @@
 #include "core/data/corpus.h"
 #include "core/model/config.h"
 #include "core/model/parameters.h"
+#include "core/router/balance.h"
 
 namespace moe {
 
@@ -17,6 +18,7 @@ struct PassSettings {
   std::int64_t step = 0, totalSteps = 1;   // annealing and force
   std::uint64_t seed = 0;                  // draws
   std::uint32_t firstToken = 0;            // global index of the batch's first token (micro-batches)
+  const GlobalBatchStatistics* globalBatch = nullptr;  // counts of all micro-batches; null: this batch is all
 };
 
 struct LossSums {
@@ -32,7 +34,8 @@ class Model {
   Model(Backend& backend, ModelConfig config, DType dtype, bool training);
   ~Model();
 
-  /// Fresh weights: counter-based, so they depend on the seed and a segment's name order alone.
+  /// Fresh weights and hash tables: counter-based, so they depend on the seed and a segment's name order alone. A model
+  /// that is about to be loaded is initialised first too: hash tables are not saved, the seed makes them again.
   void initialise(std::uint64_t seed);
 
   const ModelConfig& config() const;
@@ -57,10 +60,11 @@ class Model {
   /// Index in config().layers of each expert layer.
   std::span<const int> expertLayers() const;
 
-  /// Generation: a cache for one sequence, and the logits (V) of the next token after `id` at `position`.
+  /// Generation: a cache for one sequence, and the logits (V) of the next token after `id` at `position`, which counts
+  /// from 0 and stays below the context. `routing()` then holds that token's. A cache must not outlive its model.
   struct Cache;
   std::unique_ptr<Cache, void (*)(Cache*)> makeCache();
-  TensorView next(Cache& cache, std::int32_t id, std::int64_t position);
+  TensorView next(Cache& cache, std::int32_t id, std::int64_t position);  // (V)
 
  private:
   struct Impl;

@@ -1,8 +1,11 @@
 #pragma once
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "core/backend/backend.h"
+#include "core/model/segments.h"
 #include "core/tensor/tensor.h"
 
 namespace moe {
@@ -17,17 +20,25 @@ struct Parameter {
   bool frozen = false;     // the optimiser leaves it alone
 };
 
-/// All segments of a model in a fixed order, allocated in two arenas (values, gradients).
+/// All segments of a model in a fixed order, allocated in two arenas (values, gradients). Movable only.
 class Parameters {
  public:
+  Parameters(Backend& backend, const std::vector<Segment>& segments, DType dtype, bool withGradients);
+
   std::vector<Parameter>& all() { return all_; }
   const std::vector<Parameter>& all() const { return all_; }
   /// Null where there is none of that name.
   const Parameter* find(std::string_view name) const;
+  /// Views of one segment, empty where there is none of that name.
+  TensorView value(std::string_view name) const;
+  TensorView gradient(std::string_view name) const;
   std::int64_t elements() const;
+  /// Every gradient at once, padding between segments included (it stays 0).
+  const TensorView& gradientArena() const { return gradients_.view(); }
 
  private:
   std::vector<Parameter> all_;
+  Tensor values_, gradients_;
 };
 
 }  // namespace moe

@@ -18,6 +18,7 @@ struct Segment {
   Shape shape;
   bool perToken = false;      // looked up, not multiplied: no FLOPs
   double activeShare = 1;     // of its elements, those that one token passes: k / E for routed experts
+  int routedExpertsOf = -1;   // layer whose routed experts it belongs to
 };
 
 /// Every segment of the model in a fixed order.

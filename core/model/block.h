@@ -1,0 +1,75 @@
+#pragma once
+#include <optional>
+#include <span>
+
+#include "core/model/attention_block.h"
+#include "core/model/dense_feed_forward.h"
+#include "core/model/moe_layer.h"
+#include "core/model/parameters.h"
+#include "core/router/draws.h"
+
+namespace moe {
+
+/// What one pass through a block is run under, besides its input.
+struct BlockPass {
+  std::int64_t sequences = 1;
+  Phase phase = Phase::training;
+  DrawKey draws;                            // `layer` is the block's
+  double lossScale = 1;                     // of the balance terms' gradients
+  std::span<const std::int32_t> tokenIds;   // (T)
+  std::span<const std::int32_t> hashTable;  // (V) or empty
+  std::span<const float> selectionBias;     // (E) or empty
+  const KeyValueCache* cache = nullptr;     // generation of one token at `position`
+  std::int64_t position = 0;
+  RankingHistory* history = nullptr;        // generation with expert choice
+  std::int64_t trainingGroupTokens = 0;
+};
+
+/// One pre-norm residual block: u = h + Attention(norm(h)); out = u + FeedForward(norm(u)), or of norm(h) where the
+/// experts read the state before attention. Holds its activations; weights stay the model's.
+class Block {
+ public:
+  Block(Backend& backend, const ModelConfig& config, std::size_t index, const Parameters& parameters);
+
+  /// out (T, D) from h (T, D); `h` must live until backward.
+  void forward(const TensorView& out, const TensorView& h, const BlockPass& pass);
+  /// dh (T, D) comes as the gradient of `out` and goes as the gradient of `h`.
+  void backward(const TensorView& dh, BackwardScratch& scratch);
+
+  /// Settings that keep every shape.
+  void reconfigure(const LayerConfig& config);
+  /// Null for a dense block.
+  Routing* routing() { return moe_ ? &moe_->routing() : nullptr; }
+
+ private:
+  struct Norm {
+    TensorView weight, bias, dWeight, dBias;  // (D)
+    GrowingTensor normedRoom, statisticsRoom;
+    TensorView normed, statistics;            // (T, D), (T, 2)
+  };
+
+  void applyNorm(Norm& norm, const TensorView& x);
+  void normBackward(const TensorView& dx, const Norm& norm, const TensorView& dNormed, const TensorView& x);
+  void forwardExperts(const TensorView& out, const BlockPass& pass);
+  void backwardFeedForward(const TensorView& dNormed, const TensorView& dh, BackwardScratch& scratch);
+
+  Backend& backend_;
+  LayerConfig config_;
+  std::uint32_t index_ = 0;
+  NormKind normKind_;
+  double normEpsilon_ = 0;
+  Norm attentionNorm_, feedForwardNorm_;
+  AttentionBlock attention_;
+  AttentionBlock::Weights attentionWeights_, attentionGradients_;
+  std::optional<DenseFeedForward> dense_;
+  ExpertsWeights denseWeights_, denseGradients_;
+  std::optional<MoeLayer> moe_;
+  MoeWeights moeWeights_, moeGradients_;
+  MoeInput moeInput_;
+  DrawBuffers draws_;
+  GrowingTensor postAttentionRoom_, branchRoom_, keepRoom_;
+  TensorView h_;              // (T, D) the pass's input
+  TensorView postAttention_;  // (T, D) u
+};
+
+}  // namespace moe

@@ -1,0 +1,32 @@
+#pragma once
+#include <functional>
+
+#include "core/backend/backend.h"
+#include "core/model/config.h"
+#include "core/model/growing_tensor.h"
+
+namespace moe {
+
+/// The feed-forward of a layer without experts: a bank of one expert that takes every token.
+class DenseFeedForward {
+ public:
+  DenseFeedForward(Backend& backend, const DenseConfig& config, std::int64_t width);
+
+  /// Its weights, or their gradients, from `find(name)` ("feed_forward.up" ...), in the shapes of a bank.
+  static ExpertsWeights bind(const DenseConfig& config, const std::function<TensorView(const std::string&)>& find);
+
+  /// y (T, D) += FFN(x (T, D)).
+  void forward(const TensorView& y, const TensorView& x, const ExpertsWeights& weights);
+  /// dx and gradients are added to.
+  void backward(const TensorView& dx, const ExpertsWeights& gradients, const TensorView& dy, const TensorView& x,
+                const ExpertsWeights& weights);
+
+ private:
+  Backend& backend_;
+  ExpertsSpec spec_;
+  Dispatch dispatch_;  // every token
+  GrowingTensor savedRoom_;
+  TensorView saved_;
+};
+
+}  // namespace moe

@@ -1,0 +1,65 @@
+#include <cassert>
+
+#include "core/model/model_impl.h"
+
+namespace moe {
+
+struct Model::Cache {
+  std::vector<std::unique_ptr<Block>> blocks;  // activations of one token
+  std::vector<Tensor> keys, values;            // (layers) of (context, kvHeads, headWidth)
+  std::vector<RankingHistory> histories;       // (layers)
+  std::int64_t revision = 0;
+  Tensor stream[2];                            // (1, D) each
+  Tensor normed, statistics, logits;           // (1, D), (1, 2), (1, V)
+};
+
+std::unique_ptr<Model::Cache, void (*)(Model::Cache*)> Model::makeCache() {
+  Impl& model = *impl_;
+  auto cache = std::make_unique<Cache>();
+  cache->blocks = model.makeBlocks();
+  cache->revision = model.revision;
+  for (const LayerConfig& layer : model.config.layers) {
+    const Shape shape{model.config.context, layer.attention.kvHeads, layer.attention.headWidth};
+    cache->keys.push_back(model.backend.allocate(shape, model.dtype));
+    cache->values.push_back(model.backend.allocate(shape, model.dtype));
+  }
+  cache->histories.resize(model.config.layers.size());
+  const std::int64_t width = model.config.width;
+  for (Tensor& stream : cache->stream) stream = model.backend.allocate({1, width}, model.dtype);
+  cache->normed = model.backend.allocate({1, width}, model.dtype);
+  cache->statistics = model.backend.allocate({1, 2}, model.dtype);
+  cache->logits = model.backend.allocate({1, model.config.vocabulary}, model.dtype);
+  return {cache.release(), [](Cache* done) { delete done; }};
+}
+
+TensorView Model::next(Cache& cache, std::int32_t id, std::int64_t position) {
+  Impl& model = *impl_;
+  assert(position >= 0 && position < model.config.context);
+  if (cache.revision != model.revision)
+    for (std::size_t i = 0; i < cache.blocks.size(); ++i) cache.blocks[i]->reconfigure(model.config.layers[i]);
+  cache.revision = model.revision;
+  const std::int32_t ids[] = {id}, positions[] = {static_cast<std::int32_t>(position)};
+  const Parameters& parameters = model.parameters;
+  model.backend.embedding(cache.stream[0], parameters.value("embedding.tokens"), parameters.value("embedding.positions"), ids,
+                          positions);
+  model.shownRouting.clear();
+  std::size_t from = 0;
+  for (std::size_t i = 0; i < cache.blocks.size(); ++i, from = 1 - from) {
+    const KeyValueCache past{cache.keys[i], cache.values[i]};
+    BlockPass pass = model.blockPass(i);
+    pass.phase = Phase::generation;
+    pass.tokenIds = ids;
+    pass.cache = &past;
+    pass.position = position;
+    pass.history = &cache.histories[i];
+    cache.blocks[i]->forward(cache.stream[1 - from], cache.stream[from], pass);
+    if (const Routing* routing = cache.blocks[i]->routing()) model.shownRouting.push_back(routing);
+  }
+  model.backend.norm(cache.normed, cache.statistics, cache.stream[from], parameters.value("final_norm.weight"),
+                     parameters.value("final_norm.bias"), model.config.norm, model.config.normEpsilon);
+  model.backend.linear(cache.logits, cache.normed, model.headWeight(), {}, false);
+  model.backend.synchronize();
+  return cache.logits.view().reshaped({model.config.vocabulary});
+}
+
+}  // namespace moe

@@ -1,0 +1,80 @@
+#include "core/model/model.h"
+
+#include <cassert>
+
+#include "core/model/model_impl.h"
+
+namespace moe {
+namespace {
+
+/// A bias (E) of zeros where the layer has one; a bias that is there stays.
+void fitSelectionBias(std::vector<std::vector<float>>& biases, const ModelConfig& config) {
+  biases.resize(config.layers.size());
+  for (std::size_t i = 0; i < biases.size(); ++i) {
+    const LayerConfig& layer = config.layers[i];
+    const bool wanted = layer.hasExperts && layer.recipe.adjust.selectionBias;
+    biases[i].resize(wanted ? static_cast<std::size_t>(layer.recipe.experts.count) : 0);
+  }
+}
+
+[[maybe_unused]] bool sameSegments(const ModelConfig& a, const ModelConfig& b) {
+  const std::vector<Segment> left = modelSegments(a), right = modelSegments(b);
+  if (left.size() != right.size()) return false;
+  for (std::size_t i = 0; i < left.size(); ++i)
+    if (left[i].name != right[i].name || left[i].shape != right[i].shape) return false;
+  return true;
+}
+
+}  // namespace
+
+Model::Impl::Impl(Backend& theBackend, ModelConfig theConfig, DType theDtype, bool training)
+    : backend(theBackend),
+      config(std::move(theConfig)),
+      dtype(theDtype),
+      parameters(backend, modelSegments(config), dtype, training),
+      hashTables(config.layers.size()),
+      blocks(makeBlocks()),
+      streamRooms(config.layers.size() + 1) {
+  fitSelectionBias(selectionBias, config);
+  for (std::size_t i = 0; i < blocks.size(); ++i)
+    if (Routing* routing = blocks[i]->routing()) {
+      expertLayers.push_back(static_cast<int>(i));
+      routings.push_back(routing);
+    }
+}
+
+std::vector<std::unique_ptr<Block>> Model::Impl::makeBlocks() const {
+  std::vector<std::unique_ptr<Block>> made;
+  for (std::size_t i = 0; i < config.layers.size(); ++i) made.push_back(std::make_unique<Block>(backend, config, i, parameters));
+  return made;
+}
+
+Model::Model(Backend& backend, ModelConfig config, DType dtype, bool training)
+    : impl_(std::make_unique<Impl>(backend, std::move(config), dtype, training)) {}
+Model::~Model() = default;
+
+const ModelConfig& Model::config() const { return impl_->config; }
+Backend& Model::backend() { return impl_->backend; }
+Parameters& Model::parameters() { return impl_->parameters; }
+const Parameters& Model::parameters() const { return impl_->parameters; }
+std::vector<std::vector<float>>& Model::selectionBias() { return impl_->selectionBias; }
+std::span<const float> Model::tokenLosses() const { return impl_->tokenLosses; }
+TensorView Model::logits() const { return impl_->logits; }
+std::span<const Routing* const> Model::routing() const { return impl_->shownRouting; }
+std::span<const int> Model::expertLayers() const { return impl_->expertLayers; }
+
+void Model::reconfigure(const ModelConfig& config) {
+  assert(sameSegments(config, impl_->config));
+  impl_->config = config;
+  ++impl_->revision;
+  for (std::size_t i = 0; i < impl_->blocks.size(); ++i) impl_->blocks[i]->reconfigure(config.layers[i]);
+  fitSelectionBias(impl_->selectionBias, config);
+}
+
+LossSums Model::forwardBackward(const Batch& batch, const PassSettings& settings, double lossScale) {
+  return impl_->pass(batch, settings, lossScale, true);
+}
+
+LossSums Model::forward(const Batch& batch, const PassSettings& settings) { return impl_->pass(batch, settings, 0, false); }
+
+}  // namespace moe

@@ -1,0 +1,49 @@
+#pragma once
+#include <memory>
+#include <vector>
+
+#include "core/model/block.h"
+#include "core/model/model.h"
+
+namespace moe {
+
+/// What the members of Model share across its files. Belongs to the backend's thread.
+struct Model::Impl {
+  Impl(Backend& backend, ModelConfig config, DType dtype, bool training);
+
+  /// The blocks with activations of their own: one set for passes over batches, one in each generation cache.
+  std::vector<std::unique_ptr<Block>> makeBlocks() const;
+  BlockPass blockPass(std::size_t layer) const;
+  /// Everything up to the logits (T, V).
+  void forwardToLogits(const Batch& batch, const PassSettings& settings, double lossScale);
+  /// From the gradient of the logits to the parameters' gradients.
+  void backward(const Batch& batch);
+  LossSums pass(const Batch& batch, const PassSettings& settings, double lossScale, bool withGradients);
+  void finishBalance(LossSums& sums, const PassSettings& settings);
+  void readLosses(LossSums& sums, const Batch& batch);
+
+  TensorView headWeight() const { return parameters.value(config.tiedHead ? "embedding.tokens" : "head.weight"); }
+  TensorView headGradient() const { return parameters.gradient(config.tiedHead ? "embedding.tokens" : "head.weight"); }
+
+  Backend& backend;
+  ModelConfig config;
+  DType dtype;
+  Parameters parameters;
+  std::int64_t revision = 0;                       // counts reconfigure: caches follow
+  std::int64_t trainingTokens = 0;                 // of the last training pass
+  std::vector<std::vector<float>> selectionBias;   // (layers) of (E) or empty
+  std::vector<std::vector<std::int32_t>> hashTables;  // (layers) of (V) or empty
+  std::vector<int> expertLayers;
+  std::vector<std::unique_ptr<Block>> blocks;
+  std::vector<Routing*> routings;                  // of the blocks, expert layers only
+  std::vector<const Routing*> shownRouting;        // of the last pass or generated token
+
+  std::vector<GrowingTensor> streamRooms;          // (layers + 1)
+  std::vector<TensorView> stream;                  // (layers + 1) of (T, D): what enters each block, and what leaves the last
+  GrowingTensor normedRoom, statisticsRoom, logitsRoom, lossesRoom, dStreamRoom, dNormedRoom;
+  TensorView normed, statistics, logits, losses;   // (T, D), (T, 2), (T, V), (T)
+  std::vector<float> tokenLosses;                  // (T)
+  BackwardScratch scratch;
+};
+
+}  // namespace moe

@@ -1,0 +1,98 @@
+#include <algorithm>
+#include <cassert>
+
+#include "core/model/model_impl.h"
+
+namespace moe {
+
+BlockPass Model::Impl::blockPass(std::size_t layer) const {
+  BlockPass pass;
+  pass.hashTable = hashTables[layer];
+  pass.selectionBias = selectionBias[layer];
+  const Recipe& recipe = config.layers[layer].recipe;
+  pass.trainingGroupTokens = trainingTokens / std::max(1, recipe.capacity.tokenGroups);
+  return pass;
+}
+
+void Model::Impl::forwardToLogits(const Batch& batch, const PassSettings& settings, double lossScale) {
+  const std::int64_t T = batch.tokens(), D = config.width;
+  if (settings.phase == Phase::training) trainingTokens = T;
+  stream.resize(streamRooms.size());
+  for (std::size_t i = 0; i < stream.size(); ++i) stream[i] = streamRooms[i].view(backend, {T, D}, dtype);
+  backend.embedding(stream[0], parameters.value("embedding.tokens"), parameters.value("embedding.positions"), batch.ids,
+                    batch.positions);
+  for (std::size_t i = 0; i < blocks.size(); ++i) {
+    BlockPass pass = blockPass(i);
+    pass.sequences = batch.sequences;
+    pass.phase = settings.phase;
+    pass.draws.seed = settings.seed;
+    pass.draws.step = settings.step;
+    pass.draws.totalSteps = settings.totalSteps;
+    pass.draws.firstToken = settings.firstToken;
+    pass.lossScale = lossScale;
+    pass.tokenIds = batch.ids;
+    blocks[i]->forward(stream[i + 1], stream[i], pass);
+  }
+  normed = normedRoom.view(backend, {T, D}, dtype);
+  statistics = statisticsRoom.view(backend, {T, 2}, dtype);
+  backend.norm(normed, statistics, stream.back(), parameters.value("final_norm.weight"), parameters.value("final_norm.bias"),
+               config.norm, config.normEpsilon);
+  logits = logitsRoom.view(backend, {T, config.vocabulary}, dtype);
+  backend.linear(logits, normed, headWeight(), {}, false);
+}
+
+void Model::Impl::backward(const Batch& batch) {
+  const TensorView dNormed = dNormedRoom.view(backend, normed.shape, dtype);
+  const TensorView dStream = dStreamRoom.view(backend, normed.shape, dtype);
+  backend.linearBackward(dNormed, headGradient(), {}, logits, normed, headWeight(), false);
+  backend.fill(dStream, 0);
+  backend.normBackward(dStream, parameters.gradient("final_norm.weight"), parameters.gradient("final_norm.bias"), dNormed,
+                       stream.back(), statistics, parameters.value("final_norm.weight"), config.norm);
+  for (std::size_t i = blocks.size(); i-- > 0;) blocks[i]->backward(dStream, scratch);
+  backend.embeddingBackward(parameters.gradient("embedding.tokens"), parameters.gradient("embedding.positions"), dStream,
+                            batch.ids, batch.positions);
+}
+
+void Model::Impl::finishBalance(LossSums& sums, const PassSettings& settings) {
+  if (routings.empty() || settings.phase == Phase::generation) return;
+  const Recipe& recipe = config.layers[static_cast<std::size_t>(expertLayers.front())].recipe;
+  if (recipe.balance.empty()) return;
+  backend.synchronize();
+  const BalanceTotals totals = moe::finishBalance(routings, recipe, settings.globalBatch);
+  sums.zLoss = totals.zLoss;
+  sums.auxLoss = totals.loss - totals.zLoss;
+}
+
+void Model::Impl::readLosses(LossSums& sums, const Batch& batch) {
+  backend.synchronize();
+  tokenLosses.resize(static_cast<std::size_t>(batch.tokens()));
+  if (dtype == DType::f64)
+    std::ranges::transform(losses.span<double>(), tokenLosses.begin(), [](double loss) { return static_cast<float>(loss); });
+  else
+    std::ranges::copy(losses.span<float>(), tokenLosses.begin());
+  if (dtype == DType::f64)
+    for (double loss : losses.span<double>()) sums.loss += loss;
+  else
+    for (float loss : losses.span<float>()) sums.loss += loss;
+}
+
+LossSums Model::Impl::pass(const Batch& batch, const PassSettings& settings, double lossScale, bool withGradients) {
+  const std::int64_t T = batch.tokens();
+  assert(T > 0 && batch.length <= config.context && batch.ids.size() == static_cast<std::size_t>(T));
+  LossSums sums;
+  sums.targets = std::ranges::count_if(batch.targets, [](std::int32_t target) { return target >= 0; });
+  forwardToLogits(batch, settings, lossScale);
+  finishBalance(sums, settings);
+  losses = lossesRoom.view(backend, {T}, dtype);
+  const double perTarget = withGradients && sums.targets > 0 ? lossScale / static_cast<double>(sums.targets) : 0;
+  backend.crossEntropy(losses, logits, batch.targets, perTarget);
+  if (withGradients) {
+    if (perTarget == 0) backend.fill(logits, 0);  // no target: only the balance terms have a gradient
+    backward(batch);
+  }
+  readLosses(sums, batch);
+  shownRouting.assign(routings.begin(), routings.end());
+  return sums;
+}
+
+}  // namespace moe
