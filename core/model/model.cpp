@@ -17,14 +17,6 @@ void fitSelectionBias(std::vector<std::vector<float>>& biases, const ModelConfig
   }
 }
 
-[[maybe_unused]] bool sameSegments(const ModelConfig& a, const ModelConfig& b) {
-  const std::vector<Segment> left = modelSegments(a), right = modelSegments(b);
-  if (left.size() != right.size()) return false;
-  for (std::size_t i = 0; i < left.size(); ++i)
-    if (left[i].name != right[i].name || left[i].shape != right[i].shape) return false;
-  return true;
-}
-
 }  // namespace
 
 Model::Impl::Impl(Backend& theBackend, ModelConfig theConfig, DType theDtype, bool training)

@@ -66,8 +66,9 @@ class Model {
   std::unique_ptr<Cache, void (*)(Cache*)> makeCache();
   TensorView next(Cache& cache, std::int32_t id, std::int64_t position);  // (V)
 
- private:
   struct Impl;
+
+ private:
   std::unique_ptr<Impl> impl_;
 };
 

@@ -2,6 +2,7 @@
 #include <cassert>
 
 #include "core/model/model_impl.h"
+#include "core/tensor/scalar.h"
 
 namespace moe {
 
@@ -66,14 +67,13 @@ void Model::Impl::finishBalance(LossSums& sums, const PassSettings& settings) {
 void Model::Impl::readLosses(LossSums& sums, const Batch& batch) {
   backend.synchronize();
   tokenLosses.resize(static_cast<std::size_t>(batch.tokens()));
-  if (dtype == DType::f64)
-    std::ranges::transform(losses.span<double>(), tokenLosses.begin(), [](double loss) { return static_cast<float>(loss); });
-  else
-    std::ranges::copy(losses.span<float>(), tokenLosses.begin());
-  if (dtype == DType::f64)
-    for (double loss : losses.span<double>()) sums.loss += loss;
-  else
-    for (float loss : losses.span<float>()) sums.loss += loss;
+  withScalar(dtype, [&]<class S>() {
+    std::size_t t = 0;
+    for (S loss : losses.span<S>()) {
+      sums.loss += static_cast<double>(loss);
+      tokenLosses[t++] = static_cast<float>(loss);
+    }
+  });
 }
 
 LossSums Model::Impl::pass(const Batch& batch, const PassSettings& settings, double lossScale, bool withGradients) {

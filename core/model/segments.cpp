@@ -71,15 +71,20 @@ std::vector<Segment> modelSegments(const ModelConfig& config) {
       continue;
     }
     const double share = activeExperts(layer.recipe, config.context) / layer.recipe.experts.count;
-    for (const MoeSegment& segment : moeSegments(layer.recipe, width)) {
-      const bool routed = segment.name.starts_with("experts.");
-      out.push_back({kindOf(segment), prefix + segment.name, segment.shape, false, routed ? share : 1.0,
-                     routed ? static_cast<int>(i) : -1});
-    }
+    for (const MoeSegment& segment : moeSegments(layer.recipe, width))
+      out.push_back({kindOf(segment), prefix + segment.name, segment.shape, false,
+                     segment.name.starts_with("experts.") ? share : 1.0});
   }
   addNorm(out, "final_norm", config);
   if (!config.tiedHead) out.push_back({Kind::matrix, "head.weight", {config.vocabulary, width}});
   return out;
+}
+
+bool sameSegments(const ModelConfig& a, const ModelConfig& b) {
+  const std::vector<Segment> left = modelSegments(a), right = modelSegments(b);
+  return left.size() == right.size() && std::equal(left.begin(), left.end(), right.begin(), [](const Segment& x, const Segment& y) {
+           return x.name == y.name && x.shape == y.shape;
+         });
 }
 
 }  // namespace moe

@@ -18,11 +18,13 @@ struct Segment {
   Shape shape;
   bool perToken = false;      // looked up, not multiplied: no FLOPs
   double activeShare = 1;     // of its elements, those that one token passes: k / E for routed experts
-  int routedExpertsOf = -1;   // layer whose routed experts it belongs to
 };
 
 /// Every segment of the model in a fixed order.
 std::vector<Segment> modelSegments(const ModelConfig& config);
+
+/// Whether two models have the same weights in the same shapes, so that one may become the other while it trains.
+bool sameSegments(const ModelConfig& a, const ModelConfig& b);
 
 /// "layers.2."
 std::string layerPrefix(std::size_t layer);

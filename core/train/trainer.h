@@ -33,6 +33,8 @@ class Trainer {
 
   std::int64_t stepsDone() const;
   bool finished() const { return stepsDone() >= config().train.steps; }
+  /// Whether the held-out split is to be evaluated now: every train.validate_every steps, and at the end.
+  bool validationDue() const;
   const RunConfig& config() const;
   Model& model();
   const Corpus& corpus() const;

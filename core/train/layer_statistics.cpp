@@ -1,0 +1,97 @@
+#include "core/train/layer_statistics.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "core/router/pipeline.h"
+#include "core/telemetry/health.h"
+#include "core/tensor/scalar.h"
+
+namespace moe {
+namespace {
+
+void append(std::vector<double>& out, const Tensor& values) {
+  if (values.empty()) return;
+  withScalar(values.dtype(), [&]<class S>() { out.insert(out.end(), values.span<S>().begin(), values.span<S>().end()); });
+}
+
+/// Rows of raw logits become probabilities; scores of the other kinds are made so by dividing each row by its sum.
+void softmaxRows(std::span<double> rows, std::int64_t width) {
+  for (std::size_t begin = 0; begin < rows.size(); begin += static_cast<std::size_t>(width)) {
+    const auto row = rows.subspan(begin, static_cast<std::size_t>(width));
+    const double largest = std::ranges::max(row);
+    for (double& value : row) value = std::exp(value - largest);
+  }
+}
+
+}  // namespace
+
+void LayerStatistics::clear() {
+  micro_ = dropped_ = 0;
+  counts_.clear();
+  scores_.clear();
+  ranking_.clear();
+  asked_.clear();
+  final_.clear();
+  plain_.clear();
+  balance_.clear();
+}
+
+void LayerStatistics::add(const Routing& routing, const Recipe& recipe) {
+  experts_ = routing.experts;
+  slots_ = routing.slots;
+  counts_.resize(routing.load.size());
+  for (std::size_t e = 0; e < counts_.size(); ++e) counts_[e] += routing.load[e];
+  dropped_ += routing.dropped;
+  const std::size_t before = scores_.size();
+  append(scores_, routing.scores);
+  if (recipe.score == Recipe::Score::identity) softmaxRows(std::span(scores_).subspan(before), experts_);
+  append(ranking_, routing.ranking);
+  asked_.insert(asked_.end(), routing.asked.begin(), routing.asked.end());
+  final_.insert(final_.end(), routing.final.begin(), routing.final.end());
+  balance_.resize(routing.balance.size());
+  for (std::size_t i = 0; i < balance_.size(); ++i) balance_[i] += routing.balance[i].value;
+  if (recipe.adjust.selectionBias) addUnbiased(routing, recipe);
+  ++micro_;
+}
+
+void LayerStatistics::addUnbiased(const Routing& routing, const Recipe& recipe) {
+  Recipe plain;
+  plain.experts = recipe.experts;
+  plain.score = recipe.score;
+  plain.adjust = recipe.adjust;
+  plain.adjust.selectionBias.reset();
+  plain.select.kind = recipe.select.kind;
+  plain.select.k = recipe.select.k;
+  plain.weigh.kind = Recipe::Weigh::Kind::score;
+  RoutingInput input;
+  input.givenLogits = routing.noisyLogits.empty() ? routing.logits.view() : routing.noisyLogits.view();
+  routeForward(unbiased_, plain, input);
+  plain_.insert(plain_.end(), unbiased_.asked.begin(), unbiased_.asked.end());
+}
+
+LayerPoint LayerStatistics::point(int layer) const {
+  LayerPoint point;
+  point.layer = layer;
+  const LoadHealth load = loadHealth(counts_);
+  for (double share : loadFraction(counts_)) point.load.push_back(static_cast<float>(share));
+  point.maxVio = static_cast<float>(load.maxVio);
+  point.cv2 = static_cast<float>(load.cv2);
+  point.loadEntropy = static_cast<float>(load.entropy);
+  std::int64_t asked = 0;
+  for (std::int64_t count : counts_) asked += count;
+  const DropHealth drops = dropHealth(final_, slots_, asked, dropped_);
+  point.dropRate = static_cast<float>(drops.dropRate);
+  point.tokenDropRate = static_cast<float>(drops.tokenDropRate);
+  if (!scores_.empty()) {
+    const RouterHealth router = routerHealth<double>(scores_, experts_);
+    point.routerEntropy = static_cast<float>(router.entropy);
+    point.meanProbEntropy = static_cast<float>(router.meanProbEntropy);
+  }
+  if (!ranking_.empty()) point.margin = static_cast<float>(meanMargin<double>(ranking_, experts_, asked_, slots_));
+  if (!plain_.empty()) point.biasJaccard = static_cast<float>(meanJaccard(asked_, slots_, plain_, slots_));
+  for (double value : balance_) point.balance.push_back(static_cast<float>(value / static_cast<double>(micro_)));
+  return point;
+}
+
+}  // namespace moe

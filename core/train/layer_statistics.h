@@ -1,0 +1,31 @@
+#pragma once
+#include <vector>
+
+#include "core/router/recipe.h"
+#include "core/router/routing.h"
+#include "core/telemetry/points.h"
+
+namespace moe {
+
+/// Collects one expert layer's routing over the micro-batches of a step and says how it did. Memory is kept.
+class LayerStatistics {
+ public:
+  void clear();
+  void add(const Routing& routing, const Recipe& recipe);
+  LayerPoint point(int layer) const;
+  /// (E) asked assignments of the step's whole batch.
+  const std::vector<std::int64_t>& counts() const { return counts_; }
+  std::vector<std::int64_t>& counts() { return counts_; }
+
+ private:
+  void addUnbiased(const Routing& routing, const Recipe& recipe);
+
+  std::int64_t experts_ = 0, slots_ = 0, micro_ = 0, dropped_ = 0;
+  std::vector<std::int64_t> counts_;                 // (E)
+  std::vector<double> scores_, ranking_;             // (T, E) probabilities, ranking values
+  std::vector<std::int32_t> asked_, final_, plain_;  // (T, slots); plain_: without the selection bias, empty if there is none
+  std::vector<double> balance_;                      // one a term: sum over micro-batches
+  Routing unbiased_;                                 // the same tokens selected without the bias
+};
+
+}  // namespace moe

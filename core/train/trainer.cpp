@@ -1,0 +1,173 @@
+#include "core/train/trainer.h"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+#include "core/base/error.h"
+#include "core/router/bias_update.h"
+#include "core/train/schedule.h"
+#include "core/train/trainer_impl.h"
+
+namespace moe {
+namespace {
+
+RunConfig checked(RunConfig config, const Corpus& corpus) {
+  config.model.vocabulary = corpus.tokenizer().vocabulary();
+  const std::vector<Problem> found = problems(config);
+  if (!found.empty()) throw Error("config", found.front().path + ": " + found.front().sentence);
+  corpus.requireBatch(config.train.batch, config.model.context);
+  return config;
+}
+
+DType storedType(const RunConfig& config) { return config.computeType == DType::f64 ? DType::f64 : DType::f32; }
+
+}  // namespace
+
+Trainer::Impl::Impl(Backend& theBackend, RunConfig theConfig, std::shared_ptr<const Corpus> theCorpus)
+    : backend(theBackend),
+      config(checked(std::move(theConfig), *theCorpus)),
+      corpus(std::move(theCorpus)),
+      model(backend, config.model, storedType(config), true),
+      optimizer(backend, model.parameters()),
+      layers(model.expertLayers().size()) {
+  model.initialise(config.seed);
+}
+
+const Recipe& Trainer::Impl::recipe(std::size_t expertLayer) const {
+  return model.config().layers[static_cast<std::size_t>(model.expertLayers()[expertLayer])].recipe;
+}
+
+PassSettings Trainer::Impl::settingsOf(int microBatch) const {
+  PassSettings settings;
+  settings.step = done;
+  settings.totalSteps = config.train.steps;
+  settings.seed = config.seed;
+  settings.firstToken = static_cast<std::uint32_t>(microBatch * config.train.batch * config.model.context);
+  return settings;
+}
+
+void Trainer::Impl::draw(int microBatch) {
+  corpus->drawTraining(batch, config.seed, done, microBatch, config.train.batch, config.model.context);
+}
+
+bool Trainer::Impl::countsAreGlobal() const {
+  if (config.train.microBatches == 1 || layers.empty()) return false;
+  return std::ranges::any_of(recipe(0).balance, [](const Recipe::BalanceTerm& term) {
+    return term.scope == Recipe::BalanceTerm::Scope::globalBatch;
+  });
+}
+
+void Trainer::Impl::countGlobalBatch() {
+  globalBatch.clear();
+  for (int micro = 0; micro < config.train.microBatches; ++micro) {
+    draw(micro);
+    model.forward(batch, settingsOf(micro));
+    globalBatch.add(model.routing(), recipe(0));
+  }
+  reduce.sum(globalBatch.values());
+}
+
+Trainer::Impl::Totals Trainer::Impl::differentiate() {
+  Totals totals;
+  const bool global = countsAreGlobal();
+  if (global) countGlobalBatch();
+  backend.fill(model.parameters().gradientArena(), 0);
+  for (LayerStatistics& layer : layers) layer.clear();
+  const double share = 1.0 / config.train.microBatches;
+  for (int micro = 0; micro < config.train.microBatches; ++micro) {
+    draw(micro);
+    PassSettings settings = settingsOf(micro);
+    settings.globalBatch = global ? &globalBatch : nullptr;
+    const LossSums sums = model.forwardBackward(batch, settings, share);
+    totals.loss += sums.loss;
+    totals.targets += static_cast<double>(sums.targets);
+    totals.auxLoss += share * sums.auxLoss;
+    totals.zLoss += share * sums.zLoss;
+    for (std::size_t i = 0; i < layers.size(); ++i) layers[i].add(*model.routing()[i], recipe(i));
+  }
+  double sums[] = {totals.loss, totals.targets};
+  reduce.sum(sums);
+  reduce.sum(model.parameters().gradientArena());
+  totals.loss = sums[0];
+  totals.targets = sums[1];
+  return totals;
+}
+
+void Trainer::Impl::updateSelectionBiases() {
+  for (std::size_t i = 0; i < layers.size(); ++i) {
+    const auto& rule = recipe(i).adjust.selectionBias;
+    if (rule) updateSelectionBias(model.selectionBias()[static_cast<std::size_t>(model.expertLayers()[i])], layers[i].counts(), *rule);
+  }
+}
+
+Trainer::Trainer(Backend& backend, RunConfig config, std::shared_ptr<const Corpus> corpus)
+    : impl_(std::make_unique<Impl>(backend, std::move(config), std::move(corpus))) {}
+Trainer::~Trainer() = default;
+
+StepPoint Trainer::step() {
+  Impl& run = *impl_;
+  const Impl::Totals totals = run.differentiate();
+  StepPoint point;
+  point.step = run.done + 1;
+  point.loss = totals.loss / totals.targets;
+  point.auxLoss = totals.auxLoss;
+  point.zLoss = totals.zLoss;
+  point.gradientNorm = run.optimizer.gradientNorm(run.model.parameters());
+  point.learningRate = learningRateAt(run.config.train, run.done);
+  for (std::size_t i = 0; i < run.layers.size(); ++i) point.layers.push_back(run.layers[i].point(run.model.expertLayers()[i]));
+  if (!std::isfinite(point.loss) || !std::isfinite(point.gradientNorm)) {
+    if (std::isfinite(point.loss)) point.loss = std::numeric_limits<double>::quiet_NaN();
+    return point;
+  }
+  const double clip = run.config.train.clip;
+  const double scale = clip > 0 && point.gradientNorm > clip ? clip / point.gradientNorm : 1;
+  run.optimizer.step(run.model.parameters(), run.config.train, point.learningRate, run.done + 1, scale);
+  run.updateSelectionBiases();
+  run.backend.synchronize();
+  ++run.done;
+  return point;
+}
+
+double Trainer::evaluate(std::int64_t maxTokens) {
+  Impl& run = *impl_;
+  const std::int64_t length = run.config.model.context;
+  PassSettings settings = run.settingsOf(0);
+  settings.phase = Phase::evaluation;
+  double loss = 0;
+  std::int64_t targets = 0;
+  for (std::int64_t first = 0, most = std::max<std::int64_t>(1, maxTokens / length); first < most; first += run.batch.sequences) {
+    const std::int64_t sequences = std::min<std::int64_t>(run.config.train.batch, most - first);
+    if (!run.corpus->heldOutBatch(run.batch, first, sequences, length)) break;
+    const LossSums sums = run.model.forward(run.batch, settings);
+    loss += sums.loss;
+    targets += sums.targets;
+  }
+  return loss / static_cast<double>(targets);
+}
+
+std::int64_t Trainer::stepsDone() const { return impl_->done; }
+const RunConfig& Trainer::config() const { return impl_->config; }
+Model& Trainer::model() { return impl_->model; }
+const Corpus& Trainer::corpus() const { return *impl_->corpus; }
+std::span<const Routing* const> Trainer::lastRouting() const { return impl_->model.routing(); }
+
+bool Trainer::validationDue() const {
+  const int every = config().train.validateEvery;
+  return finished() || (every > 0 && stepsDone() > 0 && stepsDone() % every == 0);
+}
+
+void Trainer::set(const std::string& path, const std::string& value) {
+  if (!changesLive(path))
+    throw Error("config", path + ": expected a setting that may change while the run trains; this one needs a new run");
+  RunConfig changed = config();
+  setByPath(changed, path, value);
+  const std::vector<Problem> found = problems(changed);
+  if (!found.empty()) throw Error("config", found.front().path + ": " + found.front().sentence);
+  if (!sameSegments(changed.model, config().model))
+    throw Error("config", path + ": " + value + " needs weights that this model does not have; start a new run with it");
+  impl_->config = std::move(changed);
+  impl_->model.reconfigure(impl_->config.model);
+}
+
+}  // namespace moe

@@ -1,0 +1,39 @@
+#pragma once
+#include "core/train/layer_statistics.h"
+#include "core/train/optimizer.h"
+#include "core/train/reduce.h"
+#include "core/train/trainer.h"
+
+namespace moe {
+
+/// What the members of Trainer share across its files.
+struct Trainer::Impl {
+  /// Sums over the step's whole batch.
+  struct Totals {
+    double loss = 0, targets = 0, auxLoss = 0, zLoss = 0;
+  };
+
+  Impl(Backend& backend, RunConfig config, std::shared_ptr<const Corpus> corpus);
+
+  const Recipe& recipe(std::size_t expertLayer) const;
+  PassSettings settingsOf(int microBatch) const;
+  void draw(int microBatch);
+  bool countsAreGlobal() const;
+  /// Counts of all micro-batches before any is differentiated: a forward pass more.
+  void countGlobalBatch();
+  Totals differentiate();
+  void updateSelectionBiases();
+
+  Backend& backend;
+  RunConfig config;
+  std::shared_ptr<const Corpus> corpus;
+  Model model;
+  Optimizer optimizer;
+  Reduce reduce;
+  std::int64_t done = 0;                 // optimiser steps
+  Batch batch;
+  std::vector<LayerStatistics> layers;   // expert layers
+  GlobalBatchStatistics globalBatch;
+};
+
+}  // namespace moe

@@ -1,0 +1,94 @@
+#include <algorithm>
+
+#include "core/base/error.h"
+#include "core/train/trainer_impl.h"
+
+namespace moe {
+namespace {
+
+using Named = TrainingState::Named;
+
+std::string biasName(std::size_t layer) { return layerPrefix(layer) + "router.selection_bias"; }
+
+Named clone(Backend& backend, const std::string& name, const TensorView& from) {
+  Named named{name, hostTensor(from.shape, from.dtype)};
+  backend.copy(named.tensor, from);
+  return named;
+}
+
+[[noreturn]] void misfit(const std::string& name, const std::string& expected, const std::string& found) {
+  throw Error("checkpoint", name + ": expected " + expected + ", checkpoint has " + found +
+                                "; it belongs to a model of other sizes");
+}
+
+/// Every tensor the model wants is there under its name and in its shape, and nothing else is.
+void check(const std::vector<Named>& found, const std::vector<std::pair<std::string, Shape>>& wanted, const std::string& part) {
+  for (std::size_t i = 0; i < std::max(found.size(), wanted.size()); ++i) {
+    if (i >= wanted.size()) misfit(part + found[i].name, "no such tensor", "shape " + found[i].tensor.shape().text());
+    const auto& [name, shape] = wanted[i];
+    if (i >= found.size()) misfit(part + name, "shape " + shape.text(), "no such tensor");
+    if (found[i].name != name) misfit(part + name, "shape " + shape.text(), found[i].name + " in its place");
+    if (found[i].tensor.shape() != shape) misfit(part + name, "shape " + shape.text(), found[i].tensor.shape().text());
+    if (found[i].tensor.dtype() != DType::f32 && found[i].tensor.dtype() != DType::f64)
+      misfit(part + name, "f32 or f64", std::string(nameOf(found[i].tensor.dtype())));
+  }
+}
+
+}  // namespace
+
+TrainingState Trainer::state() const {
+  Impl& run = *impl_;
+  run.backend.synchronize();
+  TrainingState state;
+  state.step = run.done;
+  const std::vector<Parameter>& parameters = run.model.parameters().all();
+  for (std::size_t i = 0; i < parameters.size(); ++i) {
+    state.parameters.push_back(clone(run.backend, parameters[i].name, parameters[i].value));
+    state.optimizerM.push_back(clone(run.backend, parameters[i].name, run.optimizer.firstMoments()[i]));
+    state.optimizerV.push_back(clone(run.backend, parameters[i].name, run.optimizer.secondMoments()[i]));
+  }
+  for (std::size_t layer = 0; layer < run.model.selectionBias().size(); ++layer) {
+    const std::vector<float>& bias = run.model.selectionBias()[layer];
+    if (bias.empty()) continue;
+    Named named{biasName(layer), hostTensor({static_cast<std::int64_t>(bias.size())}, DType::f32)};
+    std::ranges::copy(bias, named.tensor.as<float>());
+    state.selectionBias.push_back(std::move(named));
+  }
+  run.backend.synchronize();
+  return state;
+}
+
+void Trainer::restore(const TrainingState& state) {
+  Impl& run = *impl_;
+  std::vector<std::pair<std::string, Shape>> weights, biases;
+  const std::vector<Parameter>& parameters = run.model.parameters().all();
+  for (const Parameter& parameter : parameters) weights.emplace_back(parameter.name, parameter.value.shape);
+  std::vector<std::vector<float>*> targets;
+  for (std::size_t layer = 0; layer < run.model.selectionBias().size(); ++layer) {
+    std::vector<float>& bias = run.model.selectionBias()[layer];
+    if (bias.empty()) continue;
+    biases.emplace_back(biasName(layer), Shape{static_cast<std::int64_t>(bias.size())});
+    targets.push_back(&bias);
+  }
+  check(state.parameters, weights, "");
+  check(state.optimizerM, weights, "first moment of ");
+  check(state.optimizerV, weights, "second moment of ");
+  check(state.selectionBias, biases, "");
+  if (state.step < 0) throw Error("checkpoint", "step: expected 0 or more, checkpoint has " + std::to_string(state.step));
+
+  for (std::size_t i = 0; i < parameters.size(); ++i) {
+    run.backend.copy(parameters[i].value, state.parameters[i].tensor);
+    run.backend.parametersChanged(parameters[i].value);
+    run.backend.copy(run.optimizer.firstMoments()[i], state.optimizerM[i].tensor);
+    run.backend.copy(run.optimizer.secondMoments()[i], state.optimizerV[i].tensor);
+  }
+  for (std::size_t i = 0; i < targets.size(); ++i) {
+    const Tensor& from = state.selectionBias[i].tensor;
+    for (std::size_t e = 0; e < targets[i]->size(); ++e)
+      (*targets[i])[e] = from.dtype() == DType::f64 ? static_cast<float>(from.as<double>()[e]) : from.as<float>()[e];
+  }
+  run.backend.synchronize();
+  run.done = state.step;
+}
+
+}  // namespace moe
