@@ -1,6 +1,5 @@
 #include <cmath>
 
-#include "core/model/experts_init.h"
 #include "core/model/model_impl.h"
 #include "core/router/hash_table.h"
 
@@ -27,11 +26,7 @@ void drawSegments(Model::Impl& model, std::uint64_t seed) {
 
 void initialiseLayer(Model::Impl& model, std::size_t layer, std::uint64_t seed) {
   const Recipe& recipe = model.config.layers[layer].recipe;
-  const auto value = [&](std::string_view name) { return model.parameters.value(layerPrefix(layer) + std::string(name)); };
-  const std::int64_t width = model.config.width;
   const auto index = static_cast<std::uint32_t>(layer);
-  initialiseExperts(bindMoeWeights(recipe, width, value).experts, expertsSpec(recipe, width), recipe.experts,
-                    {.seed = seed, .stream = RandomStream::newExperts, .layer = index});
   if (recipe.select.kind == Recipe::Select::Kind::hash)
     model.hashTables[layer] = makeHashTable(model.config.vocabulary, recipe.experts.count, seed, index);
 }

@@ -1,16 +1,18 @@
-#include <stdexcept>
-
 #include "core/backend/reference/reference_backend.h"
+#include "core/router/pipeline.h"
 
 namespace moe {
 
-void ReferenceBackend::route(Routing&, const Recipe&, const RoutingInput&) {
-  throw std::logic_error("reference routing has not landed");
+void ReferenceBackend::route(Routing& routing, const Recipe& recipe, const RoutingInput& input) {
+  const auto timed = timer_.time("route");
+  routeForward(routing, recipe, input);
 }
 
-void ReferenceBackend::routeBackward(const RouterWeights&, const TensorView&, Routing&, const Recipe&,
-                                     const RoutingInput&, std::span<const double>) {
-  throw std::logic_error("reference routing has not landed");
+void ReferenceBackend::routeBackward(const RouterWeights& dWeights, const TensorView& dx, Routing& routing,
+                                     const Recipe& recipe, const RoutingInput& input,
+                                     std::span<const double> dAssignment) {
+  const auto timed = timer_.time("route backward");
+  moe::routeBackward(dWeights, dx, routing, recipe, input, dAssignment);
 }
 
 }  // namespace moe
