@@ -4,8 +4,8 @@
 #include <cassert>
 #include <limits>
 
-#include "core/router/scalar.h"
 #include "core/router/score.h"
+#include "core/router/tensor_room.h"
 #include "core/router/top_k.h"
 
 namespace moe {

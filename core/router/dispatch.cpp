@@ -17,14 +17,17 @@ void dispatchEveryToken(Dispatch& out, std::int64_t tokens, std::int32_t experts
   out.weight.assign(total, 1.0);
   out.tokenBegin.resize(static_cast<std::size_t>(tokens) + 1);
   out.assignmentOf.resize(total);
-  for (std::int32_t e = 0; e <= experts; ++e) out.expertBegin[static_cast<std::size_t>(e)] = static_cast<std::int32_t>(e * tokens);
+  for (std::int32_t e = 0; e <= experts; ++e)
+    out.expertBegin[static_cast<std::size_t>(e)] = static_cast<std::int32_t>(e * tokens);
   for (std::int32_t e = 0; e < experts; ++e) {
     const auto begin = static_cast<std::size_t>(e * tokens);
     out.admittedEnd[static_cast<std::size_t>(e)] = static_cast<std::int32_t>((e + 1) * tokens);
-    std::iota(out.token.begin() + static_cast<std::ptrdiff_t>(begin), out.token.begin() + static_cast<std::ptrdiff_t>(begin) + tokens, 0);
+    std::iota(out.token.begin() + static_cast<std::ptrdiff_t>(begin),
+              out.token.begin() + static_cast<std::ptrdiff_t>(begin) + tokens, 0);
     std::fill_n(out.slot.begin() + static_cast<std::ptrdiff_t>(begin), tokens, e);
   }
-  for (std::int64_t t = 0; t <= tokens; ++t) out.tokenBegin[static_cast<std::size_t>(t)] = static_cast<std::int32_t>(t * experts);
+  for (std::int64_t t = 0; t <= tokens; ++t)
+    out.tokenBegin[static_cast<std::size_t>(t)] = static_cast<std::int32_t>(t * experts);
   for (std::int64_t t = 0; t < tokens; ++t)
     for (std::int32_t e = 0; e < experts; ++e)
       out.assignmentOf[static_cast<std::size_t>(t * experts + e)] = static_cast<std::int32_t>(e * tokens + t);

@@ -4,9 +4,10 @@
 #include <numeric>
 #include <vector>
 
-#include "core/router/scalar.h"
 #include "core/router/schedule.h"
+#include "core/router/tensor_room.h"
 #include "core/tensor/philox.h"
+#include "core/tensor/scalar.h"
 
 namespace moe {
 namespace {

@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <cmath>
 
-#include "core/router/scalar.h"
 #include "core/router/schedule.h"
+#include "core/router/tensor_room.h"
 
 namespace moe {
 

@@ -9,10 +9,11 @@
 #include "core/router/capacity.h"
 #include "core/router/logits.h"
 #include "core/router/perturb.h"
-#include "core/router/scalar.h"
 #include "core/router/score.h"
 #include "core/router/select.h"
+#include "core/router/tensor_room.h"
 #include "core/router/weigh.h"
+#include "core/tensor/scalar.h"
 
 namespace moe {
 namespace {

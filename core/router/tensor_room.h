@@ -1,17 +1,7 @@
 #pragma once
-#include <cassert>
-
 #include "core/tensor/tensor.h"
 
 namespace moe {
-
-/// Calls `body.template operator()<S>()` with S = float or double.
-template <class Body>
-decltype(auto) withScalar(DType dtype, Body&& body) {
-  assert(dtype == DType::f32 || dtype == DType::f64);
-  if (dtype == DType::f64) return body.template operator()<double>();
-  return body.template operator()<float>();
-}
 
 /// Gives `tensor` this shape; memory changes hands only when the shape or type does. It is then zero, else keeps its
 /// contents.
