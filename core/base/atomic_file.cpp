@@ -14,6 +14,7 @@
 #include <mutex>
 
 #include "core/base/error.h"
+#include "core/base/file_reader.h"
 
 namespace moe {
 namespace fs = std::filesystem;
@@ -167,28 +168,12 @@ void writeFileAtomically(const std::string& tag, const fs::path& path, std::stri
 }
 
 std::string readFile(const std::string& tag, const fs::path& path, std::int64_t atMost) {
-  const int descriptor = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
-  if (descriptor < 0) failed(tag, path, "read this file", errno);
-  struct Closer {
-    int descriptor;
-    ~Closer() { ::close(descriptor); }
-  } closer{descriptor};
-  struct stat status {};
-  if (::fstat(descriptor, &status) != 0) failed(tag, path, "read this file", errno);
-  if (!S_ISREG(status.st_mode)) throw Error(tag, path.string() + ": expected a file, found a folder or device; choose a file");
-  if (status.st_size > atMost)
+  const FileReader file(tag, path);
+  if (file.size() > atMost)
     throw Error(tag, path.string() + ": expected at most " + std::to_string(atMost) + " bytes, found " +
-                         std::to_string(status.st_size) + "; choose a smaller file");
-  std::string bytes(static_cast<std::size_t>(status.st_size), '\0');
-  std::size_t at = 0;
-  while (at < bytes.size()) {
-    const ssize_t got = ::read(descriptor, bytes.data() + at, bytes.size() - at);
-    if (got < 0 && errno == EINTR) continue;
-    if (got < 0) failed(tag, path, "read this file", errno);
-    if (got == 0) break;  // it shrank while we read
-    at += static_cast<std::size_t>(got);
-  }
-  bytes.resize(at);
+                         std::to_string(file.size()) + "; choose a smaller file");
+  std::string bytes(static_cast<std::size_t>(file.size()), '\0');
+  file.read(bytes.data(), 0, file.size());
   return bytes;
 }
 

@@ -21,11 +21,15 @@ struct Checkpoint {
 };
 
 /// Writes the folder `path` whole or not at all (temporary beside it, flushed, renamed, parent flushed). Replaces an
-/// existing folder of that name. Returns the bytes written. Throws Error("checkpoint") or Error("safetensors").
+/// existing folder of that name. Where the folder is called "step-N", the file "latest" beside it then names it. Returns
+/// the bytes written. Throws Error("checkpoint").
 std::int64_t saveCheckpoint(const std::filesystem::path& path, const Checkpoint& checkpoint);
 
 /// Reads it back. `path` may be the folder itself or one that holds step-N folders (then `latest` is taken). Every count
 /// and length is checked against the file before anything is allocated.
 Checkpoint loadCheckpoint(const std::filesystem::path& path);
+
+/// The checkpoint's own folder for a path as loadCheckpoint takes it. Throws Error("checkpoint") where there is none.
+std::filesystem::path checkpointAt(const std::filesystem::path& path);
 
 }  // namespace moe

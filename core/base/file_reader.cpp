@@ -1,0 +1,53 @@
+#include "core/base/file_reader.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+
+#include "core/base/error.h"
+
+namespace moe {
+namespace {
+
+std::string unreadable(const std::filesystem::path& path, int code) {
+  return path.string() + ": expected a file that can be read, found: " + std::strerror(code) +
+         "; check the path and its permissions";
+}
+
+}  // namespace
+
+FileReader::FileReader(std::string tag, std::filesystem::path path) : tag_(std::move(tag)), path_(std::move(path)) {
+  descriptor_ = ::open(path_.c_str(), O_RDONLY | O_CLOEXEC);
+  if (descriptor_ < 0) throw Error(tag_, unreadable(path_, errno));
+  struct stat status {};
+  const int result = ::fstat(descriptor_, &status), code = errno;
+  if (result == 0 && S_ISREG(status.st_mode)) {
+    size_ = status.st_size;
+    return;
+  }
+  ::close(descriptor_);
+  if (result != 0) throw Error(tag_, unreadable(path_, code));
+  throw Error(tag_, path_.string() + ": expected a file, found a folder or device; choose a file");
+}
+
+FileReader::~FileReader() { ::close(descriptor_); }
+
+void FileReader::read(void* bytes, std::int64_t at, std::int64_t count) const {
+  char* to = static_cast<char*>(bytes);
+  while (count > 0) {
+    const ssize_t got = ::pread(descriptor_, to, static_cast<std::size_t>(count), at);
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) throw Error(tag_, unreadable(path_, errno));
+    if (got == 0)
+      throw Error(tag_, path_.string() + ": expected " + std::to_string(count) + " more bytes at offset " + std::to_string(at) +
+                            ", found the end of the file; it is cut short");
+    to += got;
+    at += got;
+    count -= got;
+  }
+}
+
+}  // namespace moe

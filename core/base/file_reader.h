@@ -1,0 +1,28 @@
+#pragma once
+#include <cstdint>
+#include <filesystem>
+#include <string>
+
+namespace moe {
+
+/// Reads places of one regular file. A file that shrinks meanwhile gives an error, never a crash (so: no mapping).
+class FileReader {
+ public:
+  FileReader(std::string tag, std::filesystem::path path);
+  ~FileReader();
+  FileReader(const FileReader&) = delete;
+  FileReader& operator=(const FileReader&) = delete;
+
+  const std::filesystem::path& path() const { return path_; }
+  std::int64_t size() const { return size_; }
+  /// All `count` bytes from `at`, or an error.
+  void read(void* bytes, std::int64_t at, std::int64_t count) const;
+
+ private:
+  std::string tag_;
+  std::filesystem::path path_;
+  int descriptor_ = -1;
+  std::int64_t size_ = 0;
+};
+
+}  // namespace moe

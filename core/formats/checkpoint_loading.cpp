@@ -1,0 +1,159 @@
+#include <algorithm>
+#include <charconv>
+#include <nlohmann/json.hpp>
+#include <optional>
+
+#include "core/base/atomic_file.h"
+#include "core/base/checksum.h"
+#include "core/base/error.h"
+#include "core/base/json_object.h"
+#include "core/formats/checkpoint.h"
+#include "core/formats/checkpoint_files.h"
+#include "core/formats/json_file.h"
+#include "core/formats/safetensors.h"
+
+namespace moe {
+namespace fs = std::filesystem;
+namespace {
+
+constexpr const char* kTag = "checkpoint";
+constexpr const char* kRemedy = "; choose another checkpoint, or copy this one again";
+constexpr std::int64_t kLongestJson = 64 << 20;
+constexpr int kDeepest = 64;
+
+[[noreturn]] void refuse(const fs::path& subject, const std::string& sentence) { throw Error(kTag, subject.string() + ": " + sentence + kRemedy); }
+
+nlohmann::json readJson(const fs::path& path) {
+  std::string problem;
+  nlohmann::json json = parseStrictJson(readFile(kTag, path, kLongestJson), kDeepest, problem);
+  if (!problem.empty()) refuse(path, problem);
+  return json;
+}
+
+/// Calls with the folder named in errors that know only their field.
+template <class Call> auto within(const fs::path& path, Call call) {
+  try {
+    return call();
+  } catch (const Error& error) {
+    if (error.tag() == kTag) throw;
+    throw Error(kTag, path.string() + ": " + error.what());
+  }
+}
+
+std::optional<std::int64_t> stepOf(const std::string& name) {
+  if (!name.starts_with(kStepPrefix)) return std::nullopt;
+  std::int64_t step = 0;
+  const char* end = name.data() + name.size();
+  const auto [stopped, code] = std::from_chars(name.data() + std::string_view(kStepPrefix).size(), end, step);
+  if (code != std::errc() || stopped != end) return std::nullopt;
+  return step;
+}
+
+struct State {
+  std::int64_t step = 0, run = 0;
+  std::vector<std::string> selectionBias;
+};
+
+/// Reads state.json and holds every other file against the checksum in it.
+State readState(const fs::path& folder) {
+  const fs::path path = folder / kStateFile;
+  nlohmann::json json = readJson(path);
+  State state;
+  std::int64_t version = 0;
+  std::string said;
+  JsonObject object(json, kTag, path.string());
+  object.read("version", version);
+  if (version != kCheckpointVersion)
+    refuse(path, "expected version " + std::to_string(kCheckpointVersion) + ", found " + std::to_string(version));
+  object.read("checksum", said);
+  object.read("step", state.step);
+  object.read("run", state.run);
+  const nlohmann::json* bias = object.take("selection_bias");
+  const nlohmann::json* files = object.take("files");
+  object.finish();
+  if (state.step < 0) refuse(path, "expected a step of at least 0, found " + std::to_string(state.step));
+  if (bias != nullptr && bias->is_array())
+    for (const nlohmann::json& name : *bias) {
+      if (!name.is_string()) refuse(path, "selection_bias: expected names, found " + briefly(name));
+      state.selectionBias.push_back(name);
+    }
+  for (const char* name : kCheckedFiles) {
+    const fs::path file = folder / name;
+    const std::string key = path.string() + ".files." + name;
+    if (files == nullptr || !files->is_object() || !files->contains(name)) refuse(path, std::string("files: expected an entry for ") + name + ", found none");
+    std::int64_t bytes = 0;
+    std::string sum;
+    JsonObject entry((*files)[name], kTag, key);
+    entry.read("bytes", bytes);
+    entry.read("checksum", sum);
+    entry.finish();
+    if (!fs::is_regular_file(file)) refuse(file, "expected this file, found none");
+    if (const auto found = static_cast<std::int64_t>(fs::file_size(file)); found != bytes)
+      refuse(file, "expected the " + std::to_string(bytes) + " bytes that were saved, found " + std::to_string(found));
+    if (const std::string found = checksumText(checksumOfFile(kTag, file)); found != sum)
+      refuse(file, "expected checksum " + sum + ", found " + found + ": it was altered after it was saved");
+  }
+  json.erase("checksum");
+  if (const std::string found = checksumText(checksum(json.dump())); found != said)
+    refuse(path, "expected checksum " + said + ", found " + found + ": it was altered after it was saved");
+  return state;
+}
+
+/// The file's tensors in order; each f32.
+std::vector<TrainingState::Named> readTensors(const fs::path& path) {
+  const SafetensorsFile file(path);
+  std::vector<TrainingState::Named> tensors;
+  for (const SafetensorsFile::Entry& entry : file.entries()) {
+    if (entry.dtype != DType::f32) refuse(path, entry.name + ": expected f32, found " + std::string(nameOf(entry.dtype)));
+    tensors.push_back({entry.name, file.read(entry)});
+  }
+  return tensors;
+}
+
+}  // namespace
+
+fs::path checkpointAt(const fs::path& path) {
+  std::error_code code;
+  if (fs::exists(path / kStateFile, code)) return path;
+  if (!fs::is_directory(path, code))
+    throw Error(kTag, path.string() + ": expected a checkpoint's folder, found " + (fs::exists(path, code) ? "a file" : "nothing there") +
+                          "; name a step-N folder or the one that holds them");
+  if (fs::exists(path / kLatestFile, code)) {
+    std::string name = readFile(kTag, path / kLatestFile, 4096);
+    while (!name.empty() && name.back() == '\n') name.pop_back();
+    if (stepOf(name) && fs::exists(path / name / kStateFile, code)) return path / name;
+  }
+  std::int64_t newest = -1;
+  for (fs::directory_iterator entry(path, code), end; !code && entry != end; entry.increment(code)) {
+    const auto step = stepOf(entry->path().filename().string());
+    if (step && fs::exists(entry->path() / kStateFile)) newest = std::max(newest, *step);
+  }
+  if (newest < 0)
+    throw Error(kTag, path.string() + ": expected a checkpoint (state.json) or step-N folders, found neither; name a folder that training has written");
+  return path / (kStepPrefix + std::to_string(newest));
+}
+
+Checkpoint loadCheckpoint(const fs::path& path) {
+  const fs::path folder = checkpointAt(path);
+  return within(folder, [&] {
+    Checkpoint checkpoint;
+    const State state = readState(folder);
+    checkpoint.run = state.run;
+    checkpoint.state.step = state.step;
+    checkpoint.config = runConfigFromJson(readJson(folder / kConfigFile));
+    checkpoint.tokenizer = tokenizerFromJson(readJson(folder / kTokenizerFile));
+    for (TrainingState::Named& named : readTensors(folder / kModelFile)) {
+      const bool bias = std::find(state.selectionBias.begin(), state.selectionBias.end(), named.name) != state.selectionBias.end();
+      (bias ? checkpoint.state.selectionBias : checkpoint.state.parameters).push_back(std::move(named));
+    }
+    for (TrainingState::Named& named : readTensors(folder / kOptimizerFile)) {
+      const std::string name = named.name.substr(std::min<std::size_t>(2, named.name.size()));
+      if (!named.name.starts_with("m.") && !named.name.starts_with("v."))
+        refuse(folder / kOptimizerFile, named.name + ": expected a name that begins with m. or v., found another");
+      (named.name[0] == 'm' ? checkpoint.state.optimizerM : checkpoint.state.optimizerV).push_back({name, std::move(named.tensor)});
+    }
+    return checkpoint;
+  });
+}
+
+}  // namespace moe
