@@ -42,10 +42,13 @@ void RunColumns::append(const StepPoint& point) {
 void RunColumns::truncate(std::int64_t step) {
   const auto keep = static_cast<std::size_t>(std::upper_bound(steps_.begin(), steps_.end(), step) - steps_.begin());
   if (keep == steps_.size()) return;
+  const int next = revision_ + 1;
   if (keep == 0) {
     *this = RunColumns();
+    revision_ = next;
     return;
   }
+  revision_ = next;
   steps_.resize(keep);
   for (Pyramid& values : whole_) values.truncate(keep);
   for (Layer& layer : layers_) {

@@ -31,6 +31,8 @@ class RunColumns {
   /// Keeps the points up to and with `step`.
   void truncate(std::int64_t step);
 
+  /// Changes whenever points were taken away, so that pictures made of them are made anew.
+  int revision() const { return revision_; }
   bool empty() const { return steps_.empty(); }
   std::size_t size() const { return steps_.size(); }
   std::int64_t firstStep() const { return steps_.empty() ? 0 : steps_.front(); }
@@ -48,6 +50,7 @@ class RunColumns {
   std::optional<double> valueAt(Metric metric, std::size_t layer, std::size_t index) const;
 
  private:
+  int revision_ = 0;
   std::vector<std::int64_t> steps_;
   std::array<Pyramid, 7> whole_;
   std::vector<Layer> layers_;

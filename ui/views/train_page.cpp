@@ -1,11 +1,134 @@
 #include "ui/views/train_page.h"
 
-#include "ui/widgets/card.h"
+#include <QSplitter>
+#include <QVBoxLayout>
+#include <algorithm>
+
+#include "ui/models/run_marks.h"
+#include "ui/models/selection.h"
+#include "ui/session/session_bridge.h"
+#include "ui/theme/theme.h"
+#include "ui/views/curve_series.h"
+#include "ui/widgets/expert_heatmap.h"
+#include "ui/widgets/format.h"
+#include "ui/widgets/plot_grid.h"
+#include "ui/widgets/time_axis.h"
 
 namespace moe::ui {
 
-QWidget* makeTrainPage(const PageContext& context, QWidget* parent) {
-  return new EmptyHint(context.theme, QObject::tr("The load of every expert appears here with the first step. Press play, or space."), parent);
+TrainPage::TrainPage(const PageContext& context, QWidget* parent)
+    : QWidget(parent), context_(context), heatmap_(new ExpertHeatmap(context.theme, context.time, context.selection)),
+      grid_(new PlotGrid), splitter_(new QSplitter(Qt::Vertical, this)) {
+  auto* all = new QVBoxLayout(this);
+  all->addWidget(splitter_);
+  splitter_->addWidget(heatmap_);
+  splitter_->addWidget(grid_);
+  splitter_->setChildrenCollapsible(false);
+  splitter_->setStretchFactor(0, 4);
+  splitter_->setStretchFactor(1, 5);
+  heatmap_->setHint(tr("The load of every expert in every layer appears here with the first step. Press play, or the space bar."));
+
+  Plot* loss = addPlot(tr("Loss"), tr("nats / token"), tr("Cross-entropy of the next token: mean of -log p(token). Lower is better; validation is text never trained on."),
+                       {Metric::loss, Metric::validationLoss});
+  Plot* vio = addPlot(tr("MaxVio"), tr("by layer"), tr("How far the busiest expert is above its fair share: max load / mean load - 1. 0 is perfect balance."), {Metric::maxVio});
+  vio->setLeastRange(0, 0.5);
+  Plot* token = addPlot(tr("Token entropy"), tr("nats, by layer"), tr("How undecided the router is about a single token: mean over tokens of -sum p log p."), {Metric::routerEntropy});
+  token->setLeastRange(0, std::nullopt);
+  Plot* load = addPlot(tr("Load entropy"), tr("0 to 1, by layer"), tr("How evenly all tokens together use the experts: -sum q log q / log E of the load shares q. 1 is perfect balance."), {Metric::loadEntropy});
+  load->setLeastRange(std::nullopt, 1);
+  Plot* aux = addPlot(tr("Balance loss"), tr("coefficient × value"), tr("What the balance terms add to the loss: aux terms push towards equal loads, z keeps the router's logits small."), {Metric::auxLoss, Metric::zLoss});
+  aux->setLeastRange(0, std::nullopt);
+  Plot* dropped = addPlot(tr("Dropped"), tr("share of assignments"), tr("Assignments refused because their expert's slots were full: dropped / asked."), {Metric::dropRate});
+  dropped->setLeastRange(0, 0.01);
+  dropped->setFormat(percent);
+  Plot* fast = addPlot(tr("Speed"), tr("tokens / s"), tr("Training tokens a second, of each step."), {Metric::tokensPerSecond});
+  fast->setLeastRange(0, std::nullopt);
+  fast->setFormat(shortCount);
+  loss->setFormat(number);
+
+  connect(&context.history, &RunHistory::runsChanged, this, &TrainPage::showRuns);
+  connect(&context.history, &RunHistory::pointsAdded, this, &TrainPage::showData);
+  connect(&context.history, &RunHistory::eventsAdded, this, &TrainPage::showEvents);
+  connect(&context.history, &RunHistory::alertsChanged, this, &TrainPage::showEvents);
+  connect(&context.selection, &Selection::changed, this, &TrainPage::showSelection);
+  connect(&context.session, &SessionBridge::statusChanged, this, &TrainPage::follow);
+  connect(&context.theme, &Theme::changed, this, &TrainPage::dress);
+  dress();
 }
+
+Plot* TrainPage::addPlot(const QString& title, const QString& unit, const QString& tip, std::vector<Metric> metrics) {
+  auto* plot = new Plot(context_.theme, context_.time, title, unit);
+  plot->setToolTip(tip);
+  plot->setHint(tr("appears with the first step"));
+  grid_->add(plot);
+  connect(plot, &Plot::cursorMoved, this, [this](std::int64_t step) { context_.selection.setStep(step); });
+  panels_.push_back({plot, std::move(metrics)});
+  return plot;
+}
+
+Plot* TrainPage::plot(Metric metric) const {
+  for (const Panel& panel : panels_)
+    if (std::find(panel.metrics.begin(), panel.metrics.end(), metric) != panel.metrics.end()) return panel.plot;
+  return nullptr;
+}
+
+void TrainPage::showRuns() {
+  const RunHistory::Run* run = context_.history.mainRun();
+  layersShown_ = run ? run->columns.layers().size() : 0;
+  heatmap_->setRun(context_.history.main(), run ? &run->columns : nullptr);
+  for (const Panel& panel : panels_) panel.plot->setSeries(seriesFor(context_.history, context_.theme, panel.metrics));
+  context_.time.setNewest(static_cast<double>(context_.history.newestStep()));
+  showEvents();
+}
+
+void TrainPage::showData() {
+  const RunHistory::Run* run = context_.history.mainRun();
+  if (run && run->columns.layers().size() != layersShown_) return showRuns();
+  context_.time.setNewest(static_cast<double>(context_.history.newestStep()));
+  heatmap_->refresh();
+  for (const Panel& panel : panels_) panel.plot->refresh();
+}
+
+void TrainPage::showEvents() {
+  const std::vector<PlotMark> marks = marksOf(context_.history, context_.theme);
+  std::vector<ExpertSpan> spans;
+  if (const RunHistory::Run* run = context_.history.mainRun())
+    for (const AlertSpan& span : alertSpans(run->events))
+      if (span.to >= 0) spans.push_back({span.layer, span.expert, span.from, span.to, false});
+  for (const Alert& alert : context_.history.alerts())
+    if (alert.run == context_.history.main()) spans.push_back({alert.layer, alert.expert, alert.since, 0, true});
+  heatmap_->setSpans(std::move(spans));
+  heatmap_->setMarks(marks);
+  for (const Panel& panel : panels_) panel.plot->setMarks(marks);
+}
+
+void TrainPage::showSelection() {
+  for (const Panel& panel : panels_) panel.plot->setCursor(context_.selection.place().step);
+}
+
+void TrainPage::follow(const SessionStatus& status) {
+  if (!status.config) return;
+  double most = 0;
+  bool dropping = false, balanced = false;
+  for (const LayerConfig& layer : status.config->model.layers) {
+    if (!layer.hasExperts) continue;
+    most = std::max(most, static_cast<double>(layer.recipe.experts.count) / std::max(1, layer.recipe.slotsPerToken()));
+    dropping |= !layer.recipe.capacity.dropless();
+    balanced |= !layer.recipe.balance.empty();
+  }
+  if (most > 1) heatmap_->setMost(most);
+  // A curve that can only be zero would take the room of one that says something.
+  grid_->setShown(plot(Metric::dropRate), dropping);
+  grid_->setShown(plot(Metric::auxLoss), balanced);
+}
+
+void TrainPage::dress() {
+  layout()->setContentsMargins(context_.theme.gap(), context_.theme.gap(), context_.theme.gap(), context_.theme.gap());
+  splitter_->setHandleWidth(context_.theme.gap());
+  grid_->setGap(context_.theme.gap());
+  showRuns();
+}
+
+QWidget* makeTrainPage(const PageContext& context, QWidget* parent) { return new TrainPage(context, parent); }
 
 }  // namespace moe::ui

@@ -1,0 +1,20 @@
+#pragma once
+#include <vector>
+
+#include "ui/models/run_history.h"
+#include "ui/widgets/plot.h"
+
+namespace moe::ui {
+
+/// One curve of a run that reads from the history whenever it is drawn.
+PlotSeries seriesOf(const RunHistory& history, RunId run, Metric metric, std::size_t layer, const QString& name, const QColor& colour,
+                    Qt::PenStyle pen = Qt::SolidLine);
+
+/// All curves of a plot: of the main run one a layer for metrics of layers; twin and overlays beside it for metrics of the
+/// whole run.
+std::vector<PlotSeries> seriesFor(const RunHistory& history, const Theme& theme, const std::vector<Metric>& metrics);
+
+/// The marks of the main run's events.
+std::vector<PlotMark> marksOf(const RunHistory& history, const Theme& theme);
+
+}  // namespace moe::ui

@@ -1,0 +1,74 @@
+#pragma once
+#include <QFrame>
+#include <memory>
+#include <vector>
+
+#include "ui/models/selection.h"
+#include "ui/widgets/figure.h"
+
+class QScrollArea;
+
+namespace moe::ui {
+
+class RunColumns;
+class Theme;
+class TimeAxis;
+class EmptyHint;
+class HeatmapCanvas;
+struct PlotMark;
+
+/// Steps in which an expert stands out: an alert, from its raising to its clearing.
+struct ExpertSpan {
+  int layer = 0, expert = 0;  // layer: index in the model's list of layers
+  std::int64_t from = 0, to = 0;
+  bool standing = false;      // still so: the row carries the word
+};
+
+/// The yard: the load of every expert in every layer over the steps, as a multiple of its fair share. Value on hover and
+/// at the keyboard's cursor, in the line above; the cursor is the selection.
+class ExpertHeatmap : public QFrame, public Figure {
+  Q_OBJECT
+
+ public:
+  ExpertHeatmap(Theme& theme, TimeAxis& time, Selection& selection, QWidget* parent = nullptr);
+  ~ExpertHeatmap() override;
+
+  /// Null: nothing to show. Must stay alive until another is set.
+  void setRun(RunId run, const RunColumns* columns);
+  /// The largest load there can be, as a multiple of the fair share: E / k.
+  void setMost(double most);
+  void setSpans(std::vector<ExpertSpan> spans);
+  void setMarks(std::vector<PlotMark> marks);
+  void setHint(const QString& sentence);
+  /// There is new data.
+  void refresh();
+
+  /// The line that says the value under the pointer, at the cursor, or the extremes of the newest step.
+  QString readout() const;
+  /// Colour of the cell at a step as painted; its upper half shows the highest load of the steps that share the column.
+  QColor colourAt(int layer, int expert, std::int64_t step) const;
+
+  QString figureTitle() const override;
+  QSize figureSize() const override;
+  void paintFigure(QPaintDevice& device, QSize size, bool vector) override;
+  QSize minimumSizeHint() const override;
+  QSize sizeHint() const override;
+
+ protected:
+  void contextMenuEvent(QContextMenuEvent* event) override;
+  void paintEvent(QPaintEvent* event) override;
+  void resizeEvent(QResizeEvent* event) override;
+
+ private:
+  void dress();
+  void showReadout();
+  void paintHeader(QPainter& painter, const QRect& rect) const;
+  int headerHeight() const;
+
+  Theme& theme_;
+  QScrollArea* scroll_;
+  HeatmapCanvas* canvas_;
+  EmptyHint* hint_;
+};
+
+}  // namespace moe::ui

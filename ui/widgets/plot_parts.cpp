@@ -1,0 +1,88 @@
+#include "ui/widgets/plot_parts.h"
+
+#include "ui/widgets/format.h"
+#include "ui/widgets/time_axis.h"
+
+namespace moe::ui {
+
+QVector<double> StepTicker::createTickVector(double, const QCPRange& range) {
+  const StepTicks ticks = stepTicks(range.lower, range.upper, most);
+  QVector<double> at;
+  for (int i = 0; i < ticks.count; ++i) at << ticks.from + i * ticks.every;
+  return at;
+}
+
+QString StepTicker::getTickLabel(double tick, const QLocale&, QChar, int) { return grouped(qRound64(tick)); }
+
+QString ValueTicker::getTickLabel(double tick, const QLocale&, QChar, int) {
+  if (std::abs(tick) >= 1000) return shortCount(tick).remove(".0");
+  const QString text = QString::number(tick, 'g', 4);
+  return text == "-0" ? "0" : text;
+}
+
+void PlotMarks::draw(QCPPainter* painter) {
+  shown.clear();
+  const QRect area = clipRect();
+  const QFontMetrics metrics(font);
+  QCPAxis* steps = mParentPlot->xAxis;
+  painter->setFont(font);
+  int free = area.right() + 1;  // labels stand right of their line, the newest first
+  for (auto mark = marks.rbegin(); mark != marks.rend(); ++mark) {
+    const int x = qRound(steps->coordToPixel(static_cast<double>(mark->step)));
+    if (x < area.left() || x > area.right()) continue;
+    painter->setPen(QPen(mark->colour, 1, Qt::DashLine));
+    painter->drawLine(QLineF(x, area.top(), x, area.bottom()));
+    const int width = metrics.horizontalAdvance(mark->label);
+    // The last one may lean to the left when it has no room at the right.
+    const bool right = x + 3 + width <= free;
+    const int at = right ? x + 3 : x - 3 - width;
+    if (mark->label.isEmpty() || at < area.left() || (!right && free <= area.right())) continue;
+    painter->drawText(QRect(at, area.top() + 1, width + 1, metrics.height()), Qt::AlignLeft | Qt::AlignTop, mark->label);
+    shown.prepend(mark->label);
+    free = std::min(at, x) - metrics.averageCharWidth();
+  }
+  if (cursor >= 0) {
+    const int x = qRound(steps->coordToPixel(cursor));
+    painter->setPen(QPen(cursorColour, 1));
+    if (x >= area.left() && x <= area.right()) painter->drawLine(QLineF(x, area.top(), x, area.bottom()));
+  }
+}
+
+int PlotHeader::height() const { return 2 * QFontMetrics(font).height() + 4; }
+
+void PlotHeader::paint(QPainter& painter, const QRect& rect) const {
+  QFont bold = font;
+  bold.setWeight(QFont::DemiBold);
+  const QFontMetrics metrics(font), boldMetrics(bold);
+  const int line = metrics.height();
+  painter.setFont(bold);
+  painter.setPen(text);
+  painter.drawText(QRect(rect.left(), rect.top(), rect.width(), line), Qt::AlignLeft | Qt::AlignVCenter,
+                   boldMetrics.elidedText(title, Qt::ElideRight, rect.width()));
+  const int used = boldMetrics.horizontalAdvance(title + "  ");
+  painter.setFont(font);
+  painter.setPen(muted);
+  if (rect.width() - used > 3 * metrics.averageCharWidth())
+    painter.drawText(QRect(rect.left() + used, rect.top(), rect.width() - used, line), Qt::AlignLeft | Qt::AlignVCenter,
+                     metrics.elidedText(unit, Qt::ElideRight, rect.width() - used));
+
+  const int y = rect.top() + line + 2, swatch = line, space = metrics.averageCharWidth();
+  int x = rect.left();
+  for (std::size_t i = 0; i < entries.size(); ++i) {
+    const Entry& entry = entries[i];
+    const int width = swatch + space + metrics.horizontalAdvance(entry.text) + 2 * space;
+    const int rest = i + 1 < entries.size() ? metrics.horizontalAdvance(QChar(0x2026)) : -2 * space;
+    if (x + width + rest > rect.right()) {
+      painter.setPen(muted);
+      painter.drawText(QRect(x, y, rect.right() - x, line), Qt::AlignLeft | Qt::AlignVCenter, QChar(0x2026));
+      break;
+    }
+    painter.setPen(QPen(entry.colour, std::max(2.0, line / 6.0), entry.pen, Qt::FlatCap));
+    painter.drawLine(x, y + line / 2, x + swatch, y + line / 2);
+    painter.setPen(text);
+    painter.drawText(QRect(x + swatch + space, y, width, line), Qt::AlignLeft | Qt::AlignVCenter, entry.text);
+    x += width;
+  }
+}
+
+}  // namespace moe::ui
