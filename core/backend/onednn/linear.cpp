@@ -9,6 +9,18 @@ namespace moe {
 void OnednnBackend::linear(const TensorView& y, const TensorView& x, const TensorView& weight, const TensorView& bias,
                            bool accumulate) {
   const auto timed = timer_.time("linear");
+  multiply(y, x, weight, bias, accumulate);
+}
+
+void OnednnBackend::linearBackward(const TensorView& dx, const TensorView& dWeight, const TensorView& dBias,
+                                   const TensorView& dy, const TensorView& x, const TensorView& weight,
+                                   bool accumulateDx) {
+  const auto timed = timer_.time("linear backward");
+  multiplyBackward(dx, dWeight, dBias, dy, x, weight, accumulateDx);
+}
+
+void OnednnBackend::multiply(const TensorView& y, const TensorView& x, const TensorView& weight, const TensorView& bias,
+                             bool accumulate) {
   const std::int64_t inputs = weight.shape[1], outputs = weight.shape[0], tokens = x.elements() / inputs;
   assert(x.elements() == tokens * inputs && y.elements() == tokens * outputs);
   if (tokens == 1) {
@@ -34,10 +46,9 @@ void OnednnBackend::linear(const TensorView& y, const TensorView& x, const Tenso
   }
 }
 
-void OnednnBackend::linearBackward(const TensorView& dx, const TensorView& dWeight, const TensorView& dBias,
-                                   const TensorView& dy, const TensorView& x, const TensorView& weight,
-                                   bool accumulateDx) {
-  const auto timed = timer_.time("linear backward");
+void OnednnBackend::multiplyBackward(const TensorView& dx, const TensorView& dWeight, const TensorView& dBias,
+                                     const TensorView& dy, const TensorView& x, const TensorView& weight,
+                                     bool accumulateDx) {
   const std::int64_t inputs = weight.shape[1], outputs = weight.shape[0], tokens = x.elements() / inputs;
   assert(x.elements() == tokens * inputs && dy.elements() == tokens * outputs);
   const std::int64_t dxRows = gemmTileRows(tokens, 4 * threads_), dwRows = gemmTileRows(outputs, 4 * threads_);

@@ -75,6 +75,11 @@ class OnednnBackend : public Backend {
   std::int64_t scratchAllocations() const { return scratch_.allocations(); }
 
  private:
+  // linear and linearBackward, not timed: the router's products count as routing.
+  void multiply(const TensorView& y, const TensorView& x, const TensorView& weight, const TensorView& bias,
+                bool accumulate);
+  void multiplyBackward(const TensorView& dx, const TensorView& dWeight, const TensorView& dBias, const TensorView& dy,
+                        const TensorView& x, const TensorView& weight, bool accumulateDx);
   /// Threads worth waking for this many f32 read and written: a region costs some microseconds.
   int threadsFor(std::int64_t elements) const { return elements < 16384 ? 1 : threads_; }
   /// cos and sin of position * frequency: (length, headWidth), first half cosines. Kept until the settings change.
