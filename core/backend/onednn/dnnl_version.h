@@ -23,14 +23,19 @@ struct Gemm {
   std::int64_t ldc = 0;
 };
 
-/// On the calling thread alone, inside a parallel region or not.
-inline void gemmOnThisThread(const Gemm& g) {
-  const int outer = omp_get_max_threads();  // oneDNN asks for this number of threads where it is not in a region
-  if (outer != 1) omp_set_num_threads(1);
+/// On as many threads as OpenMP would give a region here.
+inline void gemmAsConfigured(const Gemm& g) {
   [[maybe_unused]] const dnnl_status_t status = dnnl_sgemm(g.transposeA ? 'T' : 'N', g.transposeB ? 'T' : 'N', g.m, g.n,
                                                            g.k, g.alpha, g.a, g.lda, g.b, g.ldb, g.beta, g.c, g.ldc);
-  if (outer != 1) omp_set_num_threads(outer);
   assert(status == dnnl_success);
+}
+
+/// On the calling thread alone, inside a parallel region or not.
+inline void gemmOnThisThread(const Gemm& g) {
+  const int outer = omp_get_max_threads();
+  if (outer != 1) omp_set_num_threads(1);
+  gemmAsConfigured(g);
+  if (outer != 1) omp_set_num_threads(outer);
 }
 
 }  // namespace moe

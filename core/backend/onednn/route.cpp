@@ -30,7 +30,8 @@ void OnednnBackend::routeBackward(const RouterWeights& dWeights, const TensorVie
   if (jitter && !dx.empty()) dInput.data = scratch_.shared(0, dx.elements());
   multiplyBackward(dInput, dWeights.weight, dWeights.bias, routing.gradients.logits, x, input.weights.weight, !jitter);
   if (!routing.gradients.noiseLogits.empty())
-    multiplyBackward(dInput, dWeights.noiseWeight, {}, routing.gradients.noiseLogits, x, input.weights.noiseWeight, true);
+    multiplyBackward(dInput, dWeights.noiseWeight, {}, routing.gradients.noiseLogits, x, input.weights.noiseWeight,
+                     true);
   if (jitter && !dx.empty()) addThroughJitter(dx, dInput, input.draws.inputJitter);
 }
 
