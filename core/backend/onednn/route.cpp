@@ -9,11 +9,10 @@ namespace moe {
 void OnednnBackend::route(Routing& routing, const Recipe& recipe, const RoutingInput& input) {
   const auto timed = timer_.time("route");
   prepareRouting(routing, recipe, input);
-  if (input.givenLogits.empty() && !routing.logits.empty()) {
-    const TensorView x = logitsInput(routing, input);
-    multiply(routing.logits, x, input.weights.weight, input.weights.bias, false);
-    if (!routing.noiseLogits.empty()) multiply(routing.noiseLogits, x, input.weights.noiseWeight, {}, false);
-  }
+  if (input.givenLogits.empty() && !routing.logits.empty())
+    multiply(routing.logits, logitsInput(routing, input), input.weights.weight, input.weights.bias, false);
+  // The noise's deviation reads x itself, not its jittered copy.
+  if (!routing.noiseLogits.empty()) multiply(routing.noiseLogits, input.x, input.weights.noiseWeight, {}, false);
   routeFromLogits(routing, recipe, input);
 }
 
@@ -22,17 +21,19 @@ void OnednnBackend::routeBackward(const RouterWeights& dWeights, const TensorVie
                                   std::span<const double> dAssignment) {
   const auto timed = timer_.time("route backward");
   routeBackwardToLogits(routing, recipe, input, dAssignment);
-  if (!input.givenLogits.empty() || routing.logits.empty()) return;
-  const TensorView x = logitsInput(routing, input);
-  const bool jitter = !routing.routerInput.empty();
-  // Through the jitter, the gradient of its input goes to working memory first.
-  TensorView dInput = dx;
-  if (jitter && !dx.empty()) dInput.data = scratch_.shared(0, dx.elements());
-  multiplyBackward(dInput, dWeights.weight, dWeights.bias, routing.gradients.logits, x, input.weights.weight, !jitter);
+  if (routing.logits.empty() || input.x.empty()) return;
+  if (input.givenLogits.empty()) {
+    // Through the jitter, the gradient of its output goes to working memory first.
+    const bool jitter = !routing.routerInput.empty() && !dx.empty();
+    TensorView dInput = dx;
+    if (jitter) dInput.data = scratch_.shared(0, dx.elements());
+    multiplyBackward(dInput, dWeights.weight, dWeights.bias, routing.gradients.logits, logitsInput(routing, input),
+                     input.weights.weight, !jitter);
+    if (jitter) addThroughJitter(dx, dInput, input.draws.inputJitter);
+  }
   if (!routing.gradients.noiseLogits.empty())
-    multiplyBackward(dInput, dWeights.noiseWeight, {}, routing.gradients.noiseLogits, x, input.weights.noiseWeight,
+    multiplyBackward(dx, dWeights.noiseWeight, {}, routing.gradients.noiseLogits, input.x, input.weights.noiseWeight,
                      true);
-  if (jitter && !dx.empty()) addThroughJitter(dx, dInput, input.draws.inputJitter);
 }
 
 }  // namespace moe
