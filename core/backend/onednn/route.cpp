@@ -1,7 +1,6 @@
 // Bound by memory (the logits' product reads x once for E columns) and, over many experts, by the stages, which run on
 // the calling thread: they are the pipeline's own code, the same for every backend.
 #include "core/backend/onednn/onednn_backend.h"
-#include "core/backend/onednn/rows.h"
 #include "core/router/pipeline.h"
 
 namespace moe {
