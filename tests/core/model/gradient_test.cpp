@@ -88,6 +88,24 @@ class ModelGradientTest : public QObject {
     // Central differences of step 1e-5 in f64 are good to about 1e-9 of the largest entry; 1e-6 leaves room for curvature.
     QVERIFY2(error <= 1e-6, (name + ": " + std::to_string(error)).c_str());
   }
+  void gradientsOfTwoPassesAdd() {
+    const auto backend = makeBackend({.name = "reference", .threads = 1, .computeType = DType::f64});
+    const ModelConfig config = smallModel([](ModelConfig&) {});
+    Model model(*backend, config, DType::f64, true);
+    model.initialise(3);
+    const Batch batch = test::tinyBatch(2, 5, config.vocabulary);
+    model.forwardBackward(batch, {}, 1);
+    std::vector<std::vector<double>> once;
+    for (const Parameter& parameter : model.parameters().all()) {
+      const auto gradient = parameter.gradient.span<double>();
+      once.emplace_back(gradient.begin(), gradient.end());
+    }
+    model.forwardBackward(batch, {}, 1);
+    for (std::size_t p = 0; p < once.size(); ++p)
+      for (std::size_t i = 0; i < once[p].size(); ++i)
+        QVERIFY(std::abs(model.parameters().all()[p].gradient.as<double>()[i] - 2 * once[p][i]) <=
+                1e-12 * (1 + std::abs(once[p][i])));
+  }
 
  private:
   static const std::vector<std::pair<const char*, Edit>>& cases() {
@@ -153,6 +171,45 @@ class ModelGradientTest : public QObject {
              recipe.select.k = 1;
              recipe.weigh.kind = Recipe::Weigh::Kind::score;
              recipe.balance[0].layers = Recipe::BalanceTerm::Layers::concatenated;
+           });
+         }},
+        {"experts of different sizes and biases, CV^2 terms over noise",
+         [](ModelConfig& config) {
+           forRecipes(config, [](Recipe& recipe) {
+             recipe.perturb.noise = Recipe::Perturb::Noise::learned;
+             recipe.perturb.noiseEpsilon = 0.01;
+             recipe.experts.kind = ExpertKind::mlp;
+             recipe.experts.activation = Activation::geluTanh;
+             recipe.experts.hidden = {3, 6, 4, 5};
+             recipe.experts.bias = true;
+             recipe.weigh.kind = Recipe::Weigh::Kind::softmaxSelected;
+             recipe.balance = {
+                 {.name = "importance", .kind = Recipe::BalanceTerm::Kind::importanceCv2, .coefficient = 0.2},
+                 {.name = "load", .kind = Recipe::BalanceTerm::Kind::loadCv2, .coefficient = 0.2}};
+           });
+         }},
+        {"clamped GLU, weight on the input, entropy term, Gaussian noise",
+         [](ModelConfig& config) {
+           forRecipes(config, [](Recipe& recipe) {
+             recipe.perturb.noise = Recipe::Perturb::Noise::gaussian;
+             recipe.perturb.sigma = 0.5;
+             recipe.experts.kind = ExpertKind::clampedGlu;
+             recipe.experts.limit = 1.5;
+             recipe.experts.bias = true;
+             recipe.select.k = 1;
+             recipe.weigh.kind = Recipe::Weigh::Kind::score;
+             recipe.weigh.appliesTo = Recipe::Weigh::AppliesTo::input;
+             recipe.balance.push_back(
+                 {.name = "entropy", .kind = Recipe::BalanceTerm::Kind::entropy, .coefficient = 0.1});
+           });
+         }},
+        {"experts choose their tokens",
+         [](ModelConfig& config) {
+           forRecipes(config, [](Recipe& recipe) {
+             recipe.select.kind = Recipe::Select::Kind::expertChoice;
+             recipe.weigh.kind = Recipe::Weigh::Kind::score;
+             recipe.capacity.factor = 2.0;
+             recipe.balance.clear();
            });
          }},
     };
