@@ -7,6 +7,7 @@ int main(int argc, char** argv) {
   CLI::App program("Trains small Mixture-of-Experts language models and shows where every token goes.", "switchyard-cli");
   program.require_subcommand(1);
   program.set_version_flag("--version", SWITCHYARD_VERSION);
+  moe::cli::addBench(program);
   try {
     program.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

@@ -29,8 +29,8 @@ std::unique_ptr<Backend> makeOnednn(const BackendOptions& options) {
 }
 
 constexpr std::array kBackends{
-    Entry{"onednn", makeOnednn},
     Entry{"reference", makeReference},
+    Entry{"onednn", makeOnednn},
 };
 
 }  // namespace
