@@ -74,8 +74,8 @@ class RunStore {
 
   std::vector<RunSummary> runs() const;
   RunSummary run(RunId run) const;
-  /// Points of steps (after, until], in order, thinned to at most `atMost` by keeping the lowest and highest loss of each
-  /// stretch (0: all). Loads are filled only where withLoads.
+  /// Points of steps (after, until], in order, thinned to at most `atMost` by keeping the lowest and highest loss and the
+  /// newest validation of each stretch (0: all). Loads are filled only where withLoads.
   std::vector<StepPoint> points(RunId run, std::int64_t after = 0, std::int64_t until = INT64_MAX, std::int64_t atMost = 0,
                                 bool withLoads = true) const;
   std::vector<RunEvent> events(RunId run) const;

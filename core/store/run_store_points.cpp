@@ -1,0 +1,117 @@
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+#include "core/base/error.h"
+#include "core/store/run_store_impl.h"
+
+namespace moe {
+namespace {
+
+/// What a loss counts as when the lowest and highest are looked for: one that is no number is higher than all.
+double rankOf(const StepPoint& point) { return std::isnan(point.loss) ? std::numeric_limits<double>::infinity() : point.loss; }
+
+/// Of each stretch the lowest and highest loss and the newest validation, in order.
+std::vector<StepPoint> thinned(std::vector<StepPoint> points, std::int64_t atMost) {
+  const auto count = static_cast<std::int64_t>(points.size());
+  if (atMost <= 0 || count <= atMost) return points;
+  const std::int64_t stretches = std::max<std::int64_t>(1, atMost / 3);
+  std::vector<StepPoint> kept;
+  for (std::int64_t s = 0; s < stretches; ++s) {
+    const std::int64_t begin = s * count / stretches, end = (s + 1) * count / stretches;
+    std::int64_t low = begin, high = begin, validated = -1;
+    for (std::int64_t i = begin; i < end; ++i) {
+      const StepPoint& point = points[static_cast<std::size_t>(i)];
+      if (rankOf(point) < rankOf(points[static_cast<std::size_t>(low)])) low = i;
+      if (rankOf(point) > rankOf(points[static_cast<std::size_t>(high)])) high = i;
+      if (point.validationLoss) validated = i;
+    }
+    std::vector<std::int64_t> chosen{low, high};
+    if (validated >= 0) chosen.push_back(validated);
+    std::sort(chosen.begin(), chosen.end());
+    chosen.erase(std::unique(chosen.begin(), chosen.end()), chosen.end());
+    for (const std::int64_t i : chosen) kept.push_back(std::move(points[static_cast<std::size_t>(i)]));
+  }
+  if (static_cast<std::int64_t>(kept.size()) > atMost) kept.erase(kept.begin(), kept.end() - atMost);
+  return kept;
+}
+
+}  // namespace
+
+void RunStore::append(RunId run, std::span<const StepPoint> points) {
+  impl_->requireWrite();
+  if (points.empty()) return;
+  try {
+    Transaction transaction(impl_->db);
+    std::int64_t newest = 0;
+    {
+      Rows rows = impl_->db.query("SELECT steps FROM runs WHERE id = ?", run);
+      if (!rows.next()) impl_->requireRun(run);
+      newest = rows.integer(0);
+    }
+    std::map<int, std::vector<LayerRecord>> layers;
+    for (const StepPoint& point : points) {
+      if (point.step <= newest)
+        throw Error("store", impl_->file.string() + ": expected points of run " + std::to_string(run) + " behind step " +
+                                 std::to_string(newest) + ", found step " + std::to_string(point.step) + "; drop the later ones first");
+      newest = point.step;
+      impl_->db.run(
+          "INSERT INTO points(run, step, loss, validation_loss, aux_loss, z_loss, gradient_norm, learning_rate, tokens_per_second) "
+          "VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?)",
+          run, point.step, point.loss, point.validationLoss, point.auxLoss, point.zLoss, point.gradientNorm, point.learningRate,
+          point.tokensPerSecond);
+      if (point.validationLoss) impl_->db.run("UPDATE runs SET validation_loss = ? WHERE id = ?", point.validationLoss, run);
+      for (const LayerPoint& layer : point.layers) layers[layer.layer].push_back({point.step, layer});
+    }
+    for (auto& [layer, records] : layers) impl_->appendLayer(run, layer, std::move(records));
+    impl_->db.run("UPDATE runs SET steps = ?, train_loss = ? WHERE id = ?", newest, points.back().loss, run);
+    transaction.commit();
+  } catch (...) {
+    impl_->openSteps.clear();  // counted within what was rolled back
+    throw;
+  }
+}
+
+void RunStore::truncate(RunId run, std::int64_t step) {
+  impl_->requireWrite();
+  impl_->openSteps.clear();
+  Transaction transaction(impl_->db);
+  impl_->requireRun(run);
+  impl_->db.run("DELETE FROM points WHERE run = ? AND step > ?", run, step);
+  impl_->db.run("DELETE FROM events WHERE run = ? AND step > ?", run, step);
+  impl_->truncateLayers(run, step);
+  impl_->db.run(
+      "UPDATE runs SET steps = COALESCE((SELECT MAX(step) FROM points WHERE run = ?1), parent_step), "
+      "train_loss = (SELECT loss FROM points WHERE run = ?1 ORDER BY step DESC LIMIT 1), "
+      "validation_loss = (SELECT validation_loss FROM points WHERE run = ?1 AND validation_loss IS NOT NULL ORDER BY step DESC LIMIT 1) "
+      "WHERE id = ?1",
+      run);
+  transaction.commit();
+}
+
+std::vector<StepPoint> RunStore::points(RunId run, std::int64_t after, std::int64_t until, std::int64_t atMost, bool withLoads) const {
+  std::vector<StepPoint> points;
+  {
+    Rows rows = impl_->db.query(
+        "SELECT step, loss, validation_loss, aux_loss, z_loss, gradient_norm, learning_rate, tokens_per_second FROM points "
+        "WHERE run = ? AND step > ? AND step <= ? ORDER BY step",
+        run, after, until);
+    while (rows.next()) {
+      StepPoint& point = points.emplace_back();
+      point.run = run;
+      point.step = rows.integer(0);
+      point.loss = rows.real(1);
+      point.validationLoss = rows.optionalReal(2);
+      point.auxLoss = rows.real(3);
+      point.zLoss = rows.real(4);
+      point.gradientNorm = rows.real(5);
+      point.learningRate = rows.real(6);
+      point.tokensPerSecond = rows.real(7);
+    }
+  }
+  points = thinned(std::move(points), atMost);
+  impl_->readLayers(run, points, withLoads);
+  return points;
+}
+
+}  // namespace moe

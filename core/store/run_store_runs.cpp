@@ -1,0 +1,120 @@
+#include <bit>
+#include <ctime>
+
+#include "core/base/error.h"
+#include "core/store/run_store_impl.h"
+
+namespace moe {
+namespace {
+
+constexpr const char* kStates[] = {"running", "paused", "finished", "failed"};  // in RunSummary::State's order
+
+std::string now() {
+  const std::time_t time = std::time(nullptr);
+  std::tm utc{};
+  ::gmtime_r(&time, &utc);
+  char text[32];
+  std::strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", &utc);
+  return text;
+}
+
+const char* textOf(RunSummary::State state) { return kStates[static_cast<int>(state)]; }
+
+RunSummary::State stateOf(const std::string& text) {
+  for (int i = 0; i < 4; ++i)
+    if (text == kStates[i]) return static_cast<RunSummary::State>(i);
+  return RunSummary::State::failed;
+}
+
+#define SWITCHYARD_RUN_COLUMNS                                                                                          \
+  "SELECT id, name, note, preset, config, seed, created, parent, parent_step, state, steps, target_steps, train_loss, " \
+  "validation_loss, total_parameters, active_parameters, "                                                              \
+  "(SELECT COUNT(*) FROM events WHERE events.run = runs.id AND kind = 'alertRaised') FROM runs "
+
+RunSummary summaryOf(const Rows& rows) {
+  RunSummary run;
+  run.id = rows.integer(0);
+  run.name = rows.text(1);
+  run.note = rows.text(2);
+  run.preset = rows.text(3);
+  run.config = rows.text(4);
+  run.seed = std::bit_cast<std::uint64_t>(rows.integer(5));
+  run.created = rows.text(6);
+  run.parent = rows.integer(7);
+  run.parentStep = rows.integer(8);
+  run.state = stateOf(rows.text(9));
+  run.steps = rows.integer(10);
+  run.targetSteps = rows.integer(11);
+  run.trainLoss = rows.optionalReal(12);
+  run.validationLoss = rows.optionalReal(13);
+  run.totalParameters = rows.integer(14);
+  run.activeParameters = rows.integer(15);
+  run.alerts = rows.integer(16);
+  return run;
+}
+
+}  // namespace
+
+RunId RunStore::createRun(const RunSummary& first) {
+  impl_->requireWrite();
+  impl_->db.run(
+      "INSERT INTO runs(name, note, preset, config, seed, created, parent, parent_step, state, steps, target_steps, train_loss, "
+      "validation_loss, total_parameters, active_parameters) VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+      first.name, first.note, first.preset, first.config, std::bit_cast<std::int64_t>(first.seed), now(), first.parent, first.parentStep,
+      textOf(first.state), first.steps, first.targetSteps, first.trainLoss, first.validationLoss, first.totalParameters,
+      first.activeParameters);
+  return impl_->db.lastRowId();
+}
+
+void RunStore::setName(RunId run, const std::string& name) {
+  impl_->requireWrite();
+  impl_->db.run("UPDATE runs SET name = ? WHERE id = ?", name, run);
+  impl_->requireFound(run);
+}
+
+void RunStore::setNote(RunId run, const std::string& note) {
+  impl_->requireWrite();
+  impl_->db.run("UPDATE runs SET note = ? WHERE id = ?", note, run);
+  impl_->requireFound(run);
+}
+
+void RunStore::setState(RunId run, RunSummary::State state) {
+  impl_->requireWrite();
+  impl_->db.run("UPDATE runs SET state = ? WHERE id = ?", textOf(state), run);
+  impl_->requireFound(run);
+}
+
+void RunStore::setTargetSteps(RunId run, std::int64_t steps) {
+  impl_->requireWrite();
+  impl_->db.run("UPDATE runs SET target_steps = ? WHERE id = ?", steps, run);
+  impl_->requireFound(run);
+}
+
+void RunStore::deleteRun(RunId run) {
+  impl_->requireWrite();
+  Transaction transaction(impl_->db);
+  impl_->db.run("DELETE FROM runs WHERE id = ?", run);
+  impl_->requireFound(run);
+  impl_->deleteLayers(run);
+  impl_->db.run("DELETE FROM points WHERE run = ?", run);
+  impl_->db.run("DELETE FROM events WHERE run = ?", run);
+  impl_->db.run("DELETE FROM checkpoints WHERE run = ?", run);
+  transaction.commit();
+  impl_->db.execute("PRAGMA incremental_vacuum");  // gives the space back to the disk
+}
+
+std::vector<RunSummary> RunStore::runs() const {
+  std::vector<RunSummary> runs;
+  for (Rows rows = impl_->db.query(SWITCHYARD_RUN_COLUMNS "ORDER BY id"); rows.next();) runs.push_back(summaryOf(rows));
+  return runs;
+}
+
+RunSummary RunStore::run(RunId run) const {
+  Rows rows = impl_->db.query(SWITCHYARD_RUN_COLUMNS "WHERE id = ?", run);
+  if (!rows.next()) impl_->requireRun(run);
+  return summaryOf(rows);
+}
+
+#undef SWITCHYARD_RUN_COLUMNS
+
+}  // namespace moe
