@@ -6,6 +6,7 @@
 #include "core/base/checksum.h"
 #include "core/formats/checkpoint_files.h"
 #include "core/formats/safetensors.h"
+#include "core/formats/watch_json.h"
 
 namespace moe {
 namespace fs = std::filesystem;
@@ -47,6 +48,7 @@ std::int64_t saveCheckpoint(const fs::path& path, const Checkpoint& checkpoint) 
   bytes += writeJson(folder.partial() / kTokenizerFile, checkpoint.tokenizer->toJson());
 
   nlohmann::json json = {{"version", kCheckpointVersion}, {"step", state.step}, {"run", checkpoint.run}};
+  json["watch"] = toJson(checkpoint.watch);
   json["selection_bias"] = nlohmann::json::array();
   for (const TrainingState::Named& named : state.selectionBias) json["selection_bias"].push_back(named.name);
   for (const char* file : kCheckedFiles)

@@ -11,6 +11,7 @@
 #include "core/formats/checkpoint_files.h"
 #include "core/formats/json_file.h"
 #include "core/formats/safetensors.h"
+#include "core/formats/watch_json.h"
 
 namespace moe {
 namespace fs = std::filesystem;
@@ -52,6 +53,7 @@ std::optional<std::int64_t> stepOf(const std::string& name) {
 struct State {
   std::int64_t step = 0, run = 0;
   std::vector<std::string> selectionBias;
+  WatchState watch;
 };
 
 /// Reads state.json and holds every other file against the checksum in it.
@@ -70,6 +72,7 @@ State readState(const fs::path& folder) {
   object.read("run", state.run);
   const nlohmann::json* bias = object.take("selection_bias");
   const nlohmann::json* files = object.take("files");
+  if (const nlohmann::json* watch = object.take("watch")) state.watch = watchFromJson(*watch, kTag, path.string() + ".watch");
   object.finish();
   if (state.step < 0) refuse(path, "expected a step of at least 0, found " + std::to_string(state.step));
   if (bias != nullptr && bias->is_array())
@@ -99,12 +102,13 @@ State readState(const fs::path& folder) {
   return state;
 }
 
-/// The file's tensors in order; each f32.
+/// The file's tensors in order; f32, or f64 where the run computed in it.
 std::vector<TrainingState::Named> readTensors(const fs::path& path) {
   const SafetensorsFile file(path);
   std::vector<TrainingState::Named> tensors;
   for (const SafetensorsFile::Entry& entry : file.entries()) {
-    if (entry.dtype != DType::f32) refuse(path, entry.name + ": expected f32, found " + std::string(nameOf(entry.dtype)));
+    if (entry.dtype != DType::f32 && entry.dtype != DType::f64)
+      refuse(path, entry.name + ": expected f32 or f64, found " + std::string(nameOf(entry.dtype)));
     tensors.push_back({entry.name, file.read(entry)});
   }
   return tensors;
@@ -137,7 +141,8 @@ Checkpoint loadCheckpoint(const fs::path& path) {
   const fs::path folder = checkpointAt(path);
   return within(folder, [&] {
     Checkpoint checkpoint;
-    const State state = readState(folder);
+    State state = readState(folder);
+    checkpoint.watch = std::move(state.watch);
     checkpoint.run = state.run;
     checkpoint.state.step = state.step;
     checkpoint.config = runConfigFromJson(readJson(folder / kConfigFile));

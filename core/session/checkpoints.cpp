@@ -4,7 +4,7 @@
 #include <system_error>
 
 #include "core/base/atomic_file.h"
-#include "core/base/error.h"
+#include "core/formats/checkpoint_files.h"
 
 namespace moe {
 
@@ -14,18 +14,6 @@ namespace {
 
 constexpr std::size_t kNewestKept = 3;
 
-/// `latest` is a link to the step's folder, replaced in one rename.
-void pointLatest(const fs::path& folder, std::int64_t step) {
-  const fs::path made = folder / ".latest-new";
-  std::error_code code;
-  fs::remove(made, code);
-  fs::create_directory_symlink(stepFolder("", step), made, code);
-  if (!code) fs::rename(made, folder / "latest", code);
-  if (code)
-    throw Error("checkpoint", (folder / "latest").string() + ": expected to link it to the newest checkpoint, found: " +
-                                  code.message() + "; choose a folder on a disk that has room and links");
-}
-
 void removeCheckpoint(RunStore& store, const CheckpointRow& row) {
   removeFolder("checkpoint", row.path);
   store.removeCheckpoint(row.run, row.step);
@@ -33,7 +21,7 @@ void removeCheckpoint(RunStore& store, const CheckpointRow& row) {
 
 }  // namespace
 
-fs::path stepFolder(const fs::path& folder, std::int64_t step) { return folder / ("step-" + std::to_string(step)); }
+fs::path stepFolder(const fs::path& folder, std::int64_t step) { return folder / (kStepPrefix + std::to_string(step)); }
 
 std::vector<CheckpointRow> expendable(std::vector<CheckpointRow> rows, const std::vector<RunEvent>& events) {
   std::sort(rows.begin(), rows.end(), [](const CheckpointRow& a, const CheckpointRow& b) { return a.step > b.step; });
@@ -65,18 +53,31 @@ CheckpointRow keepCheckpoint(RunStore& store, const fs::path& folder, const Chec
                  return other.step == row.step && other.pinned;
                });
   row.bytes = saveCheckpoint(path, checkpoint);
-  pointLatest(folder, row.step);
   store.recordCheckpoint(row);
   for (const CheckpointRow& old : expendable(store.checkpoints(row.run), store.events(row.run))) removeCheckpoint(store, old);
   return row;
 }
 
-void rewindRun(RunStore& store, RunId run, std::int64_t step) {
-  store.truncate(run, step);
-  for (const CheckpointRow& row : store.checkpoints(run)) {
-    if (row.step > step) removeCheckpoint(store, row);
-    if (row.step == step) pointLatest(fs::path(row.path).parent_path(), step);
+void rewindRun(RunStore& store, const CheckpointRow& to) {
+  store.truncate(to.run, to.step);
+  bool recorded = false;
+  for (const CheckpointRow& row : store.checkpoints(to.run)) {
+    recorded = recorded || row.step == to.step;
+    if (row.step > to.step) removeCheckpoint(store, row);
   }
+  if (!recorded) store.recordCheckpoint(to);
+  const fs::path path = to.path;
+  writeFileAtomically("checkpoint", path.parent_path() / kLatestFile, path.filename().string() + "\n");
+}
+
+std::int64_t bytesOf(const fs::path& folder) {
+  std::int64_t bytes = 0;
+  std::error_code code;
+  for (fs::directory_iterator entry(folder, code), end; !code && entry != end; entry.increment(code)) {
+    std::error_code ignored;
+    if (const auto size = entry->file_size(ignored); !ignored) bytes += static_cast<std::int64_t>(size);
+  }
+  return bytes;
 }
 
 }  // namespace moe

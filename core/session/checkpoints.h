@@ -14,11 +14,15 @@ std::filesystem::path stepFolder(const std::filesystem::path& folder, std::int64
 /// the newest healthy one before it, which the alert's remedy offers.
 std::vector<CheckpointRow> expendable(std::vector<CheckpointRow> rows, const std::vector<RunEvent>& events);
 
-/// Writes `folder`/step-N, lets `latest` name it, records it, and removes what retention lets go.
+/// Writes `folder`/step-N, records it, and removes what retention lets go.
 CheckpointRow keepCheckpoint(RunStore& store, const std::filesystem::path& folder, const Checkpoint& checkpoint, bool healthy,
                              bool pinned);
 
-/// Takes a run back to `step`: points, events and checkpoints past it go, and `latest` of its folder names `step`.
-void rewindRun(RunStore& store, RunId run, std::int64_t step);
+/// Takes a run back to its checkpoint `to`: points, events and checkpoints past it go, `latest` names it, and it is
+/// recorded where a crash came before its row.
+void rewindRun(RunStore& store, const CheckpointRow& to);
+
+/// Of the files in a folder.
+std::int64_t bytesOf(const std::filesystem::path& folder);
 
 }  // namespace moe

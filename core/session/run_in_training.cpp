@@ -72,12 +72,11 @@ RunInTraining::Step RunInTraining::step() {
   }
   point.tokensPerSecond = static_cast<double>(tokensPerStep()) / std::max(1e-9, seconds.count());
   const TrainConfig& train = config().train;
-  const bool last = finished();
-  if (last || (train.validateEvery > 0 && point.step % train.validateEvery == 0)) point.validationLoss = trainer_.evaluate();
+  if (trainer_.validationDue()) point.validationLoss = trainer_.evaluate();
   result.events = detector_.update(point);
   recorder_.add(point);
   for (const RunEvent& event : result.events) record(event);
-  if (last || (train.checkpointEvery > 0 && point.step % train.checkpointEvery == 0)) saveCheckpoint(false);
+  if (finished() || (train.checkpointEvery > 0 && point.step % train.checkpointEvery == 0)) saveCheckpoint(false);
   return result;
 }
 

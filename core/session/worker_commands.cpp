@@ -55,7 +55,7 @@ void Worker::carryOut(const command::Open& open) {
   const RunConfig config = prepared.config;
   replaceBy(
       [&] {
-        recorder_.ask([&](RunStore& store) { rewindRun(store, open.run, row.step); });
+        recorder_.ask([&](RunStore& store) { rewindRun(store, row); });
         auto past = recorder_.ask([&](RunStore& store) { return store.events(open.run); });
         RunSummary stored = recorder_.ask([&](RunStore& store) { return store.run(open.run); });
         auto run = makeRun(std::move(prepared), std::move(stored), std::filesystem::path(row.path).parent_path());

@@ -80,6 +80,7 @@ LayerPoint LayerStatistics::point(int layer) const {
   point.loadEntropy = static_cast<float>(load.entropy);
   std::int64_t asked = 0;
   for (std::int64_t count : counts_) asked += count;
+  point.assignments = static_cast<double>(asked);
   const DropHealth drops = dropHealth(final_, slots_, asked, dropped_);
   point.dropRate = static_cast<float>(drops.dropRate);
   point.tokenDropRate = static_cast<float>(drops.tokenDropRate);
