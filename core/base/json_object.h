@@ -49,11 +49,4 @@ class JsonObject {
   std::vector<std::string> asked_;
 };
 
-/// The word of an enumerator.
-template <class Enum> std::string wordOf(Enum value, Words<Enum> words) {
-  for (const auto& [word, entry] : words)
-    if (entry == value) return std::string(word);
-  return {};
-}
-
 }  // namespace moe

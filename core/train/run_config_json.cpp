@@ -4,6 +4,7 @@
 #include "core/base/error.h"
 #include "core/base/json_object.h"
 #include "core/router/recipe_json.h"
+#include "core/router/recipe_names.h"
 #include "core/train/run_config.h"
 
 namespace moe {
@@ -11,12 +12,8 @@ namespace {
 
 using nlohmann::json;
 
-template <class Enum> using Word = std::pair<std::string_view, Enum>;
 constexpr Word<NormKind> kNorms[] = {{"rms", NormKind::rms}, {"layer", NormKind::layer}};
 constexpr Word<Positions> kPositions[] = {{"rope", Positions::rope}, {"learned", Positions::learned}};
-constexpr Word<ExpertKind> kDenseKinds[] = {{"mlp", ExpertKind::mlp}, {"glu", ExpertKind::glu}};
-constexpr Word<Activation> kActivations[] = {
-    {"relu", Activation::relu}, {"gelu", Activation::gelu}, {"gelu_tanh", Activation::geluTanh}, {"silu", Activation::silu}};
 constexpr Word<TrainConfig::Schedule> kSchedules[] = {{"constant", TrainConfig::Schedule::constant},
                                                       {"cosine", TrainConfig::Schedule::cosine}};
 constexpr Word<TokenizerKind> kTokenizers[] = {
@@ -96,7 +93,7 @@ ModelConfig readModel(const json& model, const Recipe& recipe, int vocabulary) {
   std::vector<int> hidden(static_cast<std::size_t>(layers), layer.dense.hidden);
   if (const json* dense = object.take("dense")) {
     JsonObject part(*dense, "config", "model.dense");
-    part.read("kind", layer.dense.kind, Words<ExpertKind>(kDenseKinds));
+    part.read("kind", layer.dense.kind, Words<ExpertKind>(kExpertKinds));
     part.read("activation", layer.dense.activation, Words<Activation>(kActivations));
     hidden = readHidden(part, layers, layer.dense.hidden);
     part.read("bias", layer.dense.bias);
@@ -123,9 +120,9 @@ json writeModel(const ModelConfig& config) {
   return {{"vocabulary", config.vocabulary},
           {"width", config.width},
           {"context", config.context},
-          {"norm", wordOf(config.norm, Words<NormKind>(kNorms))},
+          {"norm", nameIn(kNorms, config.norm)},
           {"norm_epsilon", config.normEpsilon},
-          {"positions", wordOf(config.positions, Words<Positions>(kPositions))},
+          {"positions", nameIn(kPositions, config.positions)},
           {"rope_theta", config.ropeTheta},
           {"tied_head", config.tiedHead},
           {"init_deviation", config.initDeviation},
@@ -135,8 +132,8 @@ json writeModel(const ModelConfig& config) {
           {"layers", config.layers.size()},
           {"dense_layers", dense.size() == config.layers.size() ? json("all") : json(dense)},
           {"dense",
-           {{"kind", wordOf(first.dense.kind, Words<ExpertKind>(kDenseKinds))},
-            {"activation", wordOf(first.dense.activation, Words<Activation>(kActivations))},
+           {{"kind", nameIn(kExpertKinds, first.dense.kind)},
+            {"activation", nameIn(kActivations, first.dense.activation)},
             {"hidden", sameHidden ? json(first.dense.hidden) : json(hidden)},
             {"bias", first.dense.bias}}}};
 }
@@ -167,7 +164,7 @@ json writeTrain(const TrainConfig& config) {
           {"batch", config.batch},
           {"micro_batches", config.microBatches},
           {"learning_rate", config.learningRate},
-          {"schedule", wordOf(config.schedule, Words<TrainConfig::Schedule>(kSchedules))},
+          {"schedule", nameIn(kSchedules, config.schedule)},
           {"warmup", config.warmup},
           {"final_share", config.finalShare},
           {"beta1", config.beta1},
@@ -193,7 +190,7 @@ DataConfig readData(const json& data) {
 
 json writeData(const DataConfig& config) {
   return {{"source", config.source},
-          {"tokenizer", wordOf(config.tokenizer, Words<TokenizerKind>(kTokenizers))},
+          {"tokenizer", nameIn(kTokenizers, config.tokenizer)},
           {"vocabulary", config.vocabulary},
           {"held_out", config.heldOut},
           {"corpus_seed", config.corpusSeed}};
@@ -242,7 +239,7 @@ json toJson(const RunConfig& config) {
           {"seed", config.seed},
           {"threads", config.threads},
           {"backend", config.backend},
-          {"dtype", wordOf(config.computeType, Words<DType>(kComputeTypes))}};
+          {"dtype", nameIn(kComputeTypes, config.computeType)}};
 }
 
 }  // namespace moe

@@ -1,0 +1,68 @@
+#include <cmath>
+#include <nlohmann/json.hpp>
+
+#include "core/train/run_config.h"
+#include "core/train/trainer.h"
+#include "tests/support/register.h"
+#include "tests/support/temporary_folder.h"
+#include "tests/support/tiny_model.h"
+
+using namespace moe;
+
+class PresetsTest : public QObject {
+  Q_OBJECT
+ private Q_SLOTS:
+  void everyPresetSaysWhatItIsAndHasNoProblems() {
+    QVERIFY(presets().size() >= 7);
+    for (const Preset& preset : presets()) {
+      const char* id = preset.id.c_str();
+      QVERIFY2(!preset.label.empty() && !preset.source.empty() && !preset.about.empty() && !preset.scaled.empty(), id);
+      const RunConfig config = runConfigOfPreset(preset.id);
+      QCOMPARE(config.preset, preset.id);
+      QCOMPARE(config.label, preset.label);
+      const std::vector<Problem> found = problems(config);
+      QVERIFY2(found.empty(), found.empty() ? "" : (preset.id + " " + found[0].path + ": " + found[0].sentence).c_str());
+    }
+  }
+  void anUnknownPresetIsAnErrorThatListsTheKnown() {
+    const std::string sentence = test::sentenceOf([] { runConfigOfPreset("mixtrall"); });
+    QVERIFY2(sentence.starts_with("[preset] mixtrall: no preset of that name; expected one of dense, switch, mixtral"), sentence.c_str());
+  }
+  void everyPresetTrainsWhenShrunken() {
+    for (const Preset& preset : presets()) {
+      RunConfig config = runConfigOfPreset(preset.id);
+      config.backend = "reference";
+      config.model.width = 16;
+      config.model.context = 8;
+      config.train.batch = 2;
+      for (LayerConfig& layer : config.model.layers) {
+        layer.attention.headWidth = 4;
+        layer.dense.hidden = 8;
+        layer.recipe.experts.hidden = {8};
+        if (layer.recipe.combine.shared) layer.recipe.combine.shared->hidden = 8;
+      }
+      const auto backend = makeBackend({.name = "reference", .threads = 1, .computeType = DType::f32});
+      Trainer trainer(*backend, config, test::tinyCorpus());
+      const auto before = trainer.state();
+      for (int i = 0; i < 3; ++i) {
+        const StepPoint point = trainer.step();
+        QVERIFY2(std::isfinite(point.loss) && point.gradientNorm > 0, preset.id.c_str());
+        for (const LayerPoint& layer : point.layers) QCOMPARE(layer.balance.size(), config.model.layers.back().recipe.balance.size());
+      }
+      QVERIFY(before.parameters[0].tensor.as<float>()[0] != trainer.state().parameters[0].tensor.as<float>()[0]);
+    }
+  }
+  void theCuredCollapsesAreTheCollapseWithOneThingAdded() {
+    const RunConfig plain = runConfigOfPreset("collapse");
+    RunConfig aux = runConfigOfPreset("collapse-aux"), bias = runConfigOfPreset("collapse-bias");
+    QVERIFY(plain.model.layers[0].recipe.balance.empty());
+    QCOMPARE(aux.model.layers[0].recipe.balance.size(), std::size_t(1));
+    QVERIFY(bias.model.layers[0].recipe.adjust.selectionBias.has_value());
+    for (LayerConfig& layer : aux.model.layers) layer.recipe.balance.clear();
+    for (LayerConfig& layer : bias.model.layers) layer.recipe.adjust.selectionBias.reset();
+    QVERIFY(aux.model == plain.model && aux.train == plain.train && aux.data == plain.data);
+    QVERIFY(bias.model == plain.model && bias.train == plain.train && bias.data == plain.data);
+  }
+};
+SWITCHYARD_TEST(PresetsTest)
+#include "presets_test.moc"

@@ -1,0 +1,152 @@
+#include "core/train/run_config.h"
+
+#include <nlohmann/json.hpp>
+
+#include "tests/support/register.h"
+#include "tests/support/temporary_folder.h"
+#include "tests/support/tiny_model.h"
+
+using namespace moe;
+using nlohmann::json;
+
+namespace {
+
+std::string refusalOf(const char* text) {
+  return test::sentenceOf([&] { runConfigFromJson(json::parse(text)); });
+}
+
+bool refers(const std::vector<Problem>& problems, const std::string& path) {
+  for (const Problem& problem : problems)
+    if (problem.path == path && problem.sentence.ends_with('.')) return true;
+  return false;
+}
+
+}  // namespace
+
+class RunConfigTest : public QObject {
+  Q_OBJECT
+ private Q_SLOTS:
+  void readingWhatWasWrittenGivesAnEqualConfiguration() {
+    for (const Preset& preset : presets()) {
+      const RunConfig config = runConfigOfPreset(preset.id);
+      QVERIFY2(runConfigFromJson(toJson(config)) == config, preset.id.c_str());
+    }
+    RunConfig odd = test::tinyConfig();
+    odd.model.layers[1].hasExperts = false;
+    odd.model.layers[1].dense.hidden = 17;
+    odd.computeType = DType::bf16;
+    odd.data.tokenizer = TokenizerKind::bpe;
+    odd.seed = ~std::uint64_t{0};
+    QVERIFY(runConfigFromJson(toJson(odd)) == odd);
+  }
+  void whatIsWrongIsNamedByItsPath_data() {
+    QTest::addColumn<QString>("text");
+    QTest::addColumn<QString>("sentence");
+    const auto row = [](const char* text, const char* sentence) { QTest::newRow(text) << QString(text) << QString(sentence); };
+    row(R"({"train": {"bach": 3}})", "[config] train.bach: unknown key; expected one of steps, batch");
+    row(R"({"train": {"batch": "3"}})", "[config] train.batch: expected an integer, found \"3\"");
+    row(R"({"train": {"batch": 3.5}})", "[config] train.batch: expected an integer, found 3.5");
+    row(R"({"train": {"batch": 3000000000}})", "[config] train.batch: expected an integer, found 3000000000");
+    row(R"({"train": {"schedule": "linear"}})", "[config] train.schedule: expected one of constant, cosine, found \"linear\"");
+    row(R"({"train": []})", "[config] train: expected an object, found []");
+    row(R"({"seed": -1})", "[config] seed: expected a whole number, 0 or more, found -1");
+    row(R"({"model": {"tied_head": 1}})", "[config] model.tied_head: expected true or false, found 1");
+    row(R"({"model": {"layers": 2000000000}})", "[config] model.layers: expected 1 to 1024, found 2000000000");
+    row(R"({"model": {"layers": 2, "dense_layers": [2]}})", "[config] model.dense_layers: expected layer indices from 0 to 1, found [2]");
+    row(R"({"model": {"dense": {"hidden": [1]}}})", "[config] model.dense.hidden: expected an integer, or one a layer, found [1]");
+    row(R"({"recipe": {"experts": {"count": 4, "kind": "glu", "hidden": 8}, "select": {"kind": "topk"}}})", "[config] select.kind: expected one of top_k");
+    row(R"({"dtype": "fp32"})", "[config] dtype: expected one of f32, f64, bf16, found \"fp32\"");
+    row(R"([])", "[config] the configuration: expected an object, found []");
+  }
+  void whatIsWrongIsNamedByItsPath() {
+    QFETCH(QString, text);
+    QFETCH(QString, sentence);
+    const std::string said = refusalOf(text.toUtf8().constData());
+    QVERIFY2(said.starts_with(sentence.toStdString()), said.c_str());
+  }
+  void aPathSetsAndGetsOneSetting_data() {
+    QTest::addColumn<QString>("path");
+    QTest::addColumn<QString>("value");
+    for (const auto& [path, value] : std::initializer_list<std::pair<const char*, const char*>>{
+             {"train.learning_rate", "0.5"}, {"select.k", "3"}, {"balance.0.coefficient", "0.25"}, {"capacity.factor", "1.5"},
+             {"perturb.noise.kind", "\"gaussian\""}, {"perturb.noise.sigma", "0.5"}, {"seed", "12"}, {"dtype", "\"bf16\""},
+             {"model.layers", "3"}, {"model.dense_layers", "[0]"}, {"alerts.window", "20"}, {"data.source", "\"/a b/c.txt\""},
+             {"combine.shared.count", "2"}, {"adjust.selection_bias.rate", "0.01"}, {"experts.hidden", "[1,2,3,4]"}, {"label", "\"x\""}})
+      QTest::newRow(path) << QString(path) << QString(value);
+  }
+  void aPathSetsAndGetsOneSetting() {
+    QFETCH(QString, path);
+    QFETCH(QString, value);
+    RunConfig config = test::tinyConfig();
+    const std::string before = getByPath(config, path.toStdString());
+    QVERIFY(before != value.toStdString());
+    setByPath(config, path.toStdString(), value.toStdString());
+    QCOMPARE(getByPath(config, path.toStdString()), value.toStdString());
+  }
+  void aBareWordIsAText() {
+    RunConfig config = test::tinyConfig();
+    setByPath(config, "score.kind", "sigmoid");
+    QCOMPARE(config.model.layers[0].recipe.score, Recipe::Score::sigmoid);
+    setByPath(config, "data.source", "/tmp/my text.txt");
+    QCOMPARE(config.data.source, std::string("/tmp/my text.txt"));
+  }
+  void theRemediesCreateWhatARecipeLacks() {
+    RunConfig config = test::tinyConfig();
+    for (LayerConfig& layer : config.model.layers) layer.recipe.balance.clear();
+    const RunConfig before = config;
+    QCOMPARE(getByPath(config, "balance.0.coefficient"), std::string("null"));
+    setByPath(config, "balance.0.coefficient", "0.01");
+    const Recipe& recipe = config.model.layers[1].recipe;
+    QCOMPARE(recipe.balance.size(), std::size_t(1));
+    QCOMPARE(recipe.balance[0].name, std::string("aux"));
+    QCOMPARE(recipe.balance[0].kind, Recipe::BalanceTerm::Kind::load);
+    QCOMPARE(recipe.balance[0].coefficient, 0.01);
+    QCOMPARE(getByPath(config, "adjust.selection_bias.rate"), std::string("null"));
+    setByPath(config, "adjust.selection_bias.rate", "0.001");
+    QVERIFY(config.model.layers[0].recipe.adjust.selectionBias.has_value());
+    // Undo puts the old values back, and what came with them goes.
+    setByPath(config, "adjust.selection_bias.rate", "null");
+    setByPath(config, "balance.0.coefficient", "null");
+    QVERIFY(config == before);
+  }
+  void anUnknownPathIsRefusedAndChangesNothing() {
+    RunConfig config = test::tinyConfig();
+    const RunConfig before = config;
+    for (const char* path : {"selekt.k", "select.kk", "train.bach", "balance.7.coefficient", "balance.x.coefficient", "seed.x", "", "model", "."})
+      QVERIFY2(test::sentenceOf([&] { setByPath(config, path, "1"); }).starts_with("[config] "), path);
+    QVERIFY(test::sentenceOf([&] { getByPath(config, "select.kk"); }).starts_with("[config] select.kk: unknown setting"));
+    QVERIFY(test::sentenceOf([&] { setByPath(config, "select.k", "two"); }).starts_with("[config] select.k: expected an integer, found \"two\""));
+    QVERIFY(config == before);
+  }
+  void theVocabularyFollowsTheTokenizer() {
+    RunConfig config = test::tinyConfig();
+    setByPath(config, "data.tokenizer", "bpe");
+    QCOMPARE(config.model.vocabulary, 512);
+    setByPath(config, "data.vocabulary", "700");
+    QCOMPARE(config.model.vocabulary, 700);
+    setByPath(config, "data.tokenizer", "bytes");
+    QCOMPARE(config.model.vocabulary, 256);
+  }
+  void onlySettingsThatKeepEveryShapeChangeLive() {
+    for (const char* path : {"balance.3.coefficient", "adjust.selection_bias.rate", "capacity.factor", "select.k", "train.steps", "alerts.window"})
+      QVERIFY2(changesLive(path), path);
+    for (const char* path : {"model.width", "experts.count", "train.batch", "seed", "balance.0.kind", "data.source", "dtype"})
+      QVERIFY2(!changesLive(path), path);
+  }
+  void problemsStandAtTheirField() {
+    QVERIFY(problems(test::tinyConfig()).empty());
+    RunConfig config = test::tinyConfig();
+    config.model.layers[0].attention.headWidth = config.model.layers[1].attention.headWidth = 3;
+    config.train.beta2 = 1;
+    config.train.batch = 0;
+    config.alerts.clears = 0.01;
+    config.backend = "abacus";
+    for (LayerConfig& layer : config.model.layers) layer.recipe.select.k = 5;
+    const std::vector<Problem> found = problems(config);
+    for (const char* path : {"model.head_width", "train.beta2", "train.batch", "alerts.clears", "backend", "select.k"})
+      QVERIFY2(refers(found, path), path);
+    QCOMPARE(found.size(), std::size_t(6));
+  }
+};
+SWITCHYARD_TEST(RunConfigTest)
+#include "run_config_test.moc"
