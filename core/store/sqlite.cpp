@@ -3,7 +3,6 @@
 #include <sqlite3.h>
 
 #include <cctype>
-#include <cerrno>
 #include <cmath>
 #include <cstring>
 #include <limits>
@@ -16,16 +15,16 @@ namespace {
 [[noreturn]] void failed(sqlite3* database, const std::filesystem::path& file, int code) {
   const int system = database == nullptr ? 0 : sqlite3_system_errno(database);
   const std::string name = file.string();
-  const bool noSpace = system == ENOSPC || system == EFBIG || system == EDQUOT;
   switch (code & 0xff) {
     case SQLITE_FULL:
       throw Error("store", name + ": expected room to record, found the disk full; free some space, what was recorded before is safe");
     case SQLITE_IOERR:
-      if (noSpace)
-        throw Error("store", name + ": expected room to record, found the disk or a size limit full (" + std::strerror(system) +
-                                 "); free some space, what was recorded before is safe");
-      throw Error("store", name + ": expected to read and write, found an input/output error (" +
-                               (system != 0 ? std::strerror(system) : sqlite3_errstr(code)) + "); check the disk");
+      // A size limit of the process and some full disks come as a refused write, without the system's reason.
+      if (code == SQLITE_IOERR_WRITE || code == SQLITE_IOERR_TRUNCATE || code == SQLITE_IOERR_SHMSIZE || code == SQLITE_IOERR_FSYNC)
+        throw Error("store", name + ": expected room to record, found the write refused (a full disk, a size limit or a failing "
+                                    "disk); free some space, what was recorded before is safe");
+      throw Error("store", name + ": expected to read and write, found: " + (system != 0 ? std::strerror(system) : sqlite3_errstr(code)) +
+                               "; check the disk");
     case SQLITE_CORRUPT:
     case SQLITE_NOTADB:
       throw Error("store", name + ": expected a run store, found a damaged file or one of another kind; move it away and a new one is "
