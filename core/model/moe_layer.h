@@ -38,6 +38,10 @@ class MoeLayer {
 
   const Routing& routing() const { return routing_; }
   Routing& routing() { return routing_; }
+  /// (T, 1) sigmoid(w_s . x) of the last forward; empty without shared.token_gate.
+  TensorView sharedGate() const {
+    return gate_.empty() ? TensorView{} : gate_.view().rows(0, routing_.tokens).reshaped({routing_.tokens, 1});
+  }
   /// Columns of MoeInput::keepHidden.
   std::int64_t widestHidden() const;
 

@@ -132,4 +132,27 @@ MoeWeights bindMoeWeights(const Recipe& recipe, std::int64_t width, const Find& 
   return weights;
 }
 
+ExpertsSpec oneExpert(const ExpertsSpec& bank, std::int64_t e) {
+  ExpertsSpec spec = bank;
+  spec.hidden = {bank.hidden[static_cast<std::size_t>(e)]};
+  return spec;
+}
+
+ExpertsWeights oneExpert(const ExpertsSpec& bank, const ExpertsWeights& weights, std::int64_t e) {
+  const std::int64_t F = bank.hidden[static_cast<std::size_t>(e)], before = bank.hiddenBegin(e), O = bank.outputWidth;
+  const std::int64_t wide = bank.kind == ExpertKind::clampedGlu ? 2 : 1;
+  const bool linear = bank.kind == ExpertKind::linear;
+  const auto rows = [](const TensorView& view, std::int64_t begin, std::int64_t end) {
+    return view.empty() ? TensorView{} : view.rows(begin, end);
+  };
+  ExpertsWeights one;
+  one.gate = rows(weights.gate, before, before + F);
+  one.up = rows(weights.up, wide * before, wide * (before + F));
+  one.down = linear ? rows(weights.down, e, e + 1) : rows(weights.down, O * before, O * (before + F));
+  one.gateBias = rows(weights.gateBias, before, before + F);
+  one.upBias = rows(weights.upBias, wide * before, wide * (before + F));
+  one.downBias = rows(weights.downBias, e, e + 1);
+  return one;
+}
+
 }  // namespace moe

@@ -36,9 +36,14 @@ struct MoeWeights {
 MoeWeights bindMoeWeights(const Recipe& recipe, std::int64_t width,
                           const std::function<TensorView(std::string_view)>& find);
 
+/// The layer's routed bank.
 ExpertsSpec expertsSpec(const Recipe& recipe, std::int64_t width);
 /// Of combine.shared and combine.dense_residual; the recipe must have them.
 ExpertsSpec sharedSpec(const Recipe& recipe, std::int64_t width);
 ExpertsSpec denseResidualSpec(const Recipe& recipe, std::int64_t width);
+
+/// Expert e alone, as a bank of one, and its weights inside the bank.
+ExpertsSpec oneExpert(const ExpertsSpec& bank, std::int64_t e);
+ExpertsWeights oneExpert(const ExpertsSpec& bank, const ExpertsWeights& weights, std::int64_t e);
 
 }  // namespace moe

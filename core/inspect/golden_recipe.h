@@ -1,0 +1,11 @@
+#pragma once
+#include "core/inspect/golden_roles.h"
+#include "core/inspect/golden_vector.h"
+
+namespace moe {
+
+/// Throws Error("golden") for a recipe that could not be run on these sizes: numbers out of range, and options that the
+/// file format has no role for. Recipes that train badly are none of its business.
+void refuseUnrunnable(const GoldenVector& file, const Recipe& recipe, const GoldenSizes& sizes);
+
+}  // namespace moe
