@@ -6,5 +6,6 @@ namespace moe::cli {
 // Each adds one subcommand and its callback; one file each, named after the subcommand. A callback throws moe::Error to
 // fail (exit code 1), CLI::ValidationError for wrong usage (2).
 void addBench(CLI::App& program);
+void addVerifyRouting(CLI::App& program);
 
 }  // namespace moe::cli

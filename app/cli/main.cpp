@@ -8,6 +8,7 @@ int main(int argc, char** argv) {
   program.require_subcommand(1);
   program.set_version_flag("--version", SWITCHYARD_VERSION);
   moe::cli::addBench(program);
+  moe::cli::addVerifyRouting(program);
   try {
     program.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

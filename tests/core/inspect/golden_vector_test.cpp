@@ -1,0 +1,204 @@
+#include <filesystem>
+#include <fstream>
+#include <functional>
+#include <nlohmann/json.hpp>
+#include <sstream>
+
+#include "core/backend/reference/reference_backend.h"
+#include "core/base/error.h"
+#include "core/inspect/verify_routing.h"
+#include "tests/support/register.h"
+
+using namespace moe;
+using Json = nlohmann::json;
+
+namespace {
+
+const std::filesystem::path kFolder = SWITCHYARD_SOURCE_DIR "/tests/golden";
+
+Json load(const std::string& name) {
+  return Json::parse(std::ifstream(kFolder / name));
+}
+
+VerifyResult verify(const Json& json) {
+  ReferenceBackend backend(DType::f64);
+  return verifyRouting(backend, parseGoldenVector(json.dump()), "altered");
+}
+
+/// The sentence with which an altered file is refused; empty where it is not.
+std::string refusal(const std::string& name, const std::function<void(Json&)>& alter) {
+  Json json = load(name);
+  alter(json);
+  try {
+    verify(json);
+  } catch (const Error& error) {
+    return error.what();
+  }
+  return {};
+}
+
+bool names(const std::string& sentence, const std::string& word) {
+  return sentence.find(word) != std::string::npos;
+}
+
+}  // namespace
+
+class GoldenVectorTest : public QObject {
+  Q_OBJECT
+ private Q_SLOTS:
+  void everyGoldenVectorPassesOnTheReferenceBackend_data() {
+    QTest::addColumn<QString>("file");
+    for (const auto& entry : std::filesystem::directory_iterator(kFolder))
+      if (entry.path().extension() == ".json")
+        QTest::newRow(entry.path().stem().c_str()) << QString::fromStdString(entry.path().string());
+  }
+  void everyGoldenVectorPassesOnTheReferenceBackend() {
+    QFETCH(QString, file);
+    ReferenceBackend backend(DType::f64);
+    const VerifyResult result = verifyRouting(backend, file.toStdString());
+    QVERIFY2(result.passed,
+             result.failures.empty() ? "" : (result.failures[0].field + ": " + result.failures[0].reason).c_str());
+    QVERIFY(result.fields > 0);
+    QVERIFY(result.worstError <= 1e-10);
+  }
+  void aRealNumberThatIsOffIsFound() {
+    Json json = load("mixtral.json");
+    double& value = *json["variants"][0]["expected"]["output"]["data"][7].get_ptr<double*>();
+    value += 1e-8;
+    const VerifyResult result = verify(json);
+    QVERIFY(!result.passed);
+    QCOMPARE(result.failures.size(), std::size_t{1});
+    QCOMPARE(result.worstField, std::string("renormalised/output"));
+    QVERIFY(result.worstError > 1e-10 && result.worstError < 1e-7);
+  }
+  void anIntegerThatIsOffByOneIsFound() {
+    Json json = load("deepseek_v3.json");
+    json["expected"]["load_count"]["data"][3] = json["expected"]["load_count"]["data"][3].get<int>() + 1;
+    const VerifyResult result = verify(json);
+    QVERIFY(!result.passed);
+    QCOMPARE(result.worstField, std::string("load_count"));
+  }
+  void aLossWhoseCoefficientIsAlteredIsFound() {
+    Json json = load("olmoe.json");
+    json["config"]["pipeline"]["balance"][1]["coefficient"] = 0.002;
+    const VerifyResult result = verify(json);
+    QVERIFY(!result.passed);
+    std::string failed;
+    for (const VerifyFailure& failure : result.failures) failed += failure.field + " ";
+    QVERIFY(names(failed, "losses.z ") && names(failed, "grad_total.x ") && names(failed, "objective_total "));
+    QVERIFY(!names(failed, "unscaled"));
+  }
+  void aFieldThatCannotBeComputedIsAFailureThatNamesIt() {
+    Json json = load("olmoe.json");
+    json["expected"]["flux"] = 1;
+    json["expected"]["shared_output"] = json["expected"]["output"];
+    json["expected"]["grad_total"]["grad_output"] = json["inputs"]["grad_output"];
+    const VerifyResult result = verify(json);
+    QVERIFY(!result.passed);
+    QCOMPARE(result.failures.size(), std::size_t{3});
+    QVERIFY(names(result.failures[0].field + result.failures[1].field + result.failures[2].field, "flux"));
+  }
+  void anExpectedShapeThatIsOffIsAFailure() {
+    Json json = load("olmoe.json");
+    json["expected"]["logits"]["shape"] = {16, 32};
+    const VerifyResult result = verify(json);
+    QVERIFY(!result.passed);
+    QVERIFY(names(result.failures[0].reason, "[32, 16]"));
+  }
+
+  void aMisfittingFileIsRefusedByName_data() {
+    using Alter = std::function<void(Json&)>;
+    QTest::addColumn<std::string>("file");
+    QTest::addColumn<Alter>("alter");
+    QTest::addColumn<std::string>("named");
+    const auto row = [](const char* what, const char* file, const char* named, const Alter& alter) {
+      QTest::newRow(what) << std::string(file) << alter << std::string(named);
+    };
+    row("no kind", "olmoe.json", "kind", [](Json& j) { j.erase("kind"); });
+    row("a kind that is not known", "olmoe.json", "\"block\"", [](Json& j) { j["kind"] = "block"; });
+    row("no pipeline", "olmoe.json", "config.pipeline", [](Json& j) { j["config"].erase("pipeline"); });
+    row("no expected", "olmoe.json", "expected", [](Json& j) { j.erase("expected"); });
+    row("a field that is not known", "olmoe.json", "remark", [](Json& j) { j["remark"] = 1; });
+    row("both variants and expected", "mixtral.json", "expected", [](Json& j) { j["expected"] = Json::object(); });
+    row("a missing input", "olmoe.json", "inputs.router_weight", [](Json& j) { j["inputs"].erase("router_weight"); });
+    row("a missing role", "olmoe.json", "logits.weight", [](Json& j) {
+      j["inputs"].erase("router_weight");
+      j["config"]["tensors"].erase("router_weight");
+    });
+    row("an input without a role", "olmoe.json", "config.tensors.x",
+        [](Json& j) { j["config"]["tensors"].erase("x"); });
+    row("a role that is not known", "olmoe.json", "logits.wait",
+        [](Json& j) { j["config"]["tensors"]["router_weight"] = "logits.wait"; });
+    row("a role given twice", "olmoe.json", "experts.gate",
+        [](Json& j) { j["config"]["tensors"]["expert_Wu"] = "experts.gate"; });
+    row("a role without use", "olmoe.json", "logits.bias", [](Json& j) {
+      j["inputs"]["b"] = Json{{"dtype", "float64"}, {"shape", {16}}, {"data", std::vector<double>(16, 0.1)}};
+      j["config"]["tensors"]["b"] = "logits.bias";
+    });
+    row("an unknown option", "olmoe.json", "select.kind",
+        [](Json& j) { j["config"]["pipeline"]["select"]["kind"] = "top_n"; });
+    row("an unknown recipe key", "olmoe.json", "select.kk",
+        [](Json& j) { j["config"]["pipeline"]["select"]["kk"] = 2; });
+    row("a wrong shape", "olmoe.json", "inputs.router_weight", [](Json& j) {
+      j["inputs"]["router_weight"]["shape"] = {32, 8};
+    });
+    row("a transposed tensor", "olmoe.json", "inputs.expert_Wd", [](Json& j) {
+      j["inputs"]["expert_Wd"]["shape"] = {16, 6, 16};
+    });
+    row("too few numbers", "olmoe.json", "inputs.x.data", [](Json& j) { j["inputs"]["x"]["data"].erase(3); });
+    row("extents that overflow", "olmoe.json", "inputs.x.shape", [](Json& j) {
+      j["inputs"]["x"]["shape"] = {1LL << 40, 1LL << 40};
+    });
+    row("an extent below one", "olmoe.json", "inputs.x.shape", [](Json& j) { j["inputs"]["x"]["shape"] = {-1, -512}; });
+    row("a text among numbers", "olmoe.json", "inputs.x.data", [](Json& j) { j["inputs"]["x"]["data"][0] = "one"; });
+    row("an unknown dtype", "olmoe.json", "inputs.x.dtype", [](Json& j) { j["inputs"]["x"]["dtype"] = "float16"; });
+    row("a real number among integers", "deepseek_v3.json", "inputs.sequence_index.data",
+        [](Json& j) { j["inputs"]["sequence_index"]["data"][0] = 0.5; });
+    row("sequences of unequal length", "deepseek_v3.json", "batch.sequence_index",
+        [](Json& j) { j["inputs"]["sequence_index"]["data"][31] = 0; });
+    row("a table to an expert that is not there", "hash_layer.json", "select.hash_table",
+        [](Json& j) { j["inputs"]["hash_table"]["data"][2] = 8; });
+    row("an id outside the table", "hash_layer.json", "batch.token_ids",
+        [](Json& j) { j["inputs"]["token_ids"]["data"][2] = 20; });
+    row("an id below zero", "health_metrics.json", "batch.token_ids",
+        [](Json& j) { j["inputs"]["token_ids"]["data"][2] = -1; });
+    row("a selection of no expert", "health_metrics.json", "select.index",
+        [](Json& j) { j["inputs"]["topk_index"]["data"][2] = 8; });
+    row("more choices than experts", "olmoe.json", "select.k",
+        [](Json& j) { j["config"]["pipeline"]["select"]["k"] = 17; });
+    row("no experts", "olmoe.json", "experts.count", [](Json& j) { j["config"]["pipeline"]["experts"]["count"] = 0; });
+    row("groups that do not divide", "deepseek_v3.json", "expert_groups",
+        [](Json& j) { j["config"]["pipeline"]["adjust"]["expert_groups"]["count"] = 5; });
+    row("no draws for the noise", "shazeer2017.json", "perturb.noise.draw", [](Json& j) {
+      j["inputs"].erase("noise");
+      j["config"]["tensors"].erase("noise");
+    });
+    row("dropout without a role for its draws", "olmoe.json", "whole_expert_dropout",
+        [](Json& j) { j["config"]["pipeline"]["perturb"]["whole_expert_dropout"] = 0.1; });
+    row("forced experts that are not there", "schedules.json", "select.force.experts", [](Json& j) {
+      j["variants"][2]["pipeline"]["select"]["force"]["experts"] = {6, 8};
+    });
+  }
+  void aMisfittingFileIsRefusedByName() {
+    QFETCH(std::string, file);
+    QFETCH(std::function<void(Json&)>, alter);
+    QFETCH(std::string, named);
+    const std::string sentence = refusal(file, alter);
+    QVERIFY2(names(sentence, named), ("the sentence is: " + sentence).c_str());
+  }
+  void aTruncatedFileIsRefusedAtAnyLength() {
+    std::ifstream file(kFolder / "hash_layer.json");
+    std::stringstream text;
+    text << file.rdbuf();
+    const std::string whole = text.str();
+    for (std::size_t i = 0; i < 200; ++i) {
+      const std::string part = whole.substr(0, whole.size() * i / 200);
+      QVERIFY_EXCEPTION_THROWN(parseGoldenVector(part), Error);
+    }
+    QVERIFY_EXCEPTION_THROWN(parseGoldenVector("[1]"), Error);
+    QVERIFY_EXCEPTION_THROWN(parseGoldenVector(std::string(100000, '[')), Error);
+    QVERIFY_EXCEPTION_THROWN(readGoldenVector(kFolder / "not_there.json"), Error);
+  }
+};
+SWITCHYARD_TEST(GoldenVectorTest)
+#include "golden_vector_test.moc"
