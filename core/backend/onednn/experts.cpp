@@ -97,7 +97,9 @@ void OnednnBackend::experts(const TensorView& y, const TensorView& saved, const 
                                (spec.kind == ExpertKind::clampedGlu ? 2 * widest : 0)));
   planRows(tasks_, dispatch, spec, threads_);
   const auto count = static_cast<std::int64_t>(tasks_.size());
-  const int threads = count > 1 ? threads_ : 1;
+  double work = 0;  // multiply-adds: a single token's experts are not worth waking a team for
+  for (const ExpertTask& task : tasks_) work += task.cost * static_cast<double>(width);
+  const int threads = threadsFor(static_cast<std::int64_t>(work / 16));
 #pragma omp parallel num_threads(threads)
   {
     float* const gathered = scratch_.ofThread(omp_get_thread_num());

@@ -24,7 +24,7 @@ void OnednnBackend::multiply(const TensorView& y, const TensorView& x, const Ten
   const std::int64_t inputs = weight.shape[1], outputs = weight.shape[0], tokens = x.elements() / inputs;
   assert(x.elements() == tokens * inputs && y.elements() == tokens * outputs);
   if (tokens == 1) {
-    const int threads = threadsFor(outputs * inputs / 4);
+    const int threads = threadsFor(outputs * inputs / 16);  // below a megabyte of weights a region costs what it saves
 #pragma omp parallel for num_threads(threads) schedule(static)
     for (int part = 0; part < threads; ++part) {
       const Range range = partOf(outputs, threads, part);
