@@ -95,7 +95,6 @@ struct RoutingGradients {
   Tensor deviation;           // (T, E) of the noise's deviation; empty unless weights read z'
   Tensor scores;              // (T, E)
   Tensor weight;              // (T, slots)
-  Tensor routerInput;         // (T, D) through the jitter; empty without
 };
 
 /// Room that the stages use within a call; nothing to read.

@@ -22,7 +22,7 @@ struct StageSetting {
   std::string_view path, label;
   SettingKind kind = SettingKind::number;
   double minimum = 0, maximum = 1, step = 0.01;
-  std::string_view unit;  // "steps", "experts" ...; empty where it is a plain number
+  std::string_view unit = {};  // "steps", "experts" ...; empty where it is a plain number
   std::string_view formula = {}, tooltip = {};
   bool changesLive = false;               // may change while a run trains: it moves no shape
   std::vector<StageOption> options = {};  // of a choice
