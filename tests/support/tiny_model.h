@@ -35,10 +35,10 @@ inline RunConfig tinyConfig() {
 }
 
 /// A text in which something can be learned, tokenised as bytes.
-inline std::shared_ptr<const Corpus> tinyCorpus() {
+inline std::shared_ptr<const Corpus> tinyCorpus(int repeats = 1) {
   const std::shared_ptr<const Tokenizer> tokenizer = makeByteTokenizer();
   std::string text;
-  for (int i = 0; i < 120; ++i) text += i % 3 ? "the yard is full of trains. " : "one two three four five. ";
+  for (int i = 0; i < 120 * repeats; ++i) text += i % 3 ? "the yard is full of trains. " : "one two three four five. ";
   std::vector<std::int32_t> ids = tokenizer->encode(text);
   const auto cut = ids.begin() + static_cast<std::ptrdiff_t>(ids.size() * 9 / 10);
   std::vector<Corpus::Domain> domains{{"yard", {ids.begin(), cut}, {cut, ids.end()}}};

@@ -1,0 +1,75 @@
+#include <algorithm>
+
+#include "core/model/segments.h"
+#include "core/train/run_config.h"
+
+namespace moe {
+namespace {
+
+/// What the program needs besides the run: code and libraries in memory, the tokenised text, threads' stacks. Measured.
+constexpr std::int64_t kProgram = 16 << 20;
+
+/// Arrays of the hidden width that forward leaves to backward: what enters the activation, and what leaves it.
+std::int64_t hiddenArrays(ExpertKind kind) { return kind == ExpertKind::linear ? 0 : kind == ExpertKind::mlp ? 2 : 3; }
+
+std::int64_t widest(const Recipe& recipe) {
+  std::int64_t width = 0;
+  for (int e = 0; e < recipe.experts.count; ++e) width = std::max(width, recipe.hiddenOf(e));
+  return width;
+}
+
+/// Elements one token needs in the experts of a layer, forward and backward.
+double expertElements(const Recipe& recipe, std::int64_t width, std::int64_t context) {
+  const double k = activeExperts(recipe, context);
+  double elements = static_cast<double>(hiddenArrays(recipe.experts.kind)) * k * static_cast<double>(widest(recipe));
+  elements += static_cast<double>(width);  // the branch's output
+  if (const auto& shared = recipe.combine.shared)
+    elements += static_cast<double>(hiddenArrays(recipe.experts.kind)) * shared->count * shared->hidden;
+  if (const auto& dense = recipe.combine.denseResidual)
+    elements += static_cast<double>(hiddenArrays(dense->kind)) * dense->hidden + 2.0 * static_cast<double>(width);
+  return elements;
+}
+
+/// Elements one token needs while a bank of experts is differentiated, shared by all layers: rows in and out of each
+/// assignment, and the gradients of its hidden arrays. A quarter is slack, so that shifting loads do not allocate.
+double bankGradients(double assignments, double hidden, ExpertKind kind, double width) {
+  const double arrays = static_cast<double>(std::max<std::int64_t>(1, hiddenArrays(kind) - 1));
+  return 1.25 * assignments * (3 * width + arrays * hidden);
+}
+
+/// Bytes one token needs in a layer's router: (T, E) tables in the model's type, their gradients and the statistics in
+/// f64, and (T, slots) tables of indices and weights.
+double routerBytes(const Recipe& recipe, double element) {
+  const double noisy = recipe.perturb.noise == Recipe::Perturb::Noise::none ? 0 : 3;
+  return recipe.experts.count * ((5 + noisy) * element + 2 * 8) + recipe.slotsPerToken() * 80.0;
+}
+
+}  // namespace
+
+std::int64_t predictedMemory(const RunConfig& config) {
+  const ModelConfig& model = config.model;
+  const double element = config.computeType == DType::f64 ? 8 : 4;
+  const double tokens = static_cast<double>(config.train.batch) * model.context, width = model.width;
+  double parameters = 0;
+  for (const Segment& segment : modelSegments(model)) parameters += static_cast<double>(segment.shape.elements());
+  double perToken = element * (5 * width + 2.0 * model.vocabulary);  // stream, norm and head with their gradients
+  double largestBranch = 0;                                          // gradients shared by all layers
+  for (const LayerConfig& layer : model.layers) {
+    const AttentionConfig& attention = layer.attention;
+    const double mixed = static_cast<double>(attention.heads) * attention.headWidth;
+    const double qkv = static_cast<double>(attention.heads + 2 * attention.kvHeads) * attention.headWidth;
+    const double dense = static_cast<double>(hiddenArrays(layer.dense.kind)) * layer.dense.hidden;
+    perToken += element * (4 * width + qkv + mixed + attention.heads + 4);
+    perToken += layer.hasExperts ? element * expertElements(layer.recipe, model.width, model.context) + routerBytes(layer.recipe, element)
+                                 : element * dense;
+    const double bank = layer.hasExperts ? bankGradients(activeExperts(layer.recipe, model.context), static_cast<double>(widest(layer.recipe)),
+                                                         layer.recipe.experts.kind, width)
+                                         : bankGradients(1, layer.dense.hidden, layer.dense.kind, width);
+    largestBranch = std::max(largestBranch, element * (2 * width + qkv + mixed + bank));
+  }
+  // Values, gradients and two moments; bf16 keeps a copy of every matrix to multiply with.
+  const double perParameter = 4 * element + (config.computeType == DType::bf16 ? 2 : 0);
+  return kProgram + static_cast<std::int64_t>(parameters * perParameter + tokens * (perToken + largestBranch));
+}
+
+}  // namespace moe
