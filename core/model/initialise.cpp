@@ -28,6 +28,9 @@ void drawSegments(Model::Impl& model, std::uint64_t seed) {
 void initialiseLayer(Model::Impl& model, std::size_t layer, std::uint64_t seed) {
   const Recipe& recipe = model.config.layers[layer].recipe;
   const auto index = static_cast<std::uint32_t>(layer);
+  const auto value = [&](std::string_view name) { return model.parameters.value(layerPrefix(layer) + std::string(name)); };
+  initialiseExperts(bindMoeWeights(recipe, model.config.width, value).experts, expertsSpec(recipe, model.config.width),
+                    recipe.experts, {.seed = seed, .stream = RandomStream::newExperts, .layer = index});
   if (recipe.select.kind == Recipe::Select::Kind::hash)
     model.hashTables[layer] = makeHashTable(model.config.vocabulary, recipe.experts.count, seed, index);
   if (recipe.experts.init == Recipe::Experts::Init::random) return;
