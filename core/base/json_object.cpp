@@ -15,7 +15,8 @@ std::string shown(const nlohmann::json& json) {
   return text;
 }
 
-template <class Integer> bool readInteger(const nlohmann::json& json, Integer& out) {
+template <class Integer>
+bool readInteger(const nlohmann::json& json, Integer& out) {
   if (json.is_number_unsigned()) {
     const auto value = json.get<std::uint64_t>();
     if (value > static_cast<std::uint64_t>(std::numeric_limits<Integer>::max())) return false;
@@ -44,10 +45,13 @@ std::string joined(std::span<const std::string_view> words) {
 JsonObject::JsonObject(const nlohmann::json& json, std::string tag, std::string path)
     : json_(json), tag_(std::move(tag)), path_(std::move(path)) {
   if (!json.is_object())
-    throw Error(tag_, (path_.empty() ? std::string("the configuration") : path_) + ": expected an object, found " + shown(json));
+    throw Error(tag_, (path_.empty() ? std::string("the configuration") : path_) + ": expected an object, found " +
+                          shown(json));
 }
 
-bool JsonObject::has(std::string_view key) const { return json_.contains(key); }
+bool JsonObject::has(std::string_view key) const {
+  return json_.contains(key);
+}
 
 std::string JsonObject::pathOf(std::string_view key) const {
   return path_.empty() ? std::string(key) : path_ + "." + std::string(key);
@@ -61,7 +65,8 @@ const nlohmann::json* JsonObject::take(std::string_view key) {
 
 void JsonObject::refuse(std::string_view key, const std::string& expected) const {
   const auto found = json_.find(key);
-  throw Error(tag_, pathOf(key) + ": expected " + expected + ", found " + (found == json_.end() ? "nothing" : shown(*found)));
+  throw Error(tag_,
+              pathOf(key) + ": expected " + expected + ", found " + (found == json_.end() ? "nothing" : shown(*found)));
 }
 
 void JsonObject::read(std::string_view key, bool& out) {

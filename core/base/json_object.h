@@ -11,7 +11,8 @@
 namespace moe {
 
 /// A word of a JSON vocabulary and the enumerator it stands for.
-template <class Enum> using Words = std::span<const std::pair<std::string_view, Enum>>;
+template <class Enum>
+using Words = std::span<const std::pair<std::string_view, Enum>>;
 
 /// Strict reading of one JSON object: every key is asked for once, and finish() refuses those nobody asked for. A wrong
 /// type or value throws Error(tag) naming the dotted path, what was expected and what was found. Absent keys leave
@@ -29,7 +30,8 @@ class JsonObject {
   void read(std::string_view key, double& out);
   void read(std::string_view key, std::string& out);
   void read(std::string_view key, std::vector<int>& out);
-  template <class Enum> void read(std::string_view key, Enum& out, Words<Enum> words) {
+  template <class Enum>
+  void read(std::string_view key, Enum& out, Words<Enum> words) {
     std::vector<std::string_view> names;
     for (const auto& [word, value] : words) names.push_back(word);
     if (const int found = readWord(key, names); found >= 0) out = words[static_cast<std::size_t>(found)].second;

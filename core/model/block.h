@@ -21,7 +21,7 @@ struct BlockPass {
   std::span<const float> selectionBias;     // (E) or empty
   const KeyValueCache* cache = nullptr;     // generation of one token at `position`
   std::int64_t position = 0;
-  RankingHistory* history = nullptr;        // generation with expert choice
+  RankingHistory* history = nullptr;  // generation with expert choice
   std::int64_t trainingGroupTokens = 0;
 };
 
@@ -45,7 +45,7 @@ class Block {
   struct Norm {
     TensorView weight, bias, dWeight, dBias;  // (D)
     GrowingTensor normedRoom, statisticsRoom;
-    TensorView normed, statistics;            // (T, D), (T, 2)
+    TensorView normed, statistics;  // (T, D), (T, 2)
   };
 
   void applyNorm(Norm& norm, const TensorView& x);

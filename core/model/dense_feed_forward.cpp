@@ -2,14 +2,16 @@
 
 namespace moe {
 
-DenseFeedForward::DenseFeedForward(Backend& backend, const DenseConfig& config, std::int64_t width) : backend_(backend) {
+DenseFeedForward::DenseFeedForward(Backend& backend, const DenseConfig& config, std::int64_t width)
+    : backend_(backend) {
   spec_.kind = config.kind;
   spec_.activation = config.activation;
   spec_.width = spec_.outputWidth = width;
   spec_.hidden = {config.hidden};
 }
 
-ExpertsWeights DenseFeedForward::bind(const DenseConfig& config, const std::function<TensorView(const std::string&)>& find) {
+ExpertsWeights DenseFeedForward::bind(const DenseConfig& config,
+                                      const std::function<TensorView(const std::string&)>& find) {
   const std::string name = "feed_forward.";
   const TensorView down = find(name + "down");  // (D, F) as the bank's (O*H)
   ExpertsWeights weights;

@@ -9,8 +9,8 @@ struct Model::Cache {
   std::vector<Tensor> keys, values;            // (layers) of (context, kvHeads, headWidth)
   std::vector<RankingHistory> histories;       // (layers)
   std::int64_t revision = 0;
-  Tensor stream[2];                            // (1, D) each
-  Tensor normed, statistics, logits;           // (1, D), (1, 2), (1, V)
+  Tensor stream[2];                   // (1, D) each
+  Tensor normed, statistics, logits;  // (1, D), (1, 2), (1, V)
 };
 
 std::unique_ptr<Model::Cache, void (*)(Model::Cache*)> Model::makeCache() {
@@ -40,8 +40,8 @@ TensorView Model::next(Cache& cache, std::int32_t id, std::int64_t position) {
   cache.revision = model.revision;
   const std::int32_t ids[] = {id}, positions[] = {static_cast<std::int32_t>(position)};
   const Parameters& parameters = model.parameters;
-  model.backend.embedding(cache.stream[0], parameters.value("embedding.tokens"), parameters.value("embedding.positions"), ids,
-                          positions);
+  model.backend.embedding(cache.stream[0], parameters.value("embedding.tokens"),
+                          parameters.value("embedding.positions"), ids, positions);
   model.shownRouting.clear();
   std::size_t from = 0;
   for (std::size_t i = 0; i < cache.blocks.size(); ++i, from = 1 - from) {

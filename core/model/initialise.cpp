@@ -14,13 +14,21 @@ void drawSegments(Model::Impl& model, std::uint64_t seed) {
     const TensorView& value = model.parameters.all()[i].value;
     double deviation = model.config.initDeviation;
     switch (segments[i].kind) {
-      case Segment::Kind::one: model.backend.fill(value, 1); continue;
-      case Segment::Kind::zero: model.backend.fill(value, 0); continue;
-      case Segment::Kind::output: deviation /= std::sqrt(2 * layers); break;
-      case Segment::Kind::matrix: break;
+      case Segment::Kind::one:
+        model.backend.fill(value, 1);
+        continue;
+      case Segment::Kind::zero:
+        model.backend.fill(value, 0);
+        continue;
+      case Segment::Kind::output:
+        deviation /= std::sqrt(2 * layers);
+        break;
+      case Segment::Kind::matrix:
+        break;
     }
     const Tensor drawn = hostTensor(value.shape, value.dtype);
-    fillNormal(drawn, {.seed = seed, .stream = RandomStream::parameters, .layer = static_cast<std::uint32_t>(i)}, 0, deviation);
+    fillNormal(drawn, {.seed = seed, .stream = RandomStream::parameters, .layer = static_cast<std::uint32_t>(i)}, 0,
+               deviation);
     model.backend.copy(value, drawn);
   }
 }
@@ -28,7 +36,9 @@ void drawSegments(Model::Impl& model, std::uint64_t seed) {
 void initialiseLayer(Model::Impl& model, std::size_t layer, std::uint64_t seed) {
   const Recipe& recipe = model.config.layers[layer].recipe;
   const auto index = static_cast<std::uint32_t>(layer);
-  const auto value = [&](std::string_view name) { return model.parameters.value(layerPrefix(layer) + std::string(name)); };
+  const auto value = [&](std::string_view name) {
+    return model.parameters.value(layerPrefix(layer) + std::string(name));
+  };
   initialiseExperts(bindMoeWeights(recipe, model.config.width, value).experts, expertsSpec(recipe, model.config.width),
                     recipe.experts, {.seed = seed, .stream = RandomStream::newExperts, .layer = index});
   if (recipe.select.kind == Recipe::Select::Kind::hash)

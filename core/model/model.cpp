@@ -37,7 +37,8 @@ Model::Impl::Impl(Backend& theBackend, ModelConfig theConfig, DType theDtype, bo
 
 std::vector<std::unique_ptr<Block>> Model::Impl::makeBlocks() const {
   std::vector<std::unique_ptr<Block>> made;
-  for (std::size_t i = 0; i < config.layers.size(); ++i) made.push_back(std::make_unique<Block>(backend, config, i, parameters));
+  for (std::size_t i = 0; i < config.layers.size(); ++i)
+    made.push_back(std::make_unique<Block>(backend, config, i, parameters));
   return made;
 }
 
@@ -45,15 +46,33 @@ Model::Model(Backend& backend, ModelConfig config, DType dtype, bool training)
     : impl_(std::make_unique<Impl>(backend, std::move(config), dtype, training)) {}
 Model::~Model() = default;
 
-const ModelConfig& Model::config() const { return impl_->config; }
-Backend& Model::backend() { return impl_->backend; }
-Parameters& Model::parameters() { return impl_->parameters; }
-const Parameters& Model::parameters() const { return impl_->parameters; }
-std::vector<std::vector<float>>& Model::selectionBias() { return impl_->selectionBias; }
-std::span<const float> Model::tokenLosses() const { return impl_->tokenLosses; }
-TensorView Model::logits() const { return impl_->logits; }
-std::span<const Routing* const> Model::routing() const { return impl_->shownRouting; }
-std::span<const int> Model::expertLayers() const { return impl_->expertLayers; }
+const ModelConfig& Model::config() const {
+  return impl_->config;
+}
+Backend& Model::backend() {
+  return impl_->backend;
+}
+Parameters& Model::parameters() {
+  return impl_->parameters;
+}
+const Parameters& Model::parameters() const {
+  return impl_->parameters;
+}
+std::vector<std::vector<float>>& Model::selectionBias() {
+  return impl_->selectionBias;
+}
+std::span<const float> Model::tokenLosses() const {
+  return impl_->tokenLosses;
+}
+TensorView Model::logits() const {
+  return impl_->logits;
+}
+std::span<const Routing* const> Model::routing() const {
+  return impl_->shownRouting;
+}
+std::span<const int> Model::expertLayers() const {
+  return impl_->expertLayers;
+}
 
 void Model::reconfigure(const ModelConfig& config) {
   assert(sameSegments(config, impl_->config));
@@ -67,6 +86,8 @@ LossSums Model::forwardBackward(const Batch& batch, const PassSettings& settings
   return impl_->pass(batch, settings, lossScale, true);
 }
 
-LossSums Model::forward(const Batch& batch, const PassSettings& settings) { return impl_->pass(batch, settings, 0, false); }
+LossSums Model::forward(const Batch& batch, const PassSettings& settings) {
+  return impl_->pass(batch, settings, 0, false);
+}
 
 }  // namespace moe

@@ -29,20 +29,20 @@ struct Model::Impl {
   ModelConfig config;
   DType dtype;
   Parameters parameters;
-  std::int64_t revision = 0;                       // counts reconfigure: caches follow
-  std::int64_t trainingTokens = 0;                 // of the last training pass
-  std::vector<std::vector<float>> selectionBias;   // (layers) of (E) or empty
+  std::int64_t revision = 0;                          // counts reconfigure: caches follow
+  std::int64_t trainingTokens = 0;                    // of the last training pass
+  std::vector<std::vector<float>> selectionBias;      // (layers) of (E) or empty
   std::vector<std::vector<std::int32_t>> hashTables;  // (layers) of (V) or empty
   std::vector<int> expertLayers;
   std::vector<std::unique_ptr<Block>> blocks;
-  std::vector<Routing*> routings;                  // of the blocks, expert layers only
-  std::vector<const Routing*> shownRouting;        // of the last pass or generated token
+  std::vector<Routing*> routings;            // of the blocks, expert layers only
+  std::vector<const Routing*> shownRouting;  // of the last pass or generated token
 
-  std::vector<GrowingTensor> streamRooms;          // (layers + 1)
-  std::vector<TensorView> stream;                  // (layers + 1) of (T, D): what enters each block, and what leaves the last
+  std::vector<GrowingTensor> streamRooms;  // (layers + 1)
+  std::vector<TensorView> stream;          // (layers + 1) of (T, D): what enters each block, and what leaves the last
   GrowingTensor normedRoom, statisticsRoom, logitsRoom, lossesRoom, dStreamRoom, dNormedRoom;
-  TensorView normed, statistics, logits, losses;   // (T, D), (T, 2), (T, V), (T)
-  std::vector<float> tokenLosses;                  // (T)
+  TensorView normed, statistics, logits, losses;  // (T, D), (T, 2), (T, V), (T)
+  std::vector<float> tokenLosses;                 // (T)
   BackwardScratch scratch;
 };
 

@@ -36,8 +36,8 @@ void Model::Impl::forwardToLogits(const Batch& batch, const PassSettings& settin
   }
   normed = normedRoom.view(backend, {T, D}, dtype);
   statistics = statisticsRoom.view(backend, {T, 2}, dtype);
-  backend.norm(normed, statistics, stream.back(), parameters.value("final_norm.weight"), parameters.value("final_norm.bias"),
-               config.norm, config.normEpsilon);
+  backend.norm(normed, statistics, stream.back(), parameters.value("final_norm.weight"),
+               parameters.value("final_norm.bias"), config.norm, config.normEpsilon);
   logits = logitsRoom.view(backend, {T, config.vocabulary}, dtype);
   backend.linear(logits, normed, headWeight(), {}, false);
 }
@@ -47,11 +47,11 @@ void Model::Impl::backward(const Batch& batch) {
   const TensorView dStream = dStreamRoom.view(backend, normed.shape, dtype);
   backend.linearBackward(dNormed, headGradient(), {}, logits, normed, headWeight(), false);
   backend.fill(dStream, 0);
-  backend.normBackward(dStream, parameters.gradient("final_norm.weight"), parameters.gradient("final_norm.bias"), dNormed,
-                       stream.back(), statistics, parameters.value("final_norm.weight"), config.norm);
+  backend.normBackward(dStream, parameters.gradient("final_norm.weight"), parameters.gradient("final_norm.bias"),
+                       dNormed, stream.back(), statistics, parameters.value("final_norm.weight"), config.norm);
   for (std::size_t i = blocks.size(); i-- > 0;) blocks[i]->backward(dStream, scratch);
-  backend.embeddingBackward(parameters.gradient("embedding.tokens"), parameters.gradient("embedding.positions"), dStream,
-                            batch.ids, batch.positions);
+  backend.embeddingBackward(parameters.gradient("embedding.tokens"), parameters.gradient("embedding.positions"),
+                            dStream, batch.ids, batch.positions);
 }
 
 void Model::Impl::finishBalance(LossSums& sums, const PassSettings& settings) {

@@ -35,8 +35,9 @@ void checkRecipe(List& list, const Recipe& recipe, const ModelConfig& config) {
   list.require(recipe.experts.outputWidth == 0 || recipe.experts.outputWidth == config.width, "experts.output_width",
                "Inside a block the experts' output joins the residual, so its width is the model's (" +
                    std::to_string(config.width) + ").");
-  list.require(recipe.head.kind == Recipe::Head::Kind::linear, "head.kind",
-               "The mixture is a head over the last hidden state, not a layer in the stack; a language model's head is linear.");
+  list.require(
+      recipe.head.kind == Recipe::Head::Kind::linear, "head.kind",
+      "The mixture is a head over the last hidden state, not a layer in the stack; a language model's head is linear.");
 }
 
 }  // namespace
@@ -50,8 +51,10 @@ std::vector<Problem> problems(const ModelConfig& config) {
   within(config.vocabulary, 2, 1'000'000, "model.vocabulary", "The vocabulary");
   within(config.width, 1, 65'536, "model.width", "The width");
   within(config.context, 1, 65'536, "model.context", "The context");
-  list.require(config.normEpsilon > 0 && config.normEpsilon < 1, "model.norm_epsilon", "The norm's epsilon lies between 0 and 1.");
-  list.require(config.positions != Positions::rope || config.ropeTheta > 1, "model.rope_theta", "Rotary positions need a theta above 1.");
+  list.require(config.normEpsilon > 0 && config.normEpsilon < 1, "model.norm_epsilon",
+               "The norm's epsilon lies between 0 and 1.");
+  list.require(config.positions != Positions::rope || config.ropeTheta > 1, "model.rope_theta",
+               "Rotary positions need a theta above 1.");
   list.require(config.initDeviation > 0 && config.initDeviation <= 1, "model.init_deviation",
                "Weights are drawn with a standard deviation above 0 and at most 1.");
   list.require(!config.layers.empty(), "model.layers", "A model needs at least one layer.");

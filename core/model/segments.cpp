@@ -34,20 +34,25 @@ Kind kindOf(const MoeSegment& segment) {
 
 }  // namespace
 
-std::string layerPrefix(std::size_t layer) { return "layers." + std::to_string(layer) + "."; }
+std::string layerPrefix(std::size_t layer) {
+  return "layers." + std::to_string(layer) + ".";
+}
 
 double activeExperts(const Recipe& recipe, std::int64_t context) {
   const double E = recipe.experts.count;
   switch (recipe.select.kind) {
-    case Recipe::Select::Kind::topK: return recipe.select.k;
-    case Recipe::Select::Kind::topP: return std::clamp(std::ceil(recipe.select.p * E), 1.0, E);
+    case Recipe::Select::Kind::topK:
+      return recipe.select.k;
+    case Recipe::Select::Kind::topP:
+      return std::clamp(std::ceil(recipe.select.p * E), 1.0, E);
     case Recipe::Select::Kind::expertChoice: {
       const Recipe::Capacity& capacity = recipe.capacity;
       const double slots = capacity.slots ? static_cast<double>(*capacity.slots) * E / static_cast<double>(context) : 0;
       const double k = capacity.countsK ? recipe.select.k : 1;
       return std::clamp(capacity.slots ? slots : capacity.factor.value_or(1) * k, 0.0, E);
     }
-    default: return recipe.slotsPerToken();
+    default:
+      return recipe.slotsPerToken();
   }
 }
 
@@ -82,9 +87,9 @@ std::vector<Segment> modelSegments(const ModelConfig& config) {
 
 bool sameSegments(const ModelConfig& a, const ModelConfig& b) {
   const std::vector<Segment> left = modelSegments(a), right = modelSegments(b);
-  return left.size() == right.size() && std::equal(left.begin(), left.end(), right.begin(), [](const Segment& x, const Segment& y) {
-           return x.name == y.name && x.shape == y.shape;
-         });
+  return left.size() == right.size() &&
+         std::equal(left.begin(), left.end(), right.begin(),
+                    [](const Segment& x, const Segment& y) { return x.name == y.name && x.shape == y.shape; });
 }
 
 }  // namespace moe

@@ -9,15 +9,15 @@ namespace moe {
 /// One named weight of a model: what is allocated, counted, drawn and saved.
 struct Segment {
   enum class Kind {
-    matrix,   // N(0, deviation)
-    output,   // writes to the residual: N(0, deviation / sqrt(2 layers)) (GPT-2)
-    one,      // gain of a norm
-    zero,     // bias
+    matrix,  // N(0, deviation)
+    output,  // writes to the residual: N(0, deviation / sqrt(2 layers)) (GPT-2)
+    one,     // gain of a norm
+    zero,    // bias
   } kind = Kind::matrix;
   std::string name;  // "layers.2.experts.down"
   Shape shape;
-  bool perToken = false;      // looked up, not multiplied: no FLOPs
-  double activeShare = 1;     // of its elements, those that one token passes: k / E for routed experts
+  bool perToken = false;   // looked up, not multiplied: no FLOPs
+  double activeShare = 1;  // of its elements, those that one token passes: k / E for routed experts
 };
 
 /// Every segment of the model in a fixed order.

@@ -12,7 +12,8 @@ namespace {
 
 void append(std::vector<double>& out, const Tensor& values) {
   if (values.empty()) return;
-  withScalar(values.dtype(), [&]<class S>() { out.insert(out.end(), values.span<S>().begin(), values.span<S>().end()); });
+  withScalar(values.dtype(),
+             [&]<class S>() { out.insert(out.end(), values.span<S>().begin(), values.span<S>().end()); });
 }
 
 /// Rows of raw logits become probabilities; scores of the other kinds are made so by dividing each row by its sum.

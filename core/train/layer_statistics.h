@@ -21,11 +21,12 @@ class LayerStatistics {
   void addUnbiased(const Routing& routing, const Recipe& recipe);
 
   std::int64_t experts_ = 0, slots_ = 0, micro_ = 0, dropped_ = 0;
-  std::vector<std::int64_t> counts_;                 // (E)
-  std::vector<double> scores_, ranking_;             // (T, E) probabilities, ranking values
-  std::vector<std::int32_t> asked_, final_, plain_;  // (T, slots); plain_: without the selection bias, empty if there is none
-  std::vector<double> balance_;                      // one a term: sum over micro-batches
-  Routing unbiased_;                                 // the same tokens selected without the bias
+  std::vector<std::int64_t> counts_;      // (E)
+  std::vector<double> scores_, ranking_;  // (T, E) probabilities, ranking values
+  std::vector<std::int32_t> asked_, final_,
+      plain_;                    // (T, slots); plain_: without the selection bias, empty if there is none
+  std::vector<double> balance_;  // one a term: sum over micro-batches
+  Routing unbiased_;             // the same tokens selected without the bias
 };
 
 }  // namespace moe

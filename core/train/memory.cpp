@@ -10,7 +10,9 @@ namespace {
 constexpr std::int64_t kProgram = 16 << 20;
 
 /// Arrays of the hidden width that forward leaves to backward: what enters the activation, and what leaves it.
-std::int64_t hiddenArrays(ExpertKind kind) { return kind == ExpertKind::linear ? 0 : kind == ExpertKind::mlp ? 2 : 3; }
+std::int64_t hiddenArrays(ExpertKind kind) {
+  return kind == ExpertKind::linear ? 0 : kind == ExpertKind::mlp ? 2 : 3;
+}
 
 std::int64_t widest(const Recipe& recipe) {
   std::int64_t width = 0;
@@ -60,11 +62,13 @@ std::int64_t predictedMemory(const RunConfig& config) {
     const double qkv = static_cast<double>(attention.heads + 2 * attention.kvHeads) * attention.headWidth;
     const double dense = static_cast<double>(hiddenArrays(layer.dense.kind)) * layer.dense.hidden;
     perToken += element * (4 * width + qkv + mixed + attention.heads + 4);
-    perToken += layer.hasExperts ? element * expertElements(layer.recipe, model.width, model.context) + routerBytes(layer.recipe, element)
+    perToken += layer.hasExperts ? element * expertElements(layer.recipe, model.width, model.context) +
+                                       routerBytes(layer.recipe, element)
                                  : element * dense;
-    const double bank = layer.hasExperts ? bankGradients(activeExperts(layer.recipe, model.context), static_cast<double>(widest(layer.recipe)),
-                                                         layer.recipe.experts.kind, width)
-                                         : bankGradients(1, layer.dense.hidden, layer.dense.kind, width);
+    const double bank = layer.hasExperts
+                            ? bankGradients(activeExperts(layer.recipe, model.context),
+                                            static_cast<double>(widest(layer.recipe)), layer.recipe.experts.kind, width)
+                            : bankGradients(1, layer.dense.hidden, layer.dense.kind, width);
     largestBranch = std::max(largestBranch, element * (2 * width + qkv + mixed + bank));
   }
   // Values, gradients and two moments; bf16 keeps a copy of every matrix to multiply with.

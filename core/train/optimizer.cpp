@@ -15,8 +15,10 @@ Optimizer::Optimizer(Backend& backend, const Parameters& parameters) : backend_(
 double Optimizer::gradientNorm(const Parameters& parameters) {
   std::int64_t i = 0;
   for (const Parameter& parameter : parameters.all()) {
-    if (parameter.frozen) backend_.fill(squares_.view().rows(i, i + 1), 0);
-    else backend_.sumOfSquares(squares_.view().rows(i, i + 1), parameter.gradient);
+    if (parameter.frozen)
+      backend_.fill(squares_.view().rows(i, i + 1), 0);
+    else
+      backend_.sumOfSquares(squares_.view().rows(i, i + 1), parameter.gradient);
     ++i;
   }
   backend_.synchronize();

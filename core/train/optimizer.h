@@ -15,7 +15,8 @@ class Optimizer {
   /// Norm of all gradients together, accumulated in f64.
   double gradientNorm(const Parameters& parameters);
   /// One update; `step` counts from 1, gradients are multiplied by `gradientScale`.
-  void step(Parameters& parameters, const TrainConfig& train, double learningRate, std::int64_t step, double gradientScale);
+  void step(Parameters& parameters, const TrainConfig& train, double learningRate, std::int64_t step,
+            double gradientScale);
 
   std::vector<Tensor>& firstMoments() { return m_; }
   std::vector<Tensor>& secondMoments() { return v_; }

@@ -13,8 +13,8 @@ std::vector<Preset> readAll() {
   for (const PresetFile& file : presetFiles()) {
     const nlohmann::json json = nlohmann::json::parse(file.text);
     const auto text = [&](const char* key) { return json.value(key, std::string()); };
-    ordered.push_back({json.value("order", 0),
-                       {file.id, text("label"), text("source"), text("about"), text("scaled"), file.text}});
+    ordered.push_back(
+        {json.value("order", 0), {file.id, text("label"), text("source"), text("about"), text("scaled"), file.text}});
   }
   std::stable_sort(ordered.begin(), ordered.end(), [](const auto& a, const auto& b) { return a.first < b.first; });
   std::vector<Preset> result;
@@ -30,7 +30,8 @@ const std::vector<Preset>& presets() {
 }
 
 RunConfig runConfigOfPreset(const std::string& id) {
-  const auto found = std::find_if(presets().begin(), presets().end(), [&](const Preset& preset) { return preset.id == id; });
+  const auto found =
+      std::find_if(presets().begin(), presets().end(), [&](const Preset& preset) { return preset.id == id; });
   if (found == presets().end()) {
     std::string known;
     for (const Preset& preset : presets()) known += (known.empty() ? "" : ", ") + preset.id;

@@ -5,7 +5,8 @@
 
 namespace moe {
 
-/// Every sum over a step's batch that several processes could share goes through here. One process: what it has is the sum.
+/// Every sum over a step's batch that several processes could share goes through here. One process: what it has is the
+/// sum.
 class Reduce {
  public:
   virtual ~Reduce() = default;

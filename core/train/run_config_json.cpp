@@ -23,7 +23,9 @@ constexpr Word<DType> kComputeTypes[] = {{"f32", DType::f32}, {"f64", DType::f64
 constexpr int kMostLayers = 1024;  // a typing error must not allocate gigabytes of layer settings
 
 /// What the tokenizer will say once it is made; the characters of a text are counted only then.
-int vocabularyOf(const DataConfig& data) { return data.tokenizer == TokenizerKind::bpe ? data.vocabulary : 256; }
+int vocabularyOf(const DataConfig& data) {
+  return data.tokenizer == TokenizerKind::bpe ? data.vocabulary : 256;
+}
 
 Recipe readRecipe(const json& recipe) {
   if (recipe.is_object() && recipe.empty()) return {};  // a model without expert layers
@@ -59,7 +61,8 @@ std::vector<bool> readDenseLayers(JsonObject& object, int layers) {
   std::vector<int> list;
   object.read("dense_layers", list);
   for (int layer : list) {
-    if (layer < 0 || layer >= layers) object.refuse("dense_layers", "layer indices from 0 to " + std::to_string(layers - 1));
+    if (layer < 0 || layer >= layers)
+      object.refuse("dense_layers", "layer indices from 0 to " + std::to_string(layers - 1));
     dense[static_cast<std::size_t>(layer)] = true;
   }
   return dense;
@@ -223,23 +226,25 @@ RunConfig runConfigFromJson(const json& source) {
   const json* recipe = object.take("recipe");
   const json* model = object.take("model");
   object.finish();
-  config.model = readModel(model ? *model : json::object(), recipe ? readRecipe(*recipe) : Recipe{}, vocabularyOf(config.data));
+  config.model =
+      readModel(model ? *model : json::object(), recipe ? readRecipe(*recipe) : Recipe{}, vocabularyOf(config.data));
   return config;
 }
 
 json toJson(const RunConfig& config) {
-  return {{"preset", config.preset},
-          {"label", config.label},
-          {"recipe", config.model.layers.empty() ? json::object() : toJson(config.model.layers.front().recipe)},
-          {"model", writeModel(config.model)},
-          {"train", writeTrain(config.train)},
-          {"data", writeData(config.data)},
-          {"alerts",
-           {{"threshold", config.alerts.threshold}, {"clears", config.alerts.clears}, {"window", config.alerts.window}}},
-          {"seed", config.seed},
-          {"threads", config.threads},
-          {"backend", config.backend},
-          {"dtype", nameIn(kComputeTypes, config.computeType)}};
+  return {
+      {"preset", config.preset},
+      {"label", config.label},
+      {"recipe", config.model.layers.empty() ? json::object() : toJson(config.model.layers.front().recipe)},
+      {"model", writeModel(config.model)},
+      {"train", writeTrain(config.train)},
+      {"data", writeData(config.data)},
+      {"alerts",
+       {{"threshold", config.alerts.threshold}, {"clears", config.alerts.clears}, {"window", config.alerts.window}}},
+      {"seed", config.seed},
+      {"threads", config.threads},
+      {"backend", config.backend},
+      {"dtype", nameIn(kComputeTypes, config.computeType)}};
 }
 
 }  // namespace moe

@@ -39,15 +39,17 @@ constexpr const char* kTermDefaults = R"json({
 std::vector<std::string> split(const std::string& path) {
   std::vector<std::string> words(1);
   for (char c : path)
-    if (c == '.') words.emplace_back();
-    else words.back() += c;
+    if (c == '.')
+      words.emplace_back();
+    else
+      words.back() += c;
   return words;
 }
 
 /// Where a path's first word lives: itself at the top, or a stage of the recipe.
 std::vector<std::string> located(const std::string& path) {
-  static constexpr std::array kTop = {"preset", "label",  "recipe",  "model",   "train", "data",
-                                      "alerts", "seed", "threads", "backend", "dtype"};
+  static constexpr std::array kTop = {"preset", "label", "recipe",  "model",   "train", "data",
+                                      "alerts", "seed",  "threads", "backend", "dtype"};
   std::vector<std::string> words = split(path);
   if (std::find(kTop.begin(), kTop.end(), words.front()) == kTop.end()) words.insert(words.begin(), "recipe");
   return words;
@@ -76,8 +78,9 @@ const json* lookUp(const json& root, std::span<const std::string> words) {
 }
 
 [[noreturn]] void unknown(const std::string& path) {
-  throw Error("config", path + ": unknown setting; expected a stage of the recipe (select.k, balance.0.coefficient), "
-                               "model.*, train.*, data.*, alerts.*, seed, threads, backend or dtype");
+  throw Error("config", path +
+                            ": unknown setting; expected a stage of the recipe (select.k, balance.0.coefficient), "
+                            "model.*, train.*, data.*, alerts.*, seed, threads, backend or dtype");
 }
 
 /// The object or list entry that holds the last word, made where it is missing. A list grows by one at most.
@@ -87,7 +90,8 @@ json& holder(json& root, const std::vector<std::string>& words, const std::strin
     if (at->is_array()) {
       const auto index = indexOf(words[i]);
       if (!index || *index > at->size())
-        throw Error("config", path + ": expected an index from 0 to " + std::to_string(at->size()) + ", found " + words[i]);
+        throw Error("config",
+                    path + ": expected an index from 0 to " + std::to_string(at->size()) + ", found " + words[i]);
       if (*index == at->size()) at->push_back(json::object());
       at = &(*at)[*index];
     } else if (at->is_object()) {
@@ -104,16 +108,17 @@ json& holder(json& root, const std::vector<std::string>& words, const std::strin
 /// Takes the setting back to its default. An optional part goes with the key that made it, a balance term with its
 /// coefficient, so that undoing a knob that created one leaves no trace.
 void erase(json& root, std::vector<std::string> words) {
-  const bool wholePart = words.size() == 4 && words[0] == "recipe" &&
-                         ((words[2] == "selection_bias" && words[3] == "rate") ||
-                          (words[1] == "balance" && words[3] == "coefficient"));
+  const bool wholePart =
+      words.size() == 4 && words[0] == "recipe" &&
+      ((words[2] == "selection_bias" && words[3] == "rate") || (words[1] == "balance" && words[3] == "coefficient"));
   if (wholePart) words.pop_back();
   const std::string last = words.back();
   words.pop_back();
   json* at = const_cast<json*>(lookUp(root, words));
   if (!at) return;
   if (at->is_object()) at->erase(last);
-  if (const auto index = indexOf(last); at->is_array() && index && *index < at->size()) at->erase(at->begin() + static_cast<std::ptrdiff_t>(*index));
+  if (const auto index = indexOf(last); at->is_array() && index && *index < at->size())
+    at->erase(at->begin() + static_cast<std::ptrdiff_t>(*index));
 }
 
 }  // namespace
@@ -133,9 +138,12 @@ void setByPath(RunConfig& config, const std::string& path, const std::string& va
     if (at.is_array()) {
       const auto index = indexOf(words.back());
       if (!index || *index > at.size())
-        throw Error("config", path + ": expected an index from 0 to " + std::to_string(at.size()) + ", found " + words.back());
-      if (*index == at.size()) at.push_back(parsed);
-      else at[*index] = parsed;
+        throw Error("config",
+                    path + ": expected an index from 0 to " + std::to_string(at.size()) + ", found " + words.back());
+      if (*index == at.size())
+        at.push_back(parsed);
+      else
+        at[*index] = parsed;
     } else if (at.is_object()) {
       at[words.back()] = parsed;
     } else {
@@ -166,11 +174,24 @@ std::string getByPath(const RunConfig& config, const std::string& path) {
 }
 
 bool changesLive(const std::string& path) {
-  static constexpr std::array kLive = {
-      "adjust.selection_bias.rate", "adjust.selection_bias.update", "capacity.factor", "capacity.eval_factor",
-      "perturb.input_jitter", "perturb.whole_expert_dropout", "perturb.noise.kind", "perturb.noise.sigma",
-      "combine.expert_dropout", "select.k", "select.p", "train.learning_rate", "train.weight_decay", "train.clip",
-      "train.steps", "train.validate_every", "train.checkpoint_every", "label"};
+  static constexpr std::array kLive = {"adjust.selection_bias.rate",
+                                       "adjust.selection_bias.update",
+                                       "capacity.factor",
+                                       "capacity.eval_factor",
+                                       "perturb.input_jitter",
+                                       "perturb.whole_expert_dropout",
+                                       "perturb.noise.kind",
+                                       "perturb.noise.sigma",
+                                       "combine.expert_dropout",
+                                       "select.k",
+                                       "select.p",
+                                       "train.learning_rate",
+                                       "train.weight_decay",
+                                       "train.clip",
+                                       "train.steps",
+                                       "train.validate_every",
+                                       "train.checkpoint_every",
+                                       "label"};
   if (path.starts_with("alerts.")) return true;
   if (path.starts_with("balance.") && path.ends_with(".coefficient")) return true;
   return std::find(kLive.begin(), kLive.end(), path) != kLive.end();

@@ -14,23 +14,31 @@ class List {
 void checkTrain(List& list, const TrainConfig& train) {
   list.require(train.steps >= 1, "train.steps", "A run has at least one step.");
   list.require(train.batch >= 1 && train.batch <= 65'536, "train.batch", "A batch has 1 to 65,536 sequences.");
-  list.require(train.microBatches >= 1 && train.microBatches <= 65'536, "train.micro_batches", "A step has 1 to 65,536 micro-batches.");
-  list.require(train.learningRate >= 0 && train.learningRate <= 10, "train.learning_rate", "The learning rate lies between 0 and 10.");
+  list.require(train.microBatches >= 1 && train.microBatches <= 65'536, "train.micro_batches",
+               "A step has 1 to 65,536 micro-batches.");
+  list.require(train.learningRate >= 0 && train.learningRate <= 10, "train.learning_rate",
+               "The learning rate lies between 0 and 10.");
   list.require(train.warmup >= 0, "train.warmup", "Warm-up is a number of steps, 0 or more.");
-  list.require(train.finalShare >= 0 && train.finalShare <= 1, "train.final_share", "The schedule ends at a share of the learning rate between 0 and 1.");
+  list.require(train.finalShare >= 0 && train.finalShare <= 1, "train.final_share",
+               "The schedule ends at a share of the learning rate between 0 and 1.");
   list.require(train.beta1 >= 0 && train.beta1 < 1, "train.beta1", "beta1 is at least 0 and below 1.");
   list.require(train.beta2 >= 0 && train.beta2 < 1, "train.beta2", "beta2 is at least 0 and below 1.");
   list.require(train.epsilon > 0, "train.epsilon", "The optimizer's epsilon is above 0.");
-  list.require(train.weightDecay >= 0 && train.weightDecay <= 10, "train.weight_decay", "Weight decay lies between 0 and 10.");
-  list.require(train.clip >= 0, "train.clip", "The gradient norm is clipped at a number above 0; 0 switches clipping off.");
-  list.require(train.validateEvery >= 0, "train.validate_every", "Validation is every so many steps; 0: only at the end.");
-  list.require(train.checkpointEvery >= 0, "train.checkpoint_every", "Checkpoints are every so many steps; 0: only the first and the last.");
+  list.require(train.weightDecay >= 0 && train.weightDecay <= 10, "train.weight_decay",
+               "Weight decay lies between 0 and 10.");
+  list.require(train.clip >= 0, "train.clip",
+               "The gradient norm is clipped at a number above 0; 0 switches clipping off.");
+  list.require(train.validateEvery >= 0, "train.validate_every",
+               "Validation is every so many steps; 0: only at the end.");
+  list.require(train.checkpointEvery >= 0, "train.checkpoint_every",
+               "Checkpoints are every so many steps; 0: only the first and the last.");
 }
 
 void checkData(List& list, const DataConfig& data) {
   list.require(!data.source.empty(), "data.source", "Training needs a text: a file, a folder, or builtin:domains.");
   list.require(data.heldOut > 0 && data.heldOut < 1, "data.held_out", "The held-out share lies between 0 and 1.");
-  list.require(data.tokenizer != TokenizerKind::bpe || (data.vocabulary >= 257 && data.vocabulary <= 65'536), "data.vocabulary",
+  list.require(data.tokenizer != TokenizerKind::bpe || (data.vocabulary >= 257 && data.vocabulary <= 65'536),
+               "data.vocabulary",
                "A byte-pair vocabulary has 257 to 65,536 entries: the 256 bytes and what is merged from them.");
 }
 
@@ -42,8 +50,8 @@ void checkBatch(List& list, const RunConfig& config) {
     const Recipe& recipe = layer.recipe;
     if (recipe.select.kind == Recipe::Select::Kind::assignment && recipe.experts.count > 0)
       list.require(tokens % recipe.experts.count == 0, "select.kind",
-                   "Balanced assignment gives every expert the same number of tokens: batch * context (" + std::to_string(tokens) +
-                       ") must be a multiple of the number of experts.");
+                   "Balanced assignment gives every expert the same number of tokens: batch * context (" +
+                       std::to_string(tokens) + ") must be a multiple of the number of experts.");
     if (recipe.capacity.tokenGroups > 1)
       list.require(tokens % recipe.capacity.tokenGroups == 0, "capacity.token_groups",
                    "The tokens of a batch (" + std::to_string(tokens) + ") must split evenly into the token groups.");
@@ -58,13 +66,18 @@ std::vector<Problem> problems(const RunConfig& config) {
   checkTrain(list, config.train);
   checkData(list, config.data);
   checkBatch(list, config);
-  list.require(config.alerts.threshold >= 0 && config.alerts.threshold <= 1, "alerts.threshold", "The threshold is a share of the fair share, 0 to 1.");
-  list.require(config.alerts.clears >= config.alerts.threshold, "alerts.clears", "An alert clears at or above the threshold that raised it.");
+  list.require(config.alerts.threshold >= 0 && config.alerts.threshold <= 1, "alerts.threshold",
+               "The threshold is a share of the fair share, 0 to 1.");
+  list.require(config.alerts.clears >= config.alerts.threshold, "alerts.clears",
+               "An alert clears at or above the threshold that raised it.");
   list.require(config.alerts.window >= 1, "alerts.window", "The alert's window is at least one step.");
   list.require(config.threads >= 0 && config.threads <= 1024, "threads", "Threads are 0 (all cores) to 1024.");
-  list.require(config.backend == "onednn" || config.backend == "reference", "backend", "The backend is onednn or reference.");
-  list.require(config.computeType != DType::f64 || config.backend == "reference", "dtype", "f64 is computed by the reference backend only.");
-  list.require(config.computeType != DType::bf16 || config.backend != "reference", "dtype", "The reference backend computes in f32 or f64.");
+  list.require(config.backend == "onednn" || config.backend == "reference", "backend",
+               "The backend is onednn or reference.");
+  list.require(config.computeType != DType::f64 || config.backend == "reference", "dtype",
+               "f64 is computed by the reference backend only.");
+  list.require(config.computeType != DType::bf16 || config.backend != "reference", "dtype",
+               "The reference backend computes in f32 or f64.");
   return std::move(list.problems);
 }
 

@@ -20,7 +20,9 @@ RunConfig checked(RunConfig config, const Corpus& corpus) {
   return config;
 }
 
-DType storedType(const RunConfig& config) { return config.computeType == DType::f64 ? DType::f64 : DType::f32; }
+DType storedType(const RunConfig& config) {
+  return config.computeType == DType::f64 ? DType::f64 : DType::f32;
+}
 
 }  // namespace
 
@@ -97,7 +99,9 @@ Trainer::Impl::Totals Trainer::Impl::differentiate() {
 void Trainer::Impl::updateSelectionBiases() {
   for (std::size_t i = 0; i < layers.size(); ++i) {
     const auto& rule = recipe(i).adjust.selectionBias;
-    if (rule) updateSelectionBias(model.selectionBias()[static_cast<std::size_t>(model.expertLayers()[i])], layers[i].counts(), *rule);
+    if (rule)
+      updateSelectionBias(model.selectionBias()[static_cast<std::size_t>(model.expertLayers()[i])], layers[i].counts(),
+                          *rule);
   }
 }
 
@@ -115,7 +119,8 @@ StepPoint Trainer::step() {
   point.zLoss = totals.zLoss;
   point.gradientNorm = run.optimizer.gradientNorm(run.model.parameters());
   point.learningRate = learningRateAt(run.config.train, run.done);
-  for (std::size_t i = 0; i < run.layers.size(); ++i) point.layers.push_back(run.layers[i].point(run.model.expertLayers()[i]));
+  for (std::size_t i = 0; i < run.layers.size(); ++i)
+    point.layers.push_back(run.layers[i].point(run.model.expertLayers()[i]));
   if (!std::isfinite(point.loss) || !std::isfinite(point.gradientNorm)) {
     if (std::isfinite(point.loss)) point.loss = std::numeric_limits<double>::quiet_NaN();
     return point;
@@ -136,7 +141,8 @@ double Trainer::evaluate(std::int64_t maxTokens) {
   settings.phase = Phase::evaluation;
   double loss = 0;
   std::int64_t targets = 0;
-  for (std::int64_t first = 0, most = std::max<std::int64_t>(1, maxTokens / length); first < most; first += run.batch.sequences) {
+  for (std::int64_t first = 0, most = std::max<std::int64_t>(1, maxTokens / length); first < most;
+       first += run.batch.sequences) {
     const std::int64_t sequences = std::min<std::int64_t>(run.config.train.batch, most - first);
     if (!run.corpus->heldOutBatch(run.batch, first, sequences, length)) break;
     const LossSums sums = run.model.forward(run.batch, settings);
@@ -146,11 +152,21 @@ double Trainer::evaluate(std::int64_t maxTokens) {
   return loss / static_cast<double>(targets);
 }
 
-std::int64_t Trainer::stepsDone() const { return impl_->done; }
-const RunConfig& Trainer::config() const { return impl_->config; }
-Model& Trainer::model() { return impl_->model; }
-const Corpus& Trainer::corpus() const { return *impl_->corpus; }
-std::span<const Routing* const> Trainer::lastRouting() const { return impl_->model.routing(); }
+std::int64_t Trainer::stepsDone() const {
+  return impl_->done;
+}
+const RunConfig& Trainer::config() const {
+  return impl_->config;
+}
+Model& Trainer::model() {
+  return impl_->model;
+}
+const Corpus& Trainer::corpus() const {
+  return *impl_->corpus;
+}
+std::span<const Routing* const> Trainer::lastRouting() const {
+  return impl_->model.routing();
+}
 
 bool Trainer::validationDue() const {
   const int every = config().train.validateEvery;
@@ -165,7 +181,8 @@ void Trainer::set(const std::string& path, const std::string& value) {
   const std::vector<Problem> found = problems(changed);
   if (!found.empty()) throw Error("config", found.front().path + ": " + found.front().sentence);
   if (!sameSegments(changed.model, config().model))
-    throw Error("config", path + ": " + value + " needs weights that this model does not have; start a new run with it");
+    throw Error("config",
+                path + ": " + value + " needs weights that this model does not have; start a new run with it");
   impl_->config = std::move(changed);
   impl_->model.reconfigure(impl_->config.model);
 }

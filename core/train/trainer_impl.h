@@ -30,9 +30,9 @@ struct Trainer::Impl {
   Model model;
   Optimizer optimizer;
   Reduce reduce;
-  std::int64_t done = 0;                 // optimiser steps
+  std::int64_t done = 0;  // optimiser steps
   Batch batch;
-  std::vector<LayerStatistics> layers;   // expert layers
+  std::vector<LayerStatistics> layers;  // expert layers
   GlobalBatchStatistics globalBatch;
 };
 

@@ -8,7 +8,9 @@ namespace {
 
 using Named = TrainingState::Named;
 
-std::string biasName(std::size_t layer) { return layerPrefix(layer) + "router.selection_bias"; }
+std::string biasName(std::size_t layer) {
+  return layerPrefix(layer) + "router.selection_bias";
+}
 
 Named clone(Backend& backend, const std::string& name, const TensorView& from) {
   Named named{name, hostTensor(from.shape, from.dtype)};
@@ -17,12 +19,13 @@ Named clone(Backend& backend, const std::string& name, const TensorView& from) {
 }
 
 [[noreturn]] void misfit(const std::string& name, const std::string& expected, const std::string& found) {
-  throw Error("checkpoint", name + ": expected " + expected + ", checkpoint has " + found +
-                                "; it belongs to a model of other sizes");
+  throw Error("checkpoint",
+              name + ": expected " + expected + ", checkpoint has " + found + "; it belongs to a model of other sizes");
 }
 
 /// Every tensor the model wants is there under its name and in its shape, and nothing else is.
-void check(const std::vector<Named>& found, const std::vector<std::pair<std::string, Shape>>& wanted, const std::string& part) {
+void check(const std::vector<Named>& found, const std::vector<std::pair<std::string, Shape>>& wanted,
+           const std::string& part) {
   for (std::size_t i = 0; i < std::max(found.size(), wanted.size()); ++i) {
     if (i >= wanted.size()) misfit(part + found[i].name, "no such tensor", "shape " + found[i].tensor.shape().text());
     const auto& [name, shape] = wanted[i];
@@ -74,7 +77,8 @@ void Trainer::restore(const TrainingState& state) {
   check(state.optimizerM, weights, "first moment of ");
   check(state.optimizerV, weights, "second moment of ");
   check(state.selectionBias, biases, "");
-  if (state.step < 0) throw Error("checkpoint", "step: expected 0 or more, checkpoint has " + std::to_string(state.step));
+  if (state.step < 0)
+    throw Error("checkpoint", "step: expected 0 or more, checkpoint has " + std::to_string(state.step));
 
   for (std::size_t i = 0; i < parameters.size(); ++i) {
     run.backend.copy(parameters[i].value, state.parameters[i].tensor);

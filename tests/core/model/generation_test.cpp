@@ -34,7 +34,8 @@ class GenerationTest : public QObject {
           QVERIFY(std::abs(next.as<double>()[v] - whole[static_cast<std::size_t>(t * config.vocabulary + v)]) < 1e-12);
         QCOMPARE(model.routing().size(), std::size_t(1));
         for (int slot = 0; slot < 2; ++slot)
-          QCOMPARE(model.routing()[0]->asked[static_cast<std::size_t>(slot)], asked[static_cast<std::size_t>(2 * t + slot)]);
+          QCOMPARE(model.routing()[0]->asked[static_cast<std::size_t>(slot)],
+                   asked[static_cast<std::size_t>(2 * t + slot)]);
       }
     }
   }

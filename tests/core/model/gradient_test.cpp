@@ -79,13 +79,15 @@ class ModelGradientTest : public QObject {
  private Q_SLOTS:
   void theWholeModelsGradientAgreesWithCentralDifferences_data() {
     QTest::addColumn<int>("which");
-    for (int i = 0; i < static_cast<int>(cases().size()); ++i) QTest::newRow(cases()[static_cast<std::size_t>(i)].first) << i;
+    for (int i = 0; i < static_cast<int>(cases().size()); ++i)
+      QTest::newRow(cases()[static_cast<std::size_t>(i)].first) << i;
   }
   void theWholeModelsGradientAgreesWithCentralDifferences() {
     QFETCH(int, which);
     std::string name;
     const double error = worstError(smallModel(cases()[static_cast<std::size_t>(which)].second), 0.5, name);
-    // Central differences of step 1e-5 in f64 are good to about 1e-9 of the largest entry; 1e-6 leaves room for curvature.
+    // Central differences of step 1e-5 in f64 are good to about 1e-9 of the largest entry; 1e-6 leaves room for
+    // curvature.
     QVERIFY2(error <= 1e-6, (name + ": " + std::to_string(error)).c_str());
   }
   void gradientsOfTwoPassesAdd() {
@@ -143,7 +145,8 @@ class ModelGradientTest : public QObject {
            forRecipes(config, [](Recipe& recipe) {
              recipe.score = Recipe::Score::sigmoid;
              recipe.adjust.selectionBias.emplace();
-             recipe.adjust.expertGroups = Recipe::Adjust::ExpertGroups{.count = 2, .keep = 1, .by = Recipe::Adjust::ExpertGroups::By::top2Sum};
+             recipe.adjust.expertGroups =
+                 Recipe::Adjust::ExpertGroups{.count = 2, .keep = 1, .by = Recipe::Adjust::ExpertGroups::By::top2Sum};
              recipe.weigh.scale = 2.5;
              recipe.balance[0].scope = Recipe::BalanceTerm::Scope::sequence;
              recipe.balance[0].countsFrom = Recipe::BalanceTerm::CountsFrom::unadjusted;

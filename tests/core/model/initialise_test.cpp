@@ -11,7 +11,8 @@ namespace {
 struct Fresh {
   std::unique_ptr<Backend> backend = makeBackend({.name = "reference", .threads = 1, .computeType = DType::f32});
   Model model;
-  Fresh(const ModelConfig& config, std::uint64_t seed, DType dtype = DType::f32) : model(*backend, config, dtype, false) {
+  Fresh(const ModelConfig& config, std::uint64_t seed, DType dtype = DType::f32)
+      : model(*backend, config, dtype, false) {
     model.initialise(seed);
   }
 };

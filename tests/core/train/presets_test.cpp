@@ -21,12 +21,14 @@ class PresetsTest : public QObject {
       QCOMPARE(config.preset, preset.id);
       QCOMPARE(config.label, preset.label);
       const std::vector<Problem> found = problems(config);
-      QVERIFY2(found.empty(), found.empty() ? "" : (preset.id + " " + found[0].path + ": " + found[0].sentence).c_str());
+      QVERIFY2(found.empty(),
+               found.empty() ? "" : (preset.id + " " + found[0].path + ": " + found[0].sentence).c_str());
     }
   }
   void anUnknownPresetIsAnErrorThatListsTheKnown() {
     const std::string sentence = test::sentenceOf([] { runConfigOfPreset("mixtrall"); });
-    QVERIFY2(sentence.starts_with("[preset] mixtrall: no preset of that name; expected one of dense, switch, mixtral"), sentence.c_str());
+    QVERIFY2(sentence.starts_with("[preset] mixtrall: no preset of that name; expected one of dense, switch, mixtral"),
+             sentence.c_str());
   }
   void everyPresetTrainsWhenShrunken() {
     for (const Preset& preset : presets()) {
@@ -47,7 +49,8 @@ class PresetsTest : public QObject {
       for (int i = 0; i < 3; ++i) {
         const StepPoint point = trainer.step();
         QVERIFY2(std::isfinite(point.loss) && point.gradientNorm > 0, preset.id.c_str());
-        for (const LayerPoint& layer : point.layers) QCOMPARE(layer.balance.size(), config.model.layers.back().recipe.balance.size());
+        for (const LayerPoint& layer : point.layers)
+          QCOMPARE(layer.balance.size(), config.model.layers.back().recipe.balance.size());
       }
       QVERIFY(before.parameters[0].tensor.as<float>()[0] != trainer.state().parameters[0].tensor.as<float>()[0]);
     }

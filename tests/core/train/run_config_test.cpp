@@ -42,19 +42,25 @@ class RunConfigTest : public QObject {
   void whatIsWrongIsNamedByItsPath_data() {
     QTest::addColumn<QString>("text");
     QTest::addColumn<QString>("sentence");
-    const auto row = [](const char* text, const char* sentence) { QTest::newRow(text) << QString(text) << QString(sentence); };
+    const auto row = [](const char* text, const char* sentence) {
+      QTest::newRow(text) << QString(text) << QString(sentence);
+    };
     row(R"({"train": {"bach": 3}})", "[config] train.bach: unknown key; expected one of steps, batch");
     row(R"({"train": {"batch": "3"}})", "[config] train.batch: expected an integer, found \"3\"");
     row(R"({"train": {"batch": 3.5}})", "[config] train.batch: expected an integer, found 3.5");
     row(R"({"train": {"batch": 3000000000}})", "[config] train.batch: expected an integer, found 3000000000");
-    row(R"({"train": {"schedule": "linear"}})", "[config] train.schedule: expected one of constant, cosine, found \"linear\"");
+    row(R"({"train": {"schedule": "linear"}})",
+        "[config] train.schedule: expected one of constant, cosine, found \"linear\"");
     row(R"({"train": []})", "[config] train: expected an object, found []");
     row(R"({"seed": -1})", "[config] seed: expected a whole number, 0 or more, found -1");
     row(R"({"model": {"tied_head": 1}})", "[config] model.tied_head: expected true or false, found 1");
     row(R"({"model": {"layers": 2000000000}})", "[config] model.layers: expected 1 to 1024, found 2000000000");
-    row(R"({"model": {"layers": 2, "dense_layers": [2]}})", "[config] model.dense_layers: expected layer indices from 0 to 1, found [2]");
-    row(R"({"model": {"dense": {"hidden": [1]}}})", "[config] model.dense.hidden: expected an integer, or one a layer, found [1]");
-    row(R"({"recipe": {"experts": {"count": 4, "kind": "glu", "hidden": 8}, "select": {"kind": "topk"}}})", "[config] select.kind: expected one of top_k");
+    row(R"({"model": {"layers": 2, "dense_layers": [2]}})",
+        "[config] model.dense_layers: expected layer indices from 0 to 1, found [2]");
+    row(R"({"model": {"dense": {"hidden": [1]}}})",
+        "[config] model.dense.hidden: expected an integer, or one a layer, found [1]");
+    row(R"({"recipe": {"experts": {"count": 4, "kind": "glu", "hidden": 8}, "select": {"kind": "topk"}}})",
+        "[config] select.kind: expected one of top_k");
     row(R"({"dtype": "fp32"})", "[config] dtype: expected one of f32, f64, bf16, found \"fp32\"");
     row(R"([])", "[config] the configuration: expected an object, found []");
   }
@@ -67,11 +73,23 @@ class RunConfigTest : public QObject {
   void aPathSetsAndGetsOneSetting_data() {
     QTest::addColumn<QString>("path");
     QTest::addColumn<QString>("value");
-    for (const auto& [path, value] : std::initializer_list<std::pair<const char*, const char*>>{
-             {"train.learning_rate", "0.5"}, {"select.k", "3"}, {"balance.0.coefficient", "0.25"}, {"capacity.factor", "1.5"},
-             {"perturb.noise.kind", "\"gaussian\""}, {"perturb.noise.sigma", "0.5"}, {"seed", "12"}, {"dtype", "\"bf16\""},
-             {"model.layers", "3"}, {"model.dense_layers", "[0]"}, {"alerts.window", "20"}, {"data.source", "\"/a b/c.txt\""},
-             {"combine.shared.count", "2"}, {"adjust.selection_bias.rate", "0.01"}, {"experts.hidden", "[1,2,3,4]"}, {"label", "\"x\""}})
+    for (const auto& [path, value] :
+         std::initializer_list<std::pair<const char*, const char*>>{{"train.learning_rate", "0.5"},
+                                                                    {"select.k", "3"},
+                                                                    {"balance.0.coefficient", "0.25"},
+                                                                    {"capacity.factor", "1.5"},
+                                                                    {"perturb.noise.kind", "\"gaussian\""},
+                                                                    {"perturb.noise.sigma", "0.5"},
+                                                                    {"seed", "12"},
+                                                                    {"dtype", "\"bf16\""},
+                                                                    {"model.layers", "3"},
+                                                                    {"model.dense_layers", "[0]"},
+                                                                    {"alerts.window", "20"},
+                                                                    {"data.source", "\"/a b/c.txt\""},
+                                                                    {"combine.shared.count", "2"},
+                                                                    {"adjust.selection_bias.rate", "0.01"},
+                                                                    {"experts.hidden", "[1,2,3,4]"},
+                                                                    {"label", "\"x\""}})
       QTest::newRow(path) << QString(path) << QString(value);
   }
   void aPathSetsAndGetsOneSetting() {
@@ -112,10 +130,14 @@ class RunConfigTest : public QObject {
   void anUnknownPathIsRefusedAndChangesNothing() {
     RunConfig config = test::tinyConfig();
     const RunConfig before = config;
-    for (const char* path : {"selekt.k", "select.kk", "train.bach", "balance.7.coefficient", "balance.x.coefficient", "seed.x", "", "model", "."})
+    for (const char* path : {"selekt.k", "select.kk", "train.bach", "balance.7.coefficient", "balance.x.coefficient",
+                             "seed.x", "", "model", "."})
       QVERIFY2(test::sentenceOf([&] { setByPath(config, path, "1"); }).starts_with("[config] "), path);
-    QVERIFY(test::sentenceOf([&] { getByPath(config, "select.kk"); }).starts_with("[config] select.kk: unknown setting"));
-    QVERIFY(test::sentenceOf([&] { setByPath(config, "select.k", "two"); }).starts_with("[config] select.k: expected an integer, found \"two\""));
+    QVERIFY(
+        test::sentenceOf([&] { getByPath(config, "select.kk"); }).starts_with("[config] select.kk: unknown setting"));
+    QVERIFY(test::sentenceOf([&] {
+              setByPath(config, "select.k", "two");
+            }).starts_with("[config] select.k: expected an integer, found \"two\""));
     QVERIFY(config == before);
   }
   void theVocabularyFollowsTheTokenizer() {
@@ -128,9 +150,11 @@ class RunConfigTest : public QObject {
     QCOMPARE(config.model.vocabulary, 256);
   }
   void onlySettingsThatKeepEveryShapeChangeLive() {
-    for (const char* path : {"balance.3.coefficient", "adjust.selection_bias.rate", "capacity.factor", "select.k", "train.steps", "alerts.window"})
+    for (const char* path : {"balance.3.coefficient", "adjust.selection_bias.rate", "capacity.factor", "select.k",
+                             "train.steps", "alerts.window"})
       QVERIFY2(changesLive(path), path);
-    for (const char* path : {"model.width", "experts.count", "train.batch", "seed", "balance.0.kind", "data.source", "dtype"})
+    for (const char* path :
+         {"model.width", "experts.count", "train.batch", "seed", "balance.0.kind", "data.source", "dtype"})
       QVERIFY2(!changesLive(path), path);
   }
   void problemsStandAtTheirField() {

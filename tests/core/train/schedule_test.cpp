@@ -19,7 +19,7 @@ class ScheduleTest : public QObject {
   void theCosineFallsFromTheRateToItsFinalShare() {
     const TrainConfig train{.steps = 100, .learningRate = 2, .warmup = 0, .finalShare = 0.1};
     QCOMPARE(learningRateAt(train, 0), 2.0);
-    QVERIFY(std::abs(learningRateAt(train, 50) - 1.1) < 1e-12);                              // halfway between 2 and 0.2
+    QVERIFY(std::abs(learningRateAt(train, 50) - 1.1) < 1e-12);  // halfway between 2 and 0.2
     QVERIFY(std::abs(learningRateAt(train, 25) - (0.2 + 1.8 * (2 + std::sqrt(2)) / 4)) < 1e-12);  // cos 45 degrees
     QVERIFY(std::abs(learningRateAt(train, 100) - 0.2) < 1e-12);
   }

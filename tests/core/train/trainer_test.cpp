@@ -47,7 +47,6 @@ RunConfig eventful() {
   return config;
 }
 
-
 }  // namespace
 
 class TrainerTest : public QObject {
@@ -109,10 +108,12 @@ class TrainerTest : public QObject {
     config.model.layers[0].attention.headWidth = config.model.layers[1].attention.headWidth = 6;
     Run other(config);
     const std::string sentence = test::sentenceOf([&] { run.trainer.restore(other.trainer.state()); });
-    QVERIFY2(sentence.starts_with("[checkpoint] embedding.tokens: expected shape [256, 8], checkpoint has [256, 12]"), sentence.c_str());
+    QVERIFY2(sentence.starts_with("[checkpoint] embedding.tokens: expected shape [256, 8], checkpoint has [256, 12]"),
+             sentence.c_str());
     TrainingState cut = run.trainer.state();
     cut.optimizerV.pop_back();
-    QVERIFY(test::sentenceOf([&] { run.trainer.restore(cut); }).find("second moment of head.weight") != std::string::npos);
+    QVERIFY(test::sentenceOf([&] { run.trainer.restore(cut); }).find("second moment of head.weight") !=
+            std::string::npos);
     QVERIFY(sameState(before, run.trainer.state()));
   }
   void twoMicroBatchesAreOneLargeBatch() {
@@ -123,7 +124,8 @@ class TrainerTest : public QObject {
     RunConfig split = large;
     split.train.batch = 2;
     split.train.microBatches = 2;
-    // Separable: means over tokens. The load term is a product of two means and is not, but with global scope its counts are.
+    // Separable: means over tokens. The load term is a product of two means and is not, but with global scope its
+    // counts are.
     for (RunConfig* config : {&large, &split})
       for (LayerConfig& layer : config->model.layers) {
         layer.recipe.balance[0].scope = Recipe::BalanceTerm::Scope::globalBatch;
@@ -175,7 +177,8 @@ class TrainerTest : public QObject {
     for (float share : layer.load) sum += share, largest = std::max<double>(largest, share);
     QVERIFY(std::abs(sum - 1) < 1e-6);
     QVERIFY(std::abs(layer.maxVio - (largest * 4 - 1)) < 1e-5);
-    QVERIFY(layer.routerEntropy > 0 && layer.routerEntropy <= layer.meanProbEntropy + 1e-6f && layer.meanProbEntropy <= std::log(4.0f) + 1e-6f);
+    QVERIFY(layer.routerEntropy > 0 && layer.routerEntropy <= layer.meanProbEntropy + 1e-6f &&
+            layer.meanProbEntropy <= std::log(4.0f) + 1e-6f);
     QVERIFY(layer.dropRate > 0 && layer.dropRate < 1);
     QCOMPARE(layer.biasJaccard, 1.0f);  // the bias is still 0
     QCOMPARE(layer.balance.size(), std::size_t(1));
@@ -238,7 +241,8 @@ class TrainerTest : public QObject {
   }
   void aKnobThatNeedsNewWeightsIsRefused() {
     Run run(test::tinyConfig());
-    QVERIFY(test::sentenceOf([&] { run.trainer.set("perturb.noise.kind", "learned"); }).find("start a new run") != std::string::npos);
+    QVERIFY(test::sentenceOf([&] { run.trainer.set("perturb.noise.kind", "learned"); }).find("start a new run") !=
+            std::string::npos);
     QVERIFY(test::sentenceOf([&] { run.trainer.set("model.width", "16"); }).starts_with("[config] model.width"));
     QVERIFY(test::sentenceOf([&] { run.trainer.set("select.k", "9"); }).starts_with("[config] select.k"));
     run.trainer.set("perturb.noise.kind", "gaussian");
