@@ -10,9 +10,8 @@ namespace moe {
 namespace {
 
 SWITCHYARD_VECTORISED float softmaxRow(float* x, float* largestOut, std::int64_t valid, std::int64_t n) {
-  float largest = x[0], sum = 0;
-#pragma omp simd reduction(max : largest)
-  for (std::int64_t i = 0; i < valid; ++i) largest = x[i] > largest ? x[i] : largest;
+  const float largest = vectorMax(x, valid);
+  float sum = 0;
 #pragma omp simd reduction(+ : sum)
   for (std::int64_t i = 0; i < valid; ++i) {
     x[i] = vectorExp(x[i] - largest);

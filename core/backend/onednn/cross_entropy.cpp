@@ -12,10 +12,7 @@ namespace moe {
 namespace {
 
 SWITCHYARD_VECTORISED float largestOf(const float* x, std::int64_t n) {
-  float largest = x[0];
-#pragma omp simd reduction(max : largest)
-  for (std::int64_t i = 0; i < n; ++i) largest = x[i] > largest ? x[i] : largest;
-  return largest;
+  return vectorMax(x, n);
 }
 
 SWITCHYARD_VECTORISED float sumOfExp(const float* x, float largest, std::int64_t n) {

@@ -55,4 +55,19 @@ SWITCHYARD_INLINE NormalProbability vectorNormal(float x) {
   return {x < 0 ? tail : 1.0f - tail, 0.39894228f * bell};
 }
 
+/// The largest of x (n >= 1): sixteen running maxima, since compilers will not split the one themselves.
+SWITCHYARD_INLINE float vectorMax(const float* x, std::int64_t n) {
+  constexpr std::int64_t kLanes = 16;
+  float lane[kLanes];
+  for (float& value : lane) value = x[0];
+  std::int64_t i = 0;
+  for (; i + kLanes <= n; i += kLanes)
+#pragma omp simd
+    for (std::int64_t l = 0; l < kLanes; ++l) lane[l] = x[i + l] > lane[l] ? x[i + l] : lane[l];
+  float largest = lane[0];
+  for (const float value : lane) largest = value > largest ? value : largest;
+  for (; i < n; ++i) largest = x[i] > largest ? x[i] : largest;
+  return largest;
+}
+
 }  // namespace moe
