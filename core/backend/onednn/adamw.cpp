@@ -1,4 +1,5 @@
-// Bound by memory: 4 f32 read and 3 written a parameter, 28 bytes for some 15 operations.
+// Bound by memory, 58 to 76 GB/s outside the caches, where only reading reaches 63 to 110: 4 f32 read and 3 written a
+// parameter, 28 bytes for some 15 operations.
 #include <cmath>
 
 #include "core/backend/onednn/gemm.h"
