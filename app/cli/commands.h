@@ -7,5 +7,6 @@ namespace moe::cli {
 // fail (exit code 1), CLI::ValidationError for wrong usage (2).
 void addBench(CLI::App& program);
 void addVerifyRouting(CLI::App& program);
+void addRuns(CLI::App& program);
 
 }  // namespace moe::cli

@@ -9,6 +9,7 @@ int main(int argc, char** argv) {
   program.set_version_flag("--version", SWITCHYARD_VERSION);
   moe::cli::addBench(program);
   moe::cli::addVerifyRouting(program);
+  moe::cli::addRuns(program);
   try {
     program.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

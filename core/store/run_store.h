@@ -5,6 +5,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "core/telemetry/points.h"
@@ -27,6 +28,9 @@ struct RunSummary {
   std::int64_t totalParameters = 0, activeParameters = 0;
   std::int64_t alerts = 0;               // events of kind alertRaised
 };
+
+/// The word of a state in files and on the command line ("running").
+std::string_view nameOf(RunSummary::State state);
 
 struct CheckpointRow {
   RunId run = 0;

@@ -1,21 +1,7 @@
-#include <iterator>
-
 #include "core/store/run_store_impl.h"
+#include "core/telemetry/event_kind.h"
 
 namespace moe {
-namespace {
-
-// In RunEvent::Kind's order; the words are the file's.
-constexpr const char* kKinds[] = {"knob",     "undo",       "alertRaised", "alertCleared", "started", "paused", "resumed",
-                                  "restored", "checkpoint", "notFinite",   "finished",     "forked",  "note"};
-
-RunEvent::Kind kindOf(const std::string& text) {
-  for (int i = 0; i < static_cast<int>(std::size(kKinds)); ++i)
-    if (text == kKinds[i]) return static_cast<RunEvent::Kind>(i);
-  return RunEvent::Kind::note;
-}
-
-}  // namespace
 
 void RunStore::append(const RunEvent& event) {
   impl_->requireWrite();
@@ -23,7 +9,7 @@ void RunStore::append(const RunEvent& event) {
   impl_->requireRun(event.run);
   impl_->db.run(
       "INSERT INTO events(run, step, kind, path, old_value, new_value, layer, expert, utilization, text) VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-      event.run, event.step, kKinds[static_cast<int>(event.kind)], event.path, event.oldValue, event.newValue, event.layer, event.expert,
+      event.run, event.step, nameOf(event.kind), event.path, event.oldValue, event.newValue, event.layer, event.expert,
       event.utilization, event.text);
   transaction.commit();
 }
@@ -36,7 +22,7 @@ std::vector<RunEvent> RunStore::events(RunId run) const {
     RunEvent& event = events.emplace_back();
     event.run = run;
     event.step = rows.integer(0);
-    event.kind = kindOf(rows.text(1));
+    event.kind = eventKindOf(rows.text(1)).value_or(RunEvent::Kind::note);
     event.path = rows.text(2);
     event.oldValue = rows.text(3);
     event.newValue = rows.text(4);

@@ -18,8 +18,6 @@ std::string now() {
   return text;
 }
 
-const char* textOf(RunSummary::State state) { return kStates[static_cast<int>(state)]; }
-
 RunSummary::State stateOf(const std::string& text) {
   for (int i = 0; i < 4; ++i)
     if (text == kStates[i]) return static_cast<RunSummary::State>(i);
@@ -55,13 +53,15 @@ RunSummary summaryOf(const Rows& rows) {
 
 }  // namespace
 
+std::string_view nameOf(RunSummary::State state) { return kStates[static_cast<int>(state)]; }
+
 RunId RunStore::createRun(const RunSummary& first) {
   impl_->requireWrite();
   impl_->db.run(
       "INSERT INTO runs(name, note, preset, config, seed, created, parent, parent_step, state, steps, target_steps, train_loss, "
       "validation_loss, total_parameters, active_parameters) VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
       first.name, first.note, first.preset, first.config, std::bit_cast<std::int64_t>(first.seed), now(), first.parent, first.parentStep,
-      textOf(first.state), first.steps, first.targetSteps, first.trainLoss, first.validationLoss, first.totalParameters,
+      nameOf(first.state), first.steps, first.targetSteps, first.trainLoss, first.validationLoss, first.totalParameters,
       first.activeParameters);
   return impl_->db.lastRowId();
 }
@@ -80,7 +80,7 @@ void RunStore::setNote(RunId run, const std::string& note) {
 
 void RunStore::setState(RunId run, RunSummary::State state) {
   impl_->requireWrite();
-  impl_->db.run("UPDATE runs SET state = ? WHERE id = ?", textOf(state), run);
+  impl_->db.run("UPDATE runs SET state = ? WHERE id = ?", nameOf(state), run);
   impl_->requireFound(run);
 }
 

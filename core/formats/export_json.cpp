@@ -1,0 +1,79 @@
+#include <cmath>
+#include <cstdlib>
+#include <nlohmann/json.hpp>
+
+#include "core/formats/csv.h"
+#include "core/formats/exports.h"
+#include "core/formats/layer_metrics.h"
+#include "core/telemetry/event_kind.h"
+
+namespace moe {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+/// As the f32 was: 0.1 and not 0.10000000149.
+Json number(float value) {
+  if (!std::isfinite(value)) return nullptr;
+  return std::strtod(numberText(value).c_str(), nullptr);
+}
+
+Json number(double value) { return std::isfinite(value) ? Json(value) : Json(nullptr); }
+
+Json numbers(const std::vector<float>& values) {
+  Json list = Json::array();
+  for (const float value : values) list.push_back(number(value));
+  return list;
+}
+
+}  // namespace
+
+Json toJson(const RunSummary& run) {
+  Json json = {{"run", run.id},         {"name", run.name},           {"note", run.note},
+               {"preset", run.preset},  {"seed", run.seed},           {"created", run.created},
+               {"parent", run.parent},  {"parent_step", run.parentStep}, {"state", std::string(nameOf(run.state))},
+               {"steps", run.steps},    {"target_steps", run.targetSteps}};
+  json["train_loss"] = run.trainLoss ? number(*run.trainLoss) : Json(nullptr);
+  json["val_loss"] = run.validationLoss ? number(*run.validationLoss) : Json(nullptr);
+  json["total_parameters"] = run.totalParameters;
+  json["active_parameters"] = run.activeParameters;
+  json["alerts"] = run.alerts;
+  const Json config = Json::parse(run.config, nullptr, false);
+  json["config"] = config.is_discarded() ? Json(run.config) : config;
+  return json;
+}
+
+Json toJson(const RunEvent& event) {
+  Json json = {{"step", event.step}, {"kind", std::string(nameOf(event.kind))}};
+  if (!event.path.empty()) json["path"] = event.path, json["old"] = event.oldValue, json["new"] = event.newValue;
+  if (event.layer >= 0) json["layer"] = event.layer;
+  if (event.expert >= 0) json["expert"] = event.expert, json["utilization"] = number(event.utilization);
+  json["text"] = event.text;
+  return json;
+}
+
+Json toJson(const StepPoint& point) {
+  Json json = {{"step", point.step}, {"loss", number(point.loss)}};
+  if (point.validationLoss) json["val_loss"] = number(*point.validationLoss);
+  json["aux_loss"] = number(point.auxLoss);
+  json["z_loss"] = number(point.zLoss);
+  json["gradient_norm"] = number(point.gradientNorm);
+  json["learning_rate"] = number(point.learningRate);
+  json["tokens_per_second"] = number(point.tokensPerSecond);
+  json["layers"] = Json::array();
+  for (const LayerPoint& layer : point.layers) {
+    Json at = {{"layer", layer.layer}};
+    for (const LayerMetricName& metric : kLayerMetricNames) at[metric.name] = number(layer.*metric.value);
+    at["balance"] = numbers(layer.balance);
+    at["load"] = numbers(layer.load);
+    json["layers"].push_back(std::move(at));
+  }
+  return json;
+}
+
+Json toJson(const CheckpointRow& checkpoint) {
+  return {{"step", checkpoint.step}, {"path", checkpoint.path}, {"healthy", checkpoint.healthy}, {"pinned", checkpoint.pinned},
+          {"bytes", checkpoint.bytes}};
+}
+
+}  // namespace moe

@@ -1,0 +1,106 @@
+#include "core/formats/exports.h"
+
+#include <algorithm>
+#include <map>
+#include <nlohmann/json.hpp>
+
+#include "core/formats/csv.h"
+#include "core/formats/layer_metrics.h"
+
+namespace moe {
+namespace {
+
+constexpr std::int64_t kPieceSteps = 2048;
+
+/// The columns a layer needs over the whole run.
+struct LayerWidth {
+  std::size_t terms = 0, experts = 0;
+};
+
+template <class Visit> void eachPoint(const RunStore& store, RunId run, Visit visit) {
+  const std::int64_t last = store.run(run).steps;
+  for (std::int64_t after = 0; after < last; after += kPieceSteps)
+    for (const StepPoint& point : store.points(run, after, std::min(after + kPieceSteps, last))) visit(point);
+}
+
+std::string line(nlohmann::ordered_json json, const char* type) {
+  nlohmann::ordered_json typed = {{"type", type}};
+  typed.update(json);
+  return typed.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";
+}
+
+void exportJsonl(const RunStore& store, RunId run, const TextSink& sink) {
+  sink(line(toJson(store.run(run)), "run"));
+  const std::vector<RunEvent> events = store.events(run);
+  std::size_t event = 0;
+  eachPoint(store, run, [&](const StepPoint& point) {
+    while (event < events.size() && events[event].step < point.step) sink(line(toJson(events[event++]), "event"));
+    sink(line(toJson(point), "point"));
+  });
+  while (event < events.size()) sink(line(toJson(events[event++]), "event"));
+}
+
+void exportCsv(const RunStore& store, RunId run, const TextSink& sink) {
+  std::map<int, LayerWidth> widths;
+  eachPoint(store, run, [&](const StepPoint& point) {
+    for (const LayerPoint& layer : point.layers) {
+      LayerWidth& width = widths[layer.layer];
+      width.terms = std::max(width.terms, layer.balance.size());
+      width.experts = std::max(width.experts, layer.load.size());
+    }
+  });
+  std::string text =
+      "step,train_loss_nats_per_token,validation_loss_nats_per_token,aux_loss,z_loss,gradient_norm,learning_rate,tokens_per_second";
+  for (const auto& [layer, width] : widths) {
+    const std::string prefix = ",layer" + std::to_string(layer) + "_";
+    for (const LayerMetricName& metric : kLayerMetricNames) text += prefix + metric.name;
+    for (std::size_t term = 0; term < width.terms; ++term) text += prefix + "balance" + std::to_string(term);
+    for (std::size_t e = 0; e < width.experts; ++e) text += prefix + "expert" + std::to_string(e) + "_load_share";
+  }
+  sink(text + "\n");
+  eachPoint(store, run, [&](const StepPoint& point) {
+    text = std::to_string(point.step) + ',' + numberText(point.loss) + ',' + (point.validationLoss ? numberText(*point.validationLoss) : "");
+    for (const double value : {point.auxLoss, point.zLoss, point.gradientNorm, point.learningRate, point.tokensPerSecond})
+      text += ',' + numberText(value);
+    auto layer = point.layers.begin();
+    for (const auto& [number, width] : widths) {
+      const bool there = layer != point.layers.end() && layer->layer == number;
+      for (const LayerMetricName& metric : kLayerMetricNames) text += ',' + (there ? numberText((*layer).*metric.value) : std::string());
+      const auto list = [&](std::size_t count, const std::vector<float>* values) {
+        for (std::size_t i = 0; i < count; ++i) text += ',' + (values != nullptr && i < values->size() ? numberText((*values)[i]) : std::string());
+      };
+      list(width.terms, there ? &layer->balance : nullptr);
+      list(width.experts, there ? &layer->load : nullptr);
+      if (there) ++layer;
+    }
+    sink(text + "\n");
+  });
+}
+
+}  // namespace
+
+void exportRun(const RunStore& store, RunId run, ExportFormat format, const TextSink& sink) {
+  format == ExportFormat::csv ? exportCsv(store, run, sink) : exportJsonl(store, run, sink);
+}
+
+void exportRuns(const RunStore& store, ExportFormat format, const TextSink& sink) {
+  if (format == ExportFormat::csv)
+    sink("run,name,preset,state,steps,target_steps,train_loss_nats_per_token,validation_loss_nats_per_token,total_parameters,"
+         "active_parameters,alerts,seed,created,parent,parent_step,note\n");
+  for (const RunSummary& run : store.runs()) {
+    if (format == ExportFormat::jsonl) {
+      sink(line(toJson(run), "run"));
+      continue;
+    }
+    std::string text = std::to_string(run.id);
+    for (const std::string& field :
+         {csvField(run.name), csvField(run.preset), std::string(nameOf(run.state)), std::to_string(run.steps), std::to_string(run.targetSteps),
+          run.trainLoss ? numberText(*run.trainLoss) : "", run.validationLoss ? numberText(*run.validationLoss) : "",
+          std::to_string(run.totalParameters), std::to_string(run.activeParameters), std::to_string(run.alerts), std::to_string(run.seed),
+          run.created, std::to_string(run.parent), std::to_string(run.parentStep), csvField(run.note)})
+      text += ',' + field;
+    sink(text + "\n");
+  }
+}
+
+}  // namespace moe
