@@ -265,6 +265,7 @@ bool MainWindow::eventFilter(QObject* watched, QEvent* event) {
 }
 
 void MainWindow::dress() {
+  if (isVisible()) followPresenter();
   const Colours& c = context_.theme.colours();
   navigation_->setStyleSheet(QString("QToolButton#navigation { border: 0; border-left: 4px solid transparent; padding: 10px 12px 10px 8px; color: %1; }"
                                      "QToolButton#navigation:checked { border-left-color: %2; color: %3; font-weight: 600; background: %4; }"
@@ -274,6 +275,7 @@ void MainWindow::dress() {
 }
 
 void MainWindow::resetLayout() {
+  usualPanels_.clear();
   for (const PanelEntry& entry : panels()) {
     QDockWidget* dock = docks_.at(entry.id);
     dock->setFloating(false);
@@ -281,16 +283,51 @@ void MainWindow::resetLayout() {
     train_->addDockWidget(entry.area, dock);
     dock->show();
   }
+  arrangePanels();
+  followPresenter();
+}
+
+void MainWindow::arrangePanels() {
+  const QFontMetrics metrics(context_.theme.font());
+  for (const PanelEntry& entry : panels()) {
+    // Wide enough for a sentence of five words beside a scroll bar.
+    train_->resizeDocks({docks_.at(entry.id)}, {24 * metrics.averageCharWidth() + 100}, Qt::Horizontal);
+    train_->resizeDocks({docks_.at(entry.id)}, {1000}, Qt::Vertical);
+  }
+}
+
+void MainWindow::followPresenter() {
+  if (context_.theme.presenter() == !usualPanels_.isEmpty()) return;
+  if (!context_.theme.presenter()) {
+    train_->restoreState(usualPanels_, kLayoutVersion);
+    usualPanels_.clear();
+    return;
+  }
+  // Large type leaves room for one panel: all of them behind each other at the right, the alerts in front.
+  usualPanels_ = train_->saveState(kLayoutVersion);
+  QDockWidget* first = nullptr;
+  for (const PanelEntry& entry : panels()) {
+    QDockWidget* dock = docks_.at(entry.id);
+    if (dock->isHidden() || dock->isFloating()) continue;
+    if (first)
+      train_->tabifyDockWidget(first, dock);
+    else
+      train_->addDockWidget(Qt::RightDockWidgetArea, first = dock);
+  }
+  const auto alerts = docks_.find("alerts");
+  if (alerts != docks_.end()) alerts->second->raise();
+  if (first) train_->resizeDocks({first}, {400}, Qt::Horizontal);
 }
 
 void MainWindow::restoreLayout() {
   restoreGeometry(context_.settings.value("window/geometry").toByteArray());
-  train_->restoreState(context_.settings.value("window/panels").toByteArray(), kLayoutVersion);
+  if (!train_->restoreState(context_.settings.value("window/panels").toByteArray(), kLayoutVersion)) arrangePanels();
+  followPresenter();
 }
 
 void MainWindow::closeEvent(QCloseEvent* event) {
   context_.settings.setValue("window/geometry", saveGeometry());
-  context_.settings.setValue("window/panels", train_->saveState(kLayoutVersion));
+  context_.settings.setValue("window/panels", usualPanels_.isEmpty() ? train_->saveState(kLayoutVersion) : usualPanels_);
   context_.settings.setValue("window/theme", static_cast<int>(context_.theme.mode()));
   context_.settings.setValue("window/presenter", context_.theme.presenter());
   event->accept();

@@ -49,6 +49,8 @@ class MainWindow : public QMainWindow {
   QMenu* menu(const QString& title);
   void openText(bool folder);
   void dress();
+  void arrangePanels();
+  void followPresenter();
   void restoreLayout();
 
   PageContext context_;
@@ -58,6 +60,7 @@ class MainWindow : public QMainWindow {
   QActionGroup* pageActions_;
   QStackedWidget* stack_;
   QMainWindow* train_;                       // hosts the panels
+  QByteArray usualPanels_;                   // while presenter mode has its own arrangement
   std::map<QString, QWidget*> pages_;        // by id: what make() returned
   std::map<QString, QDockWidget*> docks_;    // by id
   std::map<QString, QMenu*> menus_;          // by title

@@ -1,5 +1,7 @@
 #include "ui/views/pages.h"
 
+#include "ui/views/alerts_panel.h"
+#include "ui/views/this_run_panel.h"
 #include "ui/views/train_page.h"
 
 namespace moe::ui {
@@ -12,7 +14,10 @@ const std::vector<PageEntry>& pages() {
 }
 
 const std::vector<PanelEntry>& panels() {
-  static const std::vector<PanelEntry> kPanels{};
+  static const std::vector<PanelEntry> kPanels{
+      {"alerts", "Alerts", Qt::RightDockWidgetArea, makeAlertsPanel},
+      {"run", "This run", Qt::RightDockWidgetArea, makeThisRunPanel},
+  };
   return kPanels;
 }
 

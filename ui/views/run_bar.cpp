@@ -148,6 +148,8 @@ void RunBar::dress() {
   own.setColor(QPalette::WindowText, theme_.colours().muted);
   details_->setPalette(own);
   details_->setVisible(!theme_.presenter());
+  const int side = QFontMetrics(theme_.font()).height();
+  for (QToolButton* button : findChildren<QToolButton*>()) button->setIconSize(QSize(side, side));
   step_->setIcon(icon("step"));
   restart_->setIcon(icon("restart"));
   refresh();

@@ -24,18 +24,22 @@ TrainPage::TrainPage(const PageContext& context, QWidget* parent)
   splitter_->addWidget(heatmap_);
   splitter_->addWidget(grid_);
   splitter_->setChildrenCollapsible(false);
-  splitter_->setStretchFactor(0, 4);
-  splitter_->setStretchFactor(1, 5);
+  splitter_->setSizes({430, 570});  // shares, not px: the splitter scales them
+  splitter_->setStretchFactor(0, 43);
+  splitter_->setStretchFactor(1, 57);
   heatmap_->setHint(tr("The load of every expert in every layer appears here with the first step. Press play, or the space bar."));
 
   Plot* loss = addPlot(tr("Loss"), tr("nats / token"), tr("Cross-entropy of the next token: mean of -log p(token). Lower is better; validation is text never trained on."),
                        {Metric::loss, Metric::validationLoss});
   Plot* vio = addPlot(tr("MaxVio"), tr("by layer"), tr("How far the busiest expert is above its fair share: max load / mean load - 1. 0 is perfect balance."), {Metric::maxVio});
   vio->setLeastRange(0, 0.5);
+  for (Plot* plot : {vio, loss}) plot->setFormat(twoDecimals);
   Plot* token = addPlot(tr("Token entropy"), tr("nats, by layer"), tr("How undecided the router is about a single token: mean over tokens of -sum p log p."), {Metric::routerEntropy});
   token->setLeastRange(0, std::nullopt);
+  token->setFormat(twoDecimals);
   Plot* load = addPlot(tr("Load entropy"), tr("0 to 1, by layer"), tr("How evenly all tokens together use the experts: -sum q log q / log E of the load shares q. 1 is perfect balance."), {Metric::loadEntropy});
   load->setLeastRange(std::nullopt, 1);
+  load->setFormat(twoDecimals);
   Plot* aux = addPlot(tr("Balance loss"), tr("coefficient × value"), tr("What the balance terms add to the loss: aux terms push towards equal loads, z keeps the router's logits small."), {Metric::auxLoss, Metric::zLoss});
   aux->setLeastRange(0, std::nullopt);
   Plot* dropped = addPlot(tr("Dropped"), tr("share of assignments"), tr("Assignments refused because their expert's slots were full: dropped / asked."), {Metric::dropRate});
@@ -44,7 +48,6 @@ TrainPage::TrainPage(const PageContext& context, QWidget* parent)
   Plot* fast = addPlot(tr("Speed"), tr("tokens / s"), tr("Training tokens a second, of each step."), {Metric::tokensPerSecond});
   fast->setLeastRange(0, std::nullopt);
   fast->setFormat(shortCount);
-  loss->setFormat(number);
 
   connect(&context.history, &RunHistory::runsChanged, this, &TrainPage::showRuns);
   connect(&context.history, &RunHistory::pointsAdded, this, &TrainPage::showData);

@@ -36,6 +36,7 @@ ExpertHeatmap::ExpertHeatmap(Theme& theme, TimeAxis& time, Selection& selection,
   scroll_->setWidgetResizable(true);
   scroll_->setFrameShape(QFrame::NoFrame);
   scroll_->setHorizontalScrollBarPolicy(Qt::ScrollBarAlwaysOff);
+  scroll_->setBackgroundRole(QPalette::Base);
   scroll_->setFocusProxy(canvas_);
   setFocusProxy(canvas_);
   auto* all = new QVBoxLayout(this);
@@ -119,10 +120,6 @@ int ExpertHeatmap::headerHeight() const { return 2 * QFontMetrics(theme_.font(Th
 void ExpertHeatmap::dress() {
   const Colours& c = theme_.colours();
   setStyleSheet(QString("#yard { background: %1; border: 1px solid %2; border-radius: 4px; }").arg(c.base.name(), c.border.name()));
-  QPalette ground = theme_.palette();
-  ground.setColor(QPalette::Window, c.base);
-  scroll_->setPalette(ground);
-  scroll_->viewport()->setPalette(ground);
   layout()->setContentsMargins(kPadding, headerHeight(), kPadding, 2);
   canvas_->dress();
   update();

@@ -31,6 +31,8 @@ QString number(double value) {
   return QString::number(value, 'g', 3);
 }
 
+QString twoDecimals(double value) { return std::isfinite(value) ? QString::number(value, 'f', 2) : QString(kDash); }
+
 QString grouped(std::int64_t value) { return QLocale(QLocale::English, QLocale::UnitedStates).toString(static_cast<qlonglong>(value)); }
 
 QString shortCount(double value) {

@@ -9,6 +9,8 @@ namespace moe::ui {
 
 /// Three digits that count: 1.92, 0.0312, 312, 1.2e-05. "–" for what is not a number.
 QString number(double value);
+/// 1.92, 0.04: for numbers of one size that stand side by side
+QString twoDecimals(double value);
 /// 1,234,567
 QString grouped(std::int64_t value);
 /// 950, 8.3k, 4.6 M, 1.2 G

@@ -20,6 +20,8 @@ constexpr int kShake = 3;          // px a click may move
 HeatmapCanvas::HeatmapCanvas(Theme& theme, TimeAxis& time, Selection& selection, QWidget* parent)
     : QWidget(parent), theme_(theme), time_(time), selection_(selection), timer_(new QTimer(this)) {
   setMouseTracking(true);
+  setBackgroundRole(QPalette::Base);
+  setAutoFillBackground(true);
   setFocusPolicy(Qt::StrongFocus);
   setAccessibleName(tr("Load of every expert over the steps"));
   timer_->setSingleShot(true);
@@ -83,8 +85,8 @@ void HeatmapCanvas::fitHeight() {
 HeatmapGeometry::Margins HeatmapCanvas::margins() const {
   const QFontMetrics axis(theme_.axisFont());
   HeatmapGeometry::Margins m;
-  m.left = axis.horizontalAdvance("layer 00  00") + 8;
-  m.right = axis.horizontalAdvance("E00 dead") + 8;
+  m.left = axis.horizontalAdvance(theme_.presenter() ? "L0  00" : "layer 00  00") + 8;
+  m.right = axis.horizontalAdvance("E0,0 dead") + 8;
   m.top = axis.height() + 4;
   m.bottom = 2 * axis.height() + 6;
   m.gap = theme_.presenter() ? 10 : 6;

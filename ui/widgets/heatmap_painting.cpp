@@ -76,7 +76,7 @@ void HeatmapCanvas::paintLabels(QPainter& painter, const HeatmapGeometry& g) con
     const QRect group = g.group(static_cast<int>(l));
     painter.setPen(theme_.colours().text);
     painter.drawText(QRect(0, group.center().y() - metrics.height() / 2, group.left() - metrics.horizontalAdvance("00") - 6, metrics.height()),
-                     Qt::AlignLeft | Qt::AlignVCenter, tr("layer %1").arg(columns_->layers()[l].layer));
+                     Qt::AlignLeft | Qt::AlignVCenter, (theme_.presenter() ? QString("L%1") : tr("layer %1")).arg(columns_->layers()[l].layer));
     painter.setPen(theme_.colours().muted);
     for (int e = 0; e < g.groups[l].experts; e += every) {
       const QRect row = g.row({static_cast<int>(l), e});
@@ -90,7 +90,12 @@ void HeatmapCanvas::paintSpans(QPainter& painter, const HeatmapGeometry& g) cons
   const QFont font = theme_.axisFont();
   const QFontMetrics metrics(font);
   painter.setFont(font);
-  int free = 0;  // words beside rows do not touch: the first of a crowd is written, the rest are outlined all the same
+  // Words beside rows do not touch: those of a crowd are written as one.
+  struct Words {
+    int y;
+    QStringList experts;
+  };
+  std::vector<Words> words;
   std::vector<const ExpertSpan*> order;
   for (const ExpertSpan& span : spans_) order.push_back(&span);
   std::stable_sort(order.begin(), order.end(), [](const ExpertSpan* a, const ExpertSpan* b) {
@@ -108,11 +113,15 @@ void HeatmapCanvas::paintSpans(QPainter& painter, const HeatmapGeometry& g) cons
     painter.setBrush(Qt::NoBrush);
     painter.drawRect(QRectF(x0, row.top(), std::max(2.0, x1 - x0), row.height()).adjusted(thick / 2, thick / 2, -thick / 2, -thick / 2));
     const int y = row.center().y() - metrics.height() / 2;
-    if (!span->standing || y < free) continue;
-    painter.setPen(theme_.colours().danger);
-    painter.drawText(QRect(g.cells.right() + 6, y, margins().right, metrics.height()), Qt::AlignLeft | Qt::AlignVCenter,
-                     tr("E%1 dead").arg(span->expert));
-    free = y + metrics.height() - 2;
+    if (!span->standing) continue;
+    if (words.empty() || y >= words.back().y + metrics.height() - 2) words.push_back({y, {}});
+    words.back().experts << QString::number(span->expert);
+  }
+  painter.setPen(theme_.colours().danger);
+  for (const Words& one : words) {
+    const bool few = one.experts.size() <= 2;
+    painter.drawText(QRect(g.cells.right() + 6, one.y, margins().right, metrics.height()), Qt::AlignLeft | Qt::AlignVCenter,
+                     few ? tr("E%1 dead").arg(one.experts.join(',')) : tr("%1 dead").arg(one.experts.size()));
   }
 }
 
@@ -128,9 +137,8 @@ void HeatmapCanvas::paintMarks(QPainter& painter, const HeatmapGeometry& g) cons
     painter.setPen(QPen(mark->colour, theme_.presenter() ? 2 : 1, Qt::DashLine));
     painter.drawLine(x, g.cells.top() - metrics.height(), x, g.cells.bottom());
     const int width = metrics.horizontalAdvance(mark->label);
-    const bool fits = x + 3 + width <= free;
-    const int at = fits ? x + 3 : x - 3 - width;
-    if (at < g.cells.left() || (!fits && free < right)) continue;
+    const int at = x + 3 + width <= free ? x + 3 : x - 3 - width;
+    if (at < g.cells.left() || at + width > free) continue;
     painter.drawText(QRect(at, g.cells.top() - metrics.height() - 2, width + 1, metrics.height()), Qt::AlignLeft | Qt::AlignVCenter, mark->label);
     free = std::min(at, x) - metrics.averageCharWidth();
   }

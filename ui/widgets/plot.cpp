@@ -151,6 +151,8 @@ void Plot::dress() {
   d.plot->axisRect()->setMinimumMargins(QMargins(metrics.horizontalAdvance("0.0000") + 8, 4, metrics.horizontalAdvance("00"), 4));
   d.marks->font = font;
   d.marks->cursorColour = c.text;
+  d.marks->ground = c.base;
+  d.marks->ground.setAlpha(200);
   d.hintItem->setFont(d.theme.font(Theme::Size::small));
   d.hintItem->setColor(c.muted);
   updateGeometry();
@@ -234,6 +236,7 @@ void Plot::draw() {
   d.steps->most = std::max(2, columns / (metrics.horizontalAdvance("00,000") + 12));
   d.plot->yAxis->ticker()->setTickCount(std::clamp(d.plot->axisRect()->height() / (2 * metrics.height()), 2, 6));
 
+  d.plot->yAxis->setTickLabels(any);  // numbers of nothing would be false
   d.hintItem->setVisible(!any && !d.hint.isEmpty());
   if (d.hintItem->visible()) {
     // QCPItemText does not wrap: break at words to the width there is.

@@ -2,6 +2,7 @@
 
 #include <QEvent>
 #include <algorithm>
+#include <cmath>
 
 namespace moe::ui {
 
@@ -35,10 +36,18 @@ void PlotGrid::setGap(int gap) {
 PlotGrid::Arrangement PlotGrid::arrange(int count, QSize area, QSize least, int gap) {
   Arrangement a;
   if (count == 0) return a;
-  a.columns = std::clamp((area.width() + gap) / (least.width() + gap), 1, count);
-  // Three rows of two look better than two of three where the last row would stand half empty.
+  const int most = std::clamp((area.width() + gap) / (least.width() + gap), 1, count);
+  // Of the arrangements without scrolling the one whose plots are nearest to twice as wide as high; else the widest.
+  a.columns = most;
+  double best = INFINITY;
+  for (int columns = 1; columns <= most; ++columns) {
+    const int rows = (count + columns - 1) / columns;
+    const double width = (area.width() + gap) / columns - gap, height = (area.height() + gap) / rows - gap;
+    if (height < least.height()) continue;
+    const double off = std::abs(std::log(width / height / 2));
+    if (off < best) best = off, a.columns = columns;
+  }
   a.rows = (count + a.columns - 1) / a.columns;
-  while (a.columns > 1 && (count + a.columns - 2) / (a.columns - 1) == a.rows) --a.columns;
   const int fitting = std::clamp((area.height() + gap) / (least.height() + gap), 1, a.rows);
   a.rowHeight = std::max(least.height(), (area.height() + gap) / fitting - gap);
   return a;
@@ -62,6 +71,7 @@ void PlotGrid::place() {
     entry.plot->setGeometry((i % a.columns) * (width + gap_), (i / a.columns) * (a.rowHeight + gap_), width, a.rowHeight);
     ++i;
   }
+  setMinimumHeight(least.height());  // never less than one whole row
   content_->resize(viewport()->width(), count == 0 ? 0 : a.rows * (a.rowHeight + gap_) - gap_);
 }
 

@@ -33,11 +33,12 @@ void PlotMarks::draw(QCPPainter* painter) {
     painter->setPen(QPen(mark->colour, 1, Qt::DashLine));
     painter->drawLine(QLineF(x, area.top(), x, area.bottom()));
     const int width = metrics.horizontalAdvance(mark->label);
-    // The last one may lean to the left when it has no room at the right.
-    const bool right = x + 3 + width <= free;
-    const int at = right ? x + 3 : x - 3 - width;
-    if (mark->label.isEmpty() || at < area.left() || (!right && free <= area.right())) continue;
-    painter->drawText(QRect(at, area.top() + 1, width + 1, metrics.height()), Qt::AlignLeft | Qt::AlignTop, mark->label);
+    // Where there is no room at the right it leans to the left.
+    const int at = x + 3 + width <= free ? x + 3 : x - 3 - width;
+    if (mark->label.isEmpty() || at < area.left() || at + width > free) continue;
+    const QRect place(at, area.top() + 1, width + 1, metrics.height());
+    painter->fillRect(place, ground);
+    painter->drawText(place, Qt::AlignLeft | Qt::AlignTop, mark->label);
     shown.prepend(mark->label);
     free = std::min(at, x) - metrics.averageCharWidth();
   }
@@ -66,7 +67,7 @@ void PlotHeader::paint(QPainter& painter, const QRect& rect) const {
     painter.drawText(QRect(rect.left() + used, rect.top(), rect.width() - used, line), Qt::AlignLeft | Qt::AlignVCenter,
                      metrics.elidedText(unit, Qt::ElideRight, rect.width() - used));
 
-  const int y = rect.top() + line + 2, swatch = line, space = metrics.averageCharWidth();
+  const int y = rect.top() + line + 2, swatch = 2 * line / 3, space = metrics.averageCharWidth() * 2 / 3;
   int x = rect.left();
   for (std::size_t i = 0; i < entries.size(); ++i) {
     const Entry& entry = entries[i];

@@ -38,7 +38,7 @@ class PlotMarks : public QCPLayerable {
   explicit PlotMarks(QCustomPlot* plot) : QCPLayerable(plot, "overlay") {}
   std::vector<PlotMark> marks;  // in order of step
   double cursor = -1;
-  QColor cursorColour;
+  QColor cursorColour, ground;  // ground: behind the labels
   QFont font;
   mutable QStringList shown;    // labels that found room, at the last drawing
 

@@ -1,0 +1,45 @@
+#pragma once
+#include <QWidget>
+#include <map>
+
+#include "core/session/training_session.h"
+#include "ui/views/page_context.h"
+
+class QFormLayout;
+class QLabel;
+class QListWidget;
+class QPushButton;
+
+namespace moe::ui {
+
+class EmptyHint;
+
+/// What the run is made of, and what happened to it.
+class ThisRunPanel : public QWidget {
+  Q_OBJECT
+
+ public:
+  explicit ThisRunPanel(const PageContext& context, QWidget* parent = nullptr);
+  /// The value beside a name, for tests: "total", "active", "flops", "memory", "seed" ...
+  QString fact(const QString& id) const;
+  QListWidget& events() const { return *events_; }
+  QPushButton& twinButton() const { return *twin_; }
+
+ private:
+  void addFact(const QString& id, const QString& name, const QString& tip);
+  void follow(const SessionStatus& status);
+  void showEvents();
+  void dress();
+
+  PageContext context_;
+  EmptyHint* hint_;
+  QWidget* facts_;
+  QFormLayout* form_;
+  std::map<QString, QLabel*> values_;
+  QPushButton* twin_;
+  QListWidget* events_;
+};
+
+QWidget* makeThisRunPanel(const PageContext& context, QWidget* parent);
+
+}  // namespace moe::ui
