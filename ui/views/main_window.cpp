@@ -12,7 +12,6 @@
 #include <QMenu>
 #include <QMenuBar>
 #include <QMimeData>
-#include <QScrollArea>
 #include <QSettings>
 #include <QStackedWidget>
 #include <QToolButton>
@@ -24,6 +23,7 @@
 #include "ui/views/pages.h"
 #include "ui/views/run_bar.h"
 #include "ui/widgets/notices.h"
+#include "ui/widgets/panel_scroll.h"
 
 namespace moe::ui {
 
@@ -58,6 +58,7 @@ MainWindow::MainWindow(const PageContext& context, QWidget* parent)
   connect(bar_, &RunBar::alertsWanted, this, [this] { raisePanel("alerts"); });
   connect(&context_.session, &SessionBridge::problemArrived, this,
           [this](const QString& sentence) { context_.notices.show(Notices::Kind::problem, sentence); });
+  connect(&context_.session, &SessionBridge::statusChanged, this, &MainWindow::follow);
   connect(&context_.theme, &Theme::changed, this, &MainWindow::dress);
   qApp->installEventFilter(this);
   dress();
@@ -110,13 +111,8 @@ void MainWindow::buildPanels() {
   for (const PanelEntry& entry : panels()) {
     auto* dock = new QDockWidget(tr(entry.title), train_);
     dock->setObjectName(entry.id);
-    auto* scroll = new QScrollArea(dock);
-    scroll->setWidgetResizable(true);
-    scroll->setFrameShape(QFrame::NoFrame);
-    scroll->setHorizontalScrollBarPolicy(Qt::ScrollBarAlwaysOff);
-    QWidget* content = entry.make(context_, scroll);
-    scroll->setWidget(content);
-    dock->setWidget(scroll);
+    QWidget* content = entry.make(context_, dock);
+    dock->setWidget(new PanelScroll(content, dock));
     train_->addDockWidget(entry.area, dock);
     docks_[entry.id] = dock;
     list->addAction(dock->toggleViewAction());
@@ -190,6 +186,27 @@ void MainWindow::buildMenus() {
   about->setMenuRole(QAction::AboutRole);
 }
 
+void MainWindow::follow(const SessionStatus& status) {
+  const QString store = QString::fromStdString(status.storeProblem), message = QString::fromStdString(status.message);
+  if (store != storeProblem_) {
+    if (store.isEmpty())
+      context_.notices.close("store");
+    else
+      context_.notices.show(Notices::Kind::problem, store, {}, "store");
+    storeProblem_ = store;
+  }
+  if (message != message_) {
+    std::vector<Notices::Answer> answers;
+    if (status.hasHealthyCheckpoint)
+      answers.push_back({tr("Back to the last healthy checkpoint"), [this] { context_.session.post(command::RestoreHealthy{}); }});
+    if (message.isEmpty())
+      context_.notices.close("message");
+    else
+      context_.notices.show(Notices::Kind::problem, message, std::move(answers), "message");
+    message_ = message;
+  }
+}
+
 void MainWindow::showPage(const QString& id) {
   const auto found = pages_.find(id);
   if (found == pages_.end()) return;
@@ -212,7 +229,7 @@ QWidget* MainWindow::pageWidget(const QString& id) const {
 
 QWidget* MainWindow::panelWidget(const QString& id) const {
   const auto found = docks_.find(id);
-  return found == docks_.end() ? nullptr : static_cast<QScrollArea*>(found->second->widget())->widget();
+  return found == docks_.end() ? nullptr : static_cast<PanelScroll*>(found->second->widget())->widget();
 }
 
 void MainWindow::raisePanel(const QString& id) {

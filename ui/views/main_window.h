@@ -2,6 +2,7 @@
 #include <QMainWindow>
 #include <map>
 
+#include "core/session/training_session.h"
 #include "ui/views/page_context.h"
 
 class QActionGroup;
@@ -49,6 +50,7 @@ class MainWindow : public QMainWindow {
   QMenu* menu(const QString& title);
   void openText(bool folder);
   void dress();
+  void follow(const SessionStatus& status);
   void arrangePanels();
   void followPresenter();
   void restoreLayout();
@@ -60,6 +62,7 @@ class MainWindow : public QMainWindow {
   QActionGroup* pageActions_;
   QStackedWidget* stack_;
   QMainWindow* train_;                       // hosts the panels
+  QString storeProblem_, message_;           // as last shown
   QByteArray usualPanels_;                   // while presenter mode has its own arrangement
   std::map<QString, QWidget*> pages_;        // by id: what make() returned
   std::map<QString, QDockWidget*> docks_;    // by id

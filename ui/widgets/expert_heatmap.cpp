@@ -82,11 +82,13 @@ QString ExpertHeatmap::readout() const {
   const RunColumns* columns = canvas_->columns();
   if (!columns || columns->empty()) return {};
   if (const auto spot = canvas_->spot()) {
-    const QString place = tr("layer %1, expert %2").arg(spot->layer).arg(spot->expert);
+    const bool brief = theme_.presenter();  // large type leaves no room for the words
+    const QString place = (brief ? QString("L%1 E%2") : tr("layer %1, expert %2")).arg(spot->layer).arg(spot->expert);
+    const QString unit = brief ? QString(QChar(0x00d7)) : tr("of fair share");
     if (spot->firstStep == spot->lastStep)
-      return tr("%1, step %2: %3 of fair share").arg(place, grouped(spot->lastStep), times(spot->high));
-    return tr("%1, steps %2 to %3: %4 to %5 of fair share")
-        .arg(place, grouped(spot->firstStep), grouped(spot->lastStep), times(spot->low), times(spot->high));
+      return tr("%1, step %2: %3 %4").arg(place, grouped(spot->lastStep), times(spot->high), unit);
+    return tr("%1, steps %2 to %3: %4 to %5 %6")
+        .arg(place, grouped(spot->firstStep), grouped(spot->lastStep), times(spot->low), times(spot->high), unit);
   }
   // Nothing chosen: the extremes of the newest step.
   struct Extreme {
@@ -204,7 +206,7 @@ void ExpertHeatmap::paintFigure(QPaintDevice& device, QSize size, bool) {
 
 QSize ExpertHeatmap::minimumSizeHint() const {
   const int line = QFontMetrics(theme_.axisFont()).height();
-  return QSize(22 * line, headerHeight() + 9 * line);
+  return QSize(22 * line, headerHeight() + std::min(canvas_->minimumHeight() + 4, 13 * line));
 }
 
 QSize ExpertHeatmap::sizeHint() const { return QSize(640, 340); }

@@ -88,9 +88,9 @@ HeatmapGeometry::Margins HeatmapCanvas::margins() const {
   m.left = axis.horizontalAdvance(theme_.presenter() ? "L0  00" : "layer 00  00") + 8;
   m.right = axis.horizontalAdvance("E0,0 dead") + 8;
   m.top = axis.height() + 4;
-  m.bottom = 2 * axis.height() + 6;
+  m.bottom = axis.height() + 8;
   m.gap = theme_.presenter() ? 10 : 6;
-  m.leastRow = theme_.presenter() ? 4 : 3;
+  m.leastRow = theme_.presenter() ? 6 : 3;
   return m;
 }
 

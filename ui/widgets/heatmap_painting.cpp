@@ -108,7 +108,7 @@ void HeatmapCanvas::paintSpans(QPainter& painter, const HeatmapGeometry& g) cons
     const std::int64_t until = span->standing ? columns_->lastStep() : span->to;
     const double x0 = g.xOf(static_cast<double>(span->from) - 0.5, time_.first(), time_.last());
     const double x1 = g.xOf(static_cast<double>(until) + 0.5, time_.first(), time_.last());
-    const double thick = theme_.presenter() ? 3 : g.rowHeight >= 6 ? 2 : 1;
+    const double thick = theme_.presenter() && g.rowHeight >= 9 ? 3 : g.rowHeight >= 6 ? 2 : 1;
     painter.setPen(QPen(theme_.colours().danger, thick, span->standing ? Qt::SolidLine : Qt::DotLine));
     painter.setBrush(Qt::NoBrush);
     painter.drawRect(QRectF(x0, row.top(), std::max(2.0, x1 - x0), row.height()).adjusted(thick / 2, thick / 2, -thick / 2, -thick / 2));
@@ -177,7 +177,7 @@ void HeatmapCanvas::paintAxis(QPainter& painter, const HeatmapGeometry& g) const
                      grouped(std::llround(step)));
   }
   painter.setPen(theme_.colours().muted);
-  painter.drawText(QRect(g.cells.left(), g.cells.bottom() + 4 + metrics.height(), g.cells.width(), metrics.height()), Qt::AlignHCenter, tr("step"));
+  painter.drawText(QRect(0, g.cells.bottom() + 5, g.cells.left() - metrics.horizontalAdvance("0") - 2, metrics.height()), Qt::AlignRight, tr("step"));
 }
 
 }  // namespace moe::ui

@@ -230,7 +230,7 @@ void Plot::draw() {
   }
   if (!(low <= high)) low = 0, high = 1;
   const double room = high > low ? 0.06 * (high - low) : std::max(0.05, 0.05 * std::abs(high));
-  d.plot->yAxis->setRange(d.lowest && low >= *d.lowest ? low : low - room, high + room);
+  d.plot->yAxis->setRange(d.lowest && low >= *d.lowest ? low : low - room, high + (d.marks->marks.empty() ? room : 3 * room));  // labels stand above the curves
   d.plot->xAxis->setRange(first, last);
   const QFontMetrics metrics(d.theme.axisFont());
   d.steps->most = std::max(2, columns / (metrics.horizontalAdvance("00,000") + 12));
@@ -286,7 +286,7 @@ void Plot::paintFigure(QPaintDevice& device, QSize size, bool vector) {
 
 QSize Plot::minimumSizeHint() const {
   const int line = QFontMetrics(impl_->theme.axisFont()).height();
-  return QSize(16 * line, impl_->words.height() + 8 * line);
+  return QSize(16 * line, impl_->words.height() + (impl_->theme.presenter() ? 13 * line / 2 : 8 * line));
 }
 
 QSize Plot::sizeHint() const { return minimumSizeHint() + QSize(80, 20); }
