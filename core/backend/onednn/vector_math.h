@@ -62,7 +62,9 @@ SWITCHYARD_INLINE float vectorMax(const float* x, std::int64_t n) {
   for (float& value : lane) value = x[0];
   std::int64_t i = 0;
   for (; i + kLanes <= n; i += kLanes)
+#ifdef _OPENMP
 #pragma omp simd
+#endif
     for (std::int64_t l = 0; l < kLanes; ++l) lane[l] = x[i + l] > lane[l] ? x[i + l] : lane[l];
   float largest = lane[0];
   for (const float value : lane) largest = value > largest ? value : largest;
