@@ -5,6 +5,11 @@ namespace moe::cli {
 
 // Each adds one subcommand and its callback; one file each, named after the subcommand. A callback throws moe::Error to
 // fail (exit code 1), CLI::ValidationError for wrong usage (2).
+void addTrain(CLI::App& program);
+void addInspect(CLI::App& program);
+void addGenerate(CLI::App& program);
+void addPresets(CLI::App& program);
+void addDevices(CLI::App& program);
 void addBench(CLI::App& program);
 void addVerifyRouting(CLI::App& program);
 void addRuns(CLI::App& program);

@@ -1,0 +1,212 @@
+#include <signal.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <csignal>
+#include <cstdio>
+#include <stdexcept>
+
+#include "app/cli/commands.h"
+#include "app/cli/train_options.h"
+#include "app/cli/train_view.h"
+#include "core/base/error.h"
+#include "core/session/checkpoints.h"
+
+namespace moe::cli {
+
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr double kDeadShare = 0.05;  // of the fair share, over the last kSummarySteps steps
+
+volatile std::sig_atomic_t interrupted = 0;
+
+/// The first Ctrl-C finishes the step and saves; the second ends the program as usual.
+void watchInterrupts() {
+  struct sigaction action {};
+  action.sa_handler = [](int) { interrupted = 1; };
+  action.sa_flags = static_cast<int>(SA_RESETHAND);
+  ::sigaction(SIGINT, &action, nullptr);
+  ::sigaction(SIGTERM, &action, nullptr);
+}
+
+/// The store of this process, or the sentence that says why not.
+void check(const Recorder& recorder) {
+  if (const std::string problem = recorder.problem(); !problem.empty()) throw std::runtime_error(problem);
+}
+
+std::string describe(const Backend& backend) {
+  return backend.name() + ", " + std::string(nameOf(backend.computeType())) + ", " + std::to_string(backend.threads()) +
+         (backend.threads() == 1 ? " thread" : " threads");
+}
+
+class HeadlessRun {
+ public:
+  explicit HeadlessRun(const TrainOptions& options)
+      : options_(options),
+        storePath_(options.store.empty() ? defaultStorePath() : fs::path(options.store)),
+        store_(storePath_),
+        recorder_(&store_),
+        view_(options.json ? makeJsonView() : ::isatty(STDOUT_FILENO) ? makeLiveView() : makePlainView()) {
+    recorder_.finish();
+    check(recorder_);
+  }
+
+  void begin() {
+    PreparedRun prepared = prepareRun(configOf(options_), {});
+    RunSummary summary = recorder_.create(summaryOf(prepared.config));
+    check(recorder_);
+    make(std::move(summary), {}, std::move(prepared));
+    run_->begin(run_->eventOf(RunEvent::Kind::started, "Started from fresh weights, seed " + std::to_string(run_->config().seed) + "."));
+  }
+
+  void resume() {
+    const auto changes = changesOf(options_);
+    CheckpointRow row;
+    const fs::path path = fs::canonical(checkpointAt(options_.resume));
+    const Checkpoint checkpoint = loadCheckpoint(path);
+    PreparedRun prepared = prepareRun(checkpoint, {});
+    row = {.run = checkpoint.run, .step = checkpoint.state.step, .path = path.string(),
+           .healthy = checkpoint.watch.alerts.empty(), .pinned = false, .bytes = bytesOf(path)};
+    if (isOwn(row, prepared.config)) {
+      recorder_.ask([&](RunStore& store) { rewindRun(store, row); });
+      const auto past = recorder_.ask([&](RunStore& store) { return store.events(row.run); });
+      make(recorder_.ask([&](RunStore& store) { return store.run(row.run); }), path.parent_path(), std::move(prepared));
+      run_->restore(checkpoint, past);
+      run_->record(run_->eventOf(RunEvent::Kind::restored, "Continued from the checkpoint of step " + std::to_string(row.step) + "."));
+    } else {
+      // Another store wrote it: here it becomes a run of its own that begins at that step.
+      RunSummary summary = recorder_.create(summaryOf(prepared.config));
+      check(recorder_);
+      make(std::move(summary), {}, std::move(prepared));
+      run_->restore(checkpoint, {});
+      run_->begin(run_->eventOf(RunEvent::Kind::restored, "Continued from " + path.string() + "."));
+    }
+    for (const auto& [setting, value] : changes) run_->setKnob(setting, value);
+    recorder_.setState(run_->id(), RunSummary::State::running);
+  }
+
+  void train() {
+    watchInterrupts();
+    view_->begin(*run_, describe(*backend_));
+    while (!run_->finished() && !interrupted) {
+      const RunInTraining::Step step = run_->step();
+      if (!step.finite) notFinite();
+      if (step.point.tokensPerSecond > 0) seconds_ += static_cast<double>(run_->tokensPerStep()) / step.point.tokensPerSecond;
+      tokens_ += run_->tokensPerStep();
+      trainLoss_ = step.point.loss;
+      if (step.point.validationLoss) validationLoss_ = step.point.validationLoss;
+      view_->step(*run_, step.point, step.events);
+      recorder_.flush(false);
+      check(recorder_);
+    }
+    run_->finished() ? finish() : stop();
+  }
+
+ private:
+  void make(RunSummary summary, fs::path folder, PreparedRun prepared) {
+    if (!options_.out.empty()) folder = fs::absolute(options_.out).lexically_normal();
+    if (folder.empty()) folder = checkpointFolder(fs::absolute(storePath_), summary.id);
+    backend_ = makeBackend(backendOptions(prepared.config));
+    run_ = std::make_unique<RunInTraining>(std::move(summary), std::move(folder), std::move(prepared), *backend_, recorder_);
+  }
+
+  /// Whether this store's run of that number wrote the checkpoint: the same seed, and its checkpoints in the same folder.
+  bool isOwn(const CheckpointRow& row, const RunConfig& config) {
+    return recorder_.ask([&](RunStore& store) {
+      const std::vector<RunSummary> all = store.runs();
+      const auto same = std::find_if(all.begin(), all.end(), [&](const RunSummary& run) { return run.id == row.run; });
+      if (same == all.end() || same->seed != config.seed) return false;
+      const std::vector<CheckpointRow> rows = store.checkpoints(row.run);
+      return std::any_of(rows.begin(), rows.end(), [&](const CheckpointRow& other) {
+        return fs::weakly_canonical(other.path).parent_path() == fs::path(row.path).parent_path();
+      });
+    });
+  }
+
+  std::string newestCheckpoint() const { return stepFolder(run_->folder(), run_->stepsDone()).string(); }
+
+  void settle(RunSummary::State state) {
+    recorder_.setState(run_->id(), state);
+    recorder_.finish();
+    check(recorder_);
+  }
+
+  [[noreturn]] void notFinite() {
+    run_->saveIfChanged();
+    settle(RunSummary::State::failed);
+    throw Error("train", "the loss of step " + std::to_string(run_->stepsDone() + 1) +
+                             " is not a finite number; the weights before it are in " + newestCheckpoint() +
+                             ": resume from a healthy checkpoint with a lower --set train.learning_rate=...");
+  }
+
+  void stop() {
+    run_->saveIfChanged();
+    settle(RunSummary::State::paused);
+    std::fprintf(stderr, "Stopped after step %lld; it is saved. Continue with: switchyard-cli train --resume %s%s\n",
+                 static_cast<long long>(run_->stepsDone()), run_->folder().c_str(),
+                 options_.store.empty() ? "" : (" --store " + options_.store).c_str());
+  }
+
+  void finish() {
+    if (trainLoss_) {
+      run_->record(run_->eventOf(RunEvent::Kind::finished, "Finished after " + std::to_string(run_->stepsDone()) + " steps."));
+    } else {  // nothing was left to train
+      trainLoss_ = run_->summary().trainLoss;
+      validationLoss_ = run_->trainer().evaluate();
+    }
+    run_->saveIfChanged();
+    settle(RunSummary::State::finished);
+    Closing closing;
+    closing.run = run_->id();
+    closing.steps = run_->stepsDone();
+    closing.trainLoss = trainLoss_;
+    closing.validationLoss = validationLoss_;
+    closing.tokensPerSecond = seconds_ > 0 ? static_cast<double>(tokens_) / seconds_ : 0;
+    closing.maxVio = run_->watch().window().maxVio(kSummarySteps);
+    for (const ExpertUtilization& expert : run_->watch().window().utilization(kSummarySteps))
+      if (expert.utilization < kDeadShare) closing.dead.push_back(expert);
+    closing.checkpoint = newestCheckpoint();
+    view_->end(closing);
+  }
+
+  const TrainOptions& options_;
+  const fs::path storePath_;
+  StoreThread store_;
+  Recorder recorder_;                         // its rows are in the store before that closes
+  std::unique_ptr<Backend> backend_;          // before the run: it uses it
+  std::unique_ptr<RunInTraining> run_;
+  std::unique_ptr<TrainView> view_;
+  std::optional<double> trainLoss_, validationLoss_;
+  std::int64_t tokens_ = 0;
+  double seconds_ = 0;                        // spent in training steps
+};
+
+void train(const TrainOptions& options) {
+  if (options.resume.empty()) {
+    const RunConfig checked = configOf(options);  // wrong usage is said before a store is touched
+    if (const auto found = problems(checked); !found.empty())
+      throw Error("config", found.front().path + ": " + found.front().sentence);
+  } else {
+    changesOf(options);
+  }
+  HeadlessRun run(options);
+  if (options.resume.empty()) {
+    run.begin();
+  } else {
+    run.resume();
+  }
+  run.train();
+}
+
+}  // namespace
+
+void addTrain(CLI::App& program) {
+  auto options = std::make_shared<TrainOptions>();
+  CLI::App* command = program.add_subcommand("train", "Trains a model, live in the terminal");
+  addOptions(*command, *options);
+  command->callback([options] { train(*options); });
+}
+
+}  // namespace moe::cli

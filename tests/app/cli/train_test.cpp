@@ -1,0 +1,242 @@
+#include <QElapsedTimer>
+#include <QJsonArray>
+
+#include <algorithm>
+#include <cmath>
+#include <csignal>
+#include <random>
+
+#include "tests/support/command_line.h"
+
+using namespace moe;
+using test::shell;
+using test::switchyard;
+using test::tinyTraining;
+
+namespace {
+
+QString pathIn(const test::TemporaryFolder& folder, const char* name) { return QString::fromStdString((folder / name).string()); }
+
+/// The same call with another value of one option.
+QStringList with(QStringList arguments, const QString& option, const QString& value) {
+  arguments[arguments.indexOf(option) + 1] = value;
+  return arguments;
+}
+
+std::string weights(const test::TemporaryFolder& folder, const char* step) {
+  return test::readText(folder / "out" / step / "model.safetensors");
+}
+
+}  // namespace
+
+class TrainTest : public QObject {
+  Q_OBJECT
+ private Q_SLOTS:
+  void itPrintsALineAStepAndALastOne() {
+    const test::TemporaryFolder folder;
+    const auto result = switchyard(tinyTraining(folder) << "--steps" << "7" << "--json");
+    QVERIFY2(result.code == 0, result.errors.constData());
+    const auto lines = result.lines();
+    QCOMPARE(lines.size(), std::size_t{8});
+    for (int i = 0; i < 7; ++i) {
+      const QJsonObject& line = lines[static_cast<std::size_t>(i)];
+      QCOMPARE(line["step"].toInt(), i + 1);
+      for (const char* key : {"loss", "aux_loss", "z_loss", "tokens_per_second"}) QVERIFY2(line[key].isDouble(), key);
+      QCOMPARE(line.contains("val_loss"), i == 6);
+      for (const char* key : {"load", "max_vio", "dropped", "router_entropy"}) QCOMPARE(line[key].toArray().size(), 2);
+      for (const QJsonValue& layer : line["load"].toArray()) {
+        double sum = 0;
+        for (const QJsonValue& share : layer.toArray()) sum += share.toDouble();
+        QVERIFY(std::abs(sum - 1) < 1e-6);
+      }
+      QVERIFY(line["alerts"].isArray());
+    }
+    const QJsonObject last = lines.back();
+    QVERIFY(last["done"].toBool());
+    QCOMPARE(last["steps"].toInt(), 7);
+    QCOMPARE(last["train_loss"].toDouble(), lines[6]["loss"].toDouble());
+    QCOMPARE(last["val_loss"].toDouble(), lines[6]["val_loss"].toDouble());
+    QVERIFY(last["run"].toInt() > 0);
+    QVERIFY(last["tokens_per_second"].toDouble() > 0);
+    QVERIFY(last["dead_experts"].isArray());
+    QVERIFY(QFile::exists(last["checkpoint"].toString() + "/state.json"));
+    // MaxVio of the counts of all seven steps: every step asks for the same number of assignments.
+    for (int layer = 0; layer < 2; ++layer) {
+      double counts[4] = {};
+      for (int i = 0; i < 7; ++i)
+        for (int e = 0; e < 4; ++e) counts[e] += lines[static_cast<std::size_t>(i)]["load"].toArray()[layer].toArray()[e].toDouble();
+      const double expected = *std::max_element(counts, counts + 4) * 4 / 7 - 1;
+      QVERIFY(std::abs(last["max_vio"].toArray()[layer].toDouble() - expected) < 1e-6);
+    }
+  }
+  void withoutATerminalItPrintsPlainLines() {
+    const test::TemporaryFolder folder;
+    const auto result = switchyard(tinyTraining(folder) << "--steps" << "12");
+    QCOMPARE(result.code, 0);
+    QVERIFY(result.output.contains("step 10 / 12"));
+    QVERIFY(result.output.contains("Finished 12 steps"));
+    QVERIFY(!result.output.contains('\x1b'));
+  }
+  void resumedItGoesOnBitByBitToTheSameTarget() {
+    const test::TemporaryFolder whole, cut;
+    QCOMPARE(switchyard(tinyTraining(whole) << "--steps" << "12").code, 0);
+    // The schedule's length is the target: a run stopped halfway must have been told the whole of it.
+    QCOMPARE(switchyard(tinyTraining(cut) << "--steps" << "12" << "--checkpoint-every" << "5").code, 0);
+    const auto result = switchyard({"train", "--resume", pathIn(cut, "out/step-5"), "--store", pathIn(cut, "runs.db"), "--json"});
+    QVERIFY2(result.code == 0, result.errors.constData());
+    QCOMPARE(result.lines().size(), std::size_t{8});
+    QCOMPARE(result.lines()[0]["step"].toInt(), 6);
+    QVERIFY(!weights(whole, "step-12").empty());
+    QVERIFY(weights(whole, "step-12") == weights(cut, "step-12"));
+    const auto more = switchyard({"train", "--resume", pathIn(cut, "out"), "--store", pathIn(cut, "runs.db"), "--steps", "14", "--json"});
+    QCOMPARE(more.lines().back()["steps"].toInt(), 14);
+    QCOMPARE(more.lines().back()["run"].toInt(), result.lines().back()["run"].toInt());
+  }
+  void killedAtRandomMomentsItResumesBitByBit() {
+    const test::TemporaryFolder whole;
+    const QStringList options{"--steps", "150", "--checkpoint-every", "7"};
+    QElapsedTimer timer;
+    timer.start();
+    QCOMPARE(switchyard(tinyTraining(whole) + options).code, 0);
+    const auto span = static_cast<int>(timer.elapsed());
+    std::mt19937 random(4);
+    for (int moment = 0; moment < 3; ++moment) {
+      const test::TemporaryFolder folder;
+      QProcess process;
+      process.start(test::commandLineProgram(), tinyTraining(folder) + options);
+      QVERIFY(process.waitForStarted());
+      process.waitForFinished(static_cast<int>(random() % static_cast<unsigned>(span)));
+      process.kill();
+      process.waitForFinished();
+      const bool begun = QFile::exists(pathIn(folder, "out/latest"));
+      const auto result = begun ? switchyard({"train", "--resume", pathIn(folder, "out"), "--store", pathIn(folder, "runs.db")})
+                                : switchyard(tinyTraining(folder) + options);
+      QVERIFY2(result.code == 0, result.errors.constData());
+      QVERIFY(weights(folder, "step-150") == weights(whole, "step-150"));
+    }
+  }
+  void anInterruptFinishesTheStepAndSavesIt() {
+    const test::TemporaryFolder folder;
+    QProcess process;
+    process.start(test::commandLineProgram(), tinyTraining(folder) << "--steps" << "1000000" << "--json");
+    QVERIFY(process.waitForReadyRead(60'000));
+    ::kill(static_cast<pid_t>(process.processId()), SIGINT);
+    QVERIFY(process.waitForFinished(60'000));
+    QCOMPARE(process.exitCode(), 0);
+    const QByteArray errors = process.readAllStandardError();
+    QVERIFY2(errors.contains("--resume"), errors.constData());
+    const auto result = switchyard({"inspect", "--checkpoint", pathIn(folder, "out"), "--text", "the yard", "--json"});
+    QCOMPARE(result.code, 0);
+  }
+  void aLossThatIsNotFiniteFailsWithASentence() {
+    const test::TemporaryFolder folder;
+    const auto result = switchyard(tinyTraining(folder) << "--steps" << "200" << "--set" << "train.learning_rate=10" << "--set"
+                                                        << "train.weight_decay=10" << "--set" << "train.warmup=0" << "--set"
+                                                        << "train.schedule=constant");
+    QCOMPARE(result.code, 1);
+    QVERIFY2(result.errors.contains("not a finite number"), result.errors.constData());
+  }
+  void badInputIsRefusedInASentence_data() {
+    QTest::addColumn<QString>("content");
+    QTest::addColumn<QString>("sentence");
+    QTest::newRow("empty") << "" << "empty";
+    QTest::newRow("binary") << QString::fromLatin1("text\0with\1bytes", 15) << "binary";
+    QTest::newRow("short") << "too short for a batch" << "batch";
+  }
+  void badInputIsRefusedInASentence() {
+    QFETCH(QString, content);
+    QFETCH(QString, sentence);
+    const test::TemporaryFolder folder;
+    QStringList arguments = tinyTraining(folder);
+    test::writeText(folder / "bad.txt", content.toStdString());
+    const auto result = switchyard(with(arguments, "--data", pathIn(folder, "bad.txt")) << "--steps" << "3");
+    QCOMPARE(result.code, 1);
+    QVERIFY2(QString(result.errors).contains(sentence, Qt::CaseInsensitive), result.errors.constData());
+    QCOMPARE(result.errors.trimmed().count('\n'), 0);
+  }
+  void textThatIsNotUtf8OrMissingIsRefused() {
+    const test::TemporaryFolder folder;
+    test::writeText(folder / "latin1.txt", "caf\xe9 au lait, caf\xe9 noir. caf\xe9 au lait");
+    const auto latin = switchyard(with(tinyTraining(folder), "--data", pathIn(folder, "latin1.txt")));
+    QCOMPARE(latin.code, 1);
+    QVERIFY2(latin.errors.contains("UTF-8"), latin.errors.constData());
+    const auto missing = switchyard(with(tinyTraining(folder), "--data", pathIn(folder, "gone.txt")));
+    QCOMPARE(missing.code, 1);
+    QVERIFY2(missing.errors.contains("gone.txt"), missing.errors.constData());
+  }
+  void wrongUsageAndWrongConfigurationsAreTold() {
+    const test::TemporaryFolder folder;
+    QCOMPARE(switchyard({}).code, 2);
+    QCOMPARE(switchyard({"train", "--steps", "none"}).code, 2);
+    QCOMPARE(switchyard(tinyTraining(folder) << "--preset" << "nobody").code, 2);
+    const auto key = switchyard(tinyTraining(folder) << "--set" << "select.kk=2");
+    QCOMPARE(key.code, 2);
+    QVERIFY2(key.errors.contains("kk"), key.errors.constData());
+    test::writeText(folder / "config.json", R"({"train": {"stepz": 3}})");
+    const auto config = switchyard({"train", "--config", pathIn(folder, "config.json"), "--store", pathIn(folder, "runs.db")});
+    QCOMPARE(config.code, 1);
+    QVERIFY2(config.errors.contains("stepz"), config.errors.constData());
+    const auto vast = switchyard(tinyTraining(folder) << "--set" << "model.width=65536" << "--set" << "experts.count=4096");
+    QCOMPARE(vast.code, 1);
+    QVERIFY2(!vast.errors.contains("bad_alloc"), vast.errors.constData());
+    QVERIFY(!QFile::exists(pathIn(folder, "out")));
+  }
+  void damagedCheckpointsAreRefusedAndLeftAlone() {
+    const test::TemporaryFolder folder;
+    QCOMPARE(switchyard(tinyTraining(folder) << "--steps" << "3").code, 0);
+    const auto path = folder / "out" / "step-3" / "model.safetensors";
+    const std::string whole = test::readText(path);
+    std::string altered = whole;
+    altered[altered.size() / 2] ^= 1;
+    for (const std::string& damaged : {whole.substr(0, whole.size() / 2), altered}) {
+      test::writeText(path, damaged);
+      for (const QStringList& command : {QStringList{"train", "--resume", pathIn(folder, "out"), "--store", pathIn(folder, "runs.db")},
+                                         QStringList{"inspect", "--checkpoint", pathIn(folder, "out"), "--text", "a"},
+                                         QStringList{"generate", "--checkpoint", pathIn(folder, "out"), "--prompt", "a", "--tokens", "2"}}) {
+        const auto result = switchyard(command);
+        QCOMPARE(result.code, 1);
+        QVERIFY2(result.errors.contains("model.safetensors"), result.errors.constData());
+      }
+      QVERIFY(test::readText(path) == damaged);
+    }
+    test::writeText(path, whole);
+    QCOMPARE(switchyard({"train", "--resume", pathIn(folder, "out"), "--store", pathIn(folder, "runs.db"), "--steps", "4"}).code, 0);
+  }
+  void aStoreThatIsHeldIsRefused() {
+    const test::TemporaryFolder folder;
+    QProcess holder;
+    holder.start(test::commandLineProgram(), tinyTraining(folder) << "--steps" << "1000000" << "--json");
+    QVERIFY(holder.waitForReadyRead(60'000));
+    const auto result = switchyard(tinyTraining(folder) << "--steps" << "2");
+    QCOMPARE(result.code, 1);
+    QVERIFY2(result.errors.contains("process " + QByteArray::number(holder.processId())), result.errors.constData());
+    holder.kill();
+    holder.waitForFinished();
+    QCOMPARE(switchyard(tinyTraining(folder) << "--steps" << "2").code, 0);
+  }
+  void aFullDiskStopsTheRunWithASentenceAndKeepsWhatWasThere() {
+    const test::TemporaryFolder folder;
+    QCOMPARE(switchyard(tinyTraining(folder) << "--steps" << "3").code, 0);
+    const std::string before = weights(folder, "step-3");
+    // 8 blocks of 1024 bytes: no file may grow past 8 KiB, so neither the store nor a checkpoint can be written.
+    const auto result = shell("ulimit -f 8; exec '" + test::commandLineProgram() + "' train --resume '" + pathIn(folder, "out") +
+                              "' --store '" + pathIn(folder, "runs.db") + "' --steps 9");
+    QCOMPARE(result.code, 1);
+    QVERIFY2(result.errors.startsWith("switchyard-cli: ["), result.errors.constData());
+    QVERIFY(weights(folder, "step-3") == before);
+    QCOMPARE(switchyard({"train", "--resume", pathIn(folder, "out"), "--store", pathIn(folder, "runs.db"), "--steps", "9"}).code, 0);
+    QVERIFY(!weights(folder, "step-9").empty());
+  }
+  void aFolderWhereNothingMayBeWrittenIsRefused() {
+    const test::TemporaryFolder folder;
+    test::writeText(folder / "file", "not a folder");
+    const auto out = switchyard(with(tinyTraining(folder), "--out", pathIn(folder, "file/out")) << "--steps" << "2");
+    QCOMPARE(out.code, 1);
+    QVERIFY2(out.errors.contains("file/out"), out.errors.constData());
+    const auto store = switchyard(with(tinyTraining(folder), "--store", pathIn(folder, "file/runs.db")) << "--steps" << "2");
+    QCOMPARE(store.code, 1);
+    QVERIFY2(store.errors.contains("[store]"), store.errors.constData());
+  }
+};
+SWITCHYARD_TEST(TrainTest)
+#include "train_test.moc"
