@@ -41,7 +41,7 @@ void print(bool asJson) {
     } else {
       std::string list;
       for (const std::string& type : types) list += (list.empty() ? "" : ", ") + type;
-      std::printf("%-10s %s, %d threads, %s, %.1f GB free\n", name, processor.c_str(), threads, list.c_str(),
+      std::printf("%-10s %s, %d %s, %s, %.1f GB free\n", name, processor.c_str(), threads, threads == 1 ? "thread" : "threads", list.c_str(),
                   static_cast<double>(freeMemory()) / 1e9);
     }
   }
