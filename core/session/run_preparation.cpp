@@ -39,6 +39,7 @@ PreparedRun prepare(RunConfig config, std::shared_ptr<const Tokenizer> tokenizer
   PreparedRun run;
   const bool same = surroundings.similar && surroundings.similar->config.data == config.data && !tokenizer;
   run.corpus = same ? surroundings.similar->corpus : tokenizer ? loadCorpus(config.data, tokenizer) : loadCorpus(config.data);
+  run.corpus->requireBatch(config.train.batch, config.model.context);
   config.model.vocabulary = run.corpus->tokenizer().vocabulary();
   refuse(config, surroundings);
   run.config = std::move(config);

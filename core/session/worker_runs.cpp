@@ -72,9 +72,10 @@ std::unique_ptr<RunInTraining> Worker::makeRun(PreparedRun prepared, RunSummary 
 
 void Worker::close(std::unique_ptr<RunInTraining>& run) {
   if (!run) return;
-  if (!run->finished()) {
+  // After a failure amid a step the weights may be half of the next one's: the checkpoint before it stands.
+  if (!run->finished() && !failed_) {
     run->saveIfChanged();
-    if (!failed_) recorder_.setState(run->id(), RunSummary::State::paused);
+    recorder_.setState(run->id(), RunSummary::State::paused);
   }
   run.reset();
   statusChanged_ = true;

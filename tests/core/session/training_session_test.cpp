@@ -119,7 +119,11 @@ class TrainingSessionTest : public QObject {
     vast.model.width = 1 << 14;
     for (LayerConfig& layer : vast.model.layers) layer.recipe.experts.count = 512, layer.recipe.experts.hidden = {1 << 14};
     QVERIFY(refusedWith(command::Start{.config = vast}, "free"));
+    RunConfig hungry = tinyRun(folder, 10);
+    hungry.model.context = 1 << 14;
+    QVERIFY(refusedWith(command::Start{.config = hungry}, "batch"));
     QVERIFY(session.started.empty());
+    session.withStore([](RunStore& store) { QVERIFY(store.runs().empty()); });
     session.post(command::Start{.config = tinyRun(folder, 2)});
     QVERIFY(session.untilState(State::finished));
     QVERIFY(refusedWith(command::SetKnob{"model.width", "64"}, "model.width"));
