@@ -43,14 +43,6 @@ void initialiseLayer(Model::Impl& model, std::size_t layer, std::uint64_t seed) 
                     recipe.experts, {.seed = seed, .stream = RandomStream::newExperts, .layer = index});
   if (recipe.select.kind == Recipe::Select::Kind::hash)
     model.hashTables[layer] = makeHashTable(model.config.vocabulary, recipe.experts.count, seed, index);
-  if (recipe.experts.init == Recipe::Experts::Init::random) return;
-  const std::string prefix = "layers." + std::to_string(layer) + ".";
-  const MoeWeights weights = bindMoeWeights(recipe, model.config.width, [&](std::string_view segment) {
-    const Parameter* parameter = model.parameters.find(prefix + std::string(segment));
-    return parameter ? parameter->value : TensorView{};
-  });
-  initialiseExperts(weights.experts, expertsSpec(recipe, model.config.width), recipe.experts,
-                    {.seed = seed, .layer = index});
 }
 
 }  // namespace
