@@ -10,6 +10,7 @@
 #include "core/store/run_store.h"
 #include "ui/models/run_history.h"
 #include "ui/models/selection.h"
+#include "ui/session/run_library.h"
 #include "ui/session/session_bridge.h"
 #include "ui/theme/theme.h"
 #include "ui/views/main_window.h"
@@ -140,10 +141,11 @@ int main(int argc, char** argv) {
   TrainingSession session({.store = store});
   ui::SessionBridge bridge(ui::portOf(session));
   ui::RunHistory history(bridge);
+  ui::RunLibrary library([&session](StoreThread::Work work, StoreThread::Failed failed) { session.withStore(std::move(work), std::move(failed)); });
   ui::Selection selection;
   ui::TimeAxis time;
   ui::Notices notices(theme);
-  ui::MainWindow window({bridge, history, selection, theme, time, notices, settings, store});
+  ui::MainWindow window({bridge, history, library, selection, theme, time, notices, settings, store});
   if (arguments.screenshot) {
     takeScreenshots(*arguments.screenshot, window, bridge);
   } else {

@@ -8,6 +8,7 @@
 
 #include "ui/models/run_history.h"
 #include "ui/models/selection.h"
+#include "ui/session/run_library.h"
 #include "ui/session/session_bridge.h"
 #include "ui/theme/theme.h"
 #include "ui/views/page_context.h"
@@ -49,10 +50,12 @@ struct PlayedWindow {
                                            .take = [this] { return std::exchange(next, {}); },
                                            .setNotifier = [this](std::function<void()> notifier) { notify = std::move(notifier); }}};
   ui::RunHistory history{bridge};
+  std::vector<std::pair<StoreThread::Work, StoreThread::Failed>> asked;  // of the store, in order; a test answers them
+  ui::RunLibrary library{[this](StoreThread::Work work, StoreThread::Failed failed) { asked.emplace_back(std::move(work), std::move(failed)); }};
   ui::Selection selection;
   ui::TimeAxis time;
   ui::Notices notices{theme};
-  ui::PageContext context{bridge, history, selection, theme, time, notices, settings, {}};
+  ui::PageContext context{bridge, history, library, selection, theme, time, notices, settings, {}};
   SessionStatus status;
 
   /// Hands over what is in `next` (and the status) and waits until the window took it.

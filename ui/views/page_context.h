@@ -8,6 +8,7 @@ namespace moe::ui {
 
 class Notices;
 class RunHistory;
+class RunLibrary;
 class Selection;
 class SessionBridge;
 class Theme;
@@ -17,6 +18,7 @@ class TimeAxis;
 struct PageContext {
   SessionBridge& session;
   RunHistory& history;
+  RunLibrary& library;          // the stored runs
   Selection& selection;
   Theme& theme;
   TimeAxis& time;               // the step axis of the Train page

@@ -1,6 +1,8 @@
 #include "ui/views/pages.h"
 
 #include "ui/views/alerts_panel.h"
+#include "ui/views/inspect_page.h"
+#include "ui/views/runs_page.h"
 #include "ui/views/this_run_panel.h"
 #include "ui/views/train_page.h"
 
@@ -9,6 +11,8 @@ namespace moe::ui {
 const std::vector<PageEntry>& pages() {
   static const std::vector<PageEntry> kPages{
       {"train", "Train", "How do the experts share the work, and does the model learn?", makeTrainPage},
+      {"inspect", "Inspect", "Which experts does each token of a text go to, and how sure is the router?", makeInspectPage},
+      {"runs", "Runs", "Which of the runs did better, and where is what it made?", makeRunsPage},
   };
   return kPages;
 }

@@ -1,0 +1,74 @@
+#pragma once
+#include <QWidget>
+#include <memory>
+
+#include "core/session/stored_runs.h"
+#include "core/telemetry/snapshot.h"
+#include "ui/views/page_context.h"
+
+class QCheckBox;
+class QComboBox;
+class QDoubleSpinBox;
+class QLabel;
+class QPlainTextEdit;
+class QPushButton;
+class QScrollArea;
+class QSpinBox;
+class QTimer;
+
+namespace moe::ui {
+
+class EmptyHint;
+class TokenDetails;
+class TokenStrip;
+
+/// Where does every token of a text go? Probes the model in training, a paused one or a stored one, and shows a
+/// continuation as it grows.
+class InspectPage : public QWidget {
+  Q_OBJECT
+
+ public:
+  explicit InspectPage(const PageContext& context, QWidget* parent = nullptr);
+
+  QPlainTextEdit& text() const { return *text_; }
+  TokenStrip& strip() const { return *strip_; }
+  TokenDetails& details() const { return *details_; }
+  QPushButton& generateButton() const { return *generate_; }
+  /// The line above the chips: what is shown, of which run and step.
+  QString caption() const;
+
+ protected:
+  void showEvent(QShowEvent* event) override;
+  void hideEvent(QHideEvent* event) override;
+
+ private:
+  QWidget* makeInput();
+  QWidget* makeResult();
+  void probe();
+  void generate();
+  void showRouting(std::shared_ptr<const TextRouting> routing, bool generating);
+  void showToken(int token);
+  void showLayers();
+  void offerCheckpoints(const StoredRun& run);
+
+  PageContext context_;
+  QPlainTextEdit* text_;
+  QComboBox* source_;                              // the model in training, or a stored checkpoint (its path as data)
+  QCheckBox* live_;
+  QSpinBox* tokens_;
+  QDoubleSpinBox* temperature_;
+  QPushButton* generate_;
+  QComboBox* layer_;
+  QLabel *caption_, *tokenCaption_;
+  EmptyHint* hint_;
+  TokenStrip* strip_;
+  QScrollArea* chips_;                             // around the strip
+  TokenDetails* details_;
+  QTimer* typing_;                                 // a probe follows the last key stroke, not each
+  std::uint64_t asked_ = 0, generating_ = 0;       // newest requests; 0: none
+  std::shared_ptr<const TextRouting> routing_;
+};
+
+QWidget* makeInspectPage(const PageContext& context, QWidget* parent);
+
+}  // namespace moe::ui

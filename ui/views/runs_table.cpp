@@ -1,0 +1,164 @@
+#include "ui/views/runs_table.h"
+
+#include <QAction>
+#include <QApplication>
+#include <QClipboard>
+#include <QFileDialog>
+#include <QFileInfo>
+#include <QHBoxLayout>
+#include <QHeaderView>
+#include <QKeyEvent>
+#include <QLabel>
+#include <QLineEdit>
+#include <QSortFilterProxyModel>
+#include <QTableView>
+#include <QToolButton>
+#include <QVBoxLayout>
+
+#include "ui/models/run_history.h"
+#include "ui/models/runs_model.h"
+#include "ui/session/run_library.h"
+#include "ui/session/session_bridge.h"
+#include "ui/widgets/format.h"
+#include "ui/widgets/notices.h"
+
+namespace moe::ui {
+
+RunsTable::RunsTable(const PageContext& context, QWidget* parent)
+    : QWidget(parent), context_(context), model_(new RunsModel(this)), sorted_(new QSortFilterProxyModel(this)),
+      table_(new QTableView(this)), filter_(new QLineEdit(this)), summary_(new QLabel(this)) {
+  sorted_->setSourceModel(model_);
+  sorted_->setSortRole(RunsModel::kSortRole);
+  sorted_->setFilterCaseSensitivity(Qt::CaseInsensitive);
+  sorted_->setFilterKeyColumn(-1);
+  table_->setModel(sorted_);
+  table_->setObjectName("runs");
+  table_->setSelectionBehavior(QAbstractItemView::SelectRows);
+  table_->setSelectionMode(QAbstractItemView::SingleSelection);
+  table_->setEditTriggers(QAbstractItemView::DoubleClicked | QAbstractItemView::EditKeyPressed);
+  table_->setAlternatingRowColors(true);
+  table_->setShowGrid(false);
+  table_->setSortingEnabled(true);
+  table_->sortByColumn(RunsModel::created, Qt::DescendingOrder);
+  table_->setWordWrap(false);
+  table_->verticalHeader()->hide();
+  table_->horizontalHeader()->setSectionResizeMode(QHeaderView::Interactive);
+  table_->horizontalHeader()->setStretchLastSection(true);
+  table_->horizontalHeader()->setHighlightSections(false);
+  filter_->setPlaceholderText(tr("Filter by any word: a name, a preset, a note"));
+  filter_->setClearButtonEnabled(true);
+  filter_->setAccessibleName(tr("Filter the runs"));
+
+  auto* above = new QHBoxLayout;
+  above->addWidget(filter_, 1);
+  for (QAction* each : {action(tr("Open"), tr("Continue this run from its newest checkpoint, paused on the Train page"), &RunsTable::openChosen),
+                        action(tr("Export…"), tr("Points, loads and balance of every step as CSV or JSON lines"), &RunsTable::exportChosen),
+                        action(tr("Delete"), tr("Remove the run, its points and its checkpoints from the disk"), &RunsTable::deleteChosen)}) {
+    auto* button = new QToolButton(this);
+    button->setDefaultAction(each);
+    button->setFocusPolicy(Qt::TabFocus);
+    above->addWidget(button);
+    needsRun_.push_back(each);
+  }
+  auto* all = new QVBoxLayout(this);
+  all->setContentsMargins(0, 0, 0, 0);
+  all->addLayout(above);
+  all->addWidget(table_, 1);
+  all->addWidget(summary_);
+
+  connect(filter_, &QLineEdit::textChanged, sorted_, &QSortFilterProxyModel::setFilterFixedString);
+  connect(table_->selectionModel(), &QItemSelectionModel::selectionChanged, this, [this] {
+    enableActions();
+    Q_EMIT chosenChanged();
+  });
+  connect(model_, &QAbstractItemModel::modelReset, this, &RunsTable::enableActions);
+  connect(model_, &RunsModel::renamed, &context_.library, &RunLibrary::rename);
+  connect(model_, &RunsModel::noted, &context_.library, &RunLibrary::setNote);
+  connect(model_, &RunsModel::ticked, this, &RunsTable::ticked);
+  connect(&context_.history, &RunHistory::runsChanged, this, [this] {
+    model_->setTicked({context_.history.overlays().begin(), context_.history.overlays().end()});
+  });
+  enableActions();
+}
+
+QAction* RunsTable::action(const QString& text, const QString& tip, void (RunsTable::*act)()) {
+  auto* made = new QAction(text, this);
+  made->setToolTip(tip);
+  connect(made, &QAction::triggered, this, act);
+  return made;
+}
+
+void RunsTable::showRuns(const std::vector<ListedRun>& runs) {
+  const bool first = model_->rowCount() == 0;
+  const RunId before = chosen() ? chosen()->summary.id : 0;
+  model_->setRuns(runs);
+  if (first && !runs.empty()) table_->resizeColumnsToContents();
+  if (before != 0 && !chosen()) choose(before);
+  summary_->setText(runs.empty() ? tr("No run is stored yet: every model you train appears here by itself.")
+                                 : tr("%n run(s), checkpoints take %1 in %2", nullptr, int(runs.size()))
+                                       .arg(bytes(model_->totalBytes()), QFileInfo(QString::fromStdString(context_.store.string())).path()));
+  enableActions();
+}
+
+const ListedRun* RunsTable::chosen() const {
+  const QModelIndexList rows = table_->selectionModel()->selectedRows();
+  return rows.isEmpty() ? nullptr : &model_->at(sorted_->mapToSource(rows.front()).row());
+}
+
+void RunsTable::choose(RunId run) {
+  const int row = model_->rowOf(run);
+  if (row >= 0) table_->selectRow(sorted_->mapFromSource(model_->index(row, 0)).row());
+}
+
+void RunsTable::enableActions() {
+  for (QAction* each : needsRun_) each->setEnabled(chosen() != nullptr);
+}
+
+void RunsTable::openChosen() {
+  if (const ListedRun* run = chosen()) context_.session.post(command::Open{.run = run->summary.id});
+}
+
+void RunsTable::exportChosen() {
+  const ListedRun* run = chosen();
+  if (!run) return;
+  QString kind;
+  const QString name = QString::fromStdString(run->summary.name).replace('/', '-');
+  const QString jsonl = tr("JSON lines (*.jsonl)");
+  const QString path = QFileDialog::getSaveFileName(this, tr("Export run"), name + ".csv", tr("CSV (*.csv)") + ";;" + jsonl, &kind);
+  if (path.isEmpty()) return;
+  const bool lines = path.endsWith(".jsonl") || (!path.endsWith(".csv") && kind == jsonl);
+  context_.library.saveRun(run->summary.id, lines ? ExportFormat::jsonl : ExportFormat::csv, path);
+}
+
+void RunsTable::deleteChosen() {
+  const ListedRun* run = chosen();
+  if (!run) return;
+  const RunId id = run->summary.id;
+  const QString name = QString::fromStdString(run->summary.name);
+  const SessionStatus& status = context_.session.status();
+  if (id == status.run || id == status.twin)
+    return context_.notices.show(Notices::Kind::problem, tr("“%1” is on the Train page. Start or open another run first, then delete it.").arg(name), {}, "delete");
+  context_.notices.show(Notices::Kind::note,
+                        tr("Delete “%1” with its points and %2 of checkpoints? This cannot be undone.").arg(name, bytes(run->checkpointBytes)),
+                        {{tr("Delete"), [this, id] { context_.library.remove(id); }}}, "delete");
+}
+
+void RunsTable::copyTable() {
+  QString text;
+  for (int row = -1; row < sorted_->rowCount(); ++row) {
+    QStringList cells;
+    for (int column = 0; column < sorted_->columnCount(); ++column)
+      cells << (row < 0 ? sorted_->headerData(column, Qt::Horizontal, Qt::DisplayRole) : sorted_->index(row, column).data()).toString().replace('\t', ' ').replace('\n', ' ');
+    text += cells.join('\t') + '\n';
+  }
+  QApplication::clipboard()->setText(text);
+}
+
+void RunsTable::keyPressEvent(QKeyEvent* event) {
+  if (event->matches(QKeySequence::Copy)) return copyTable();
+  if (event->matches(QKeySequence::Delete)) return deleteChosen();
+  if ((event->key() == Qt::Key_Return || event->key() == Qt::Key_Enter) && table_->hasFocus()) return openChosen();
+  QWidget::keyPressEvent(event);
+}
+
+}  // namespace moe::ui

@@ -1,0 +1,53 @@
+#pragma once
+#include <QWidget>
+
+#include "core/session/stored_runs.h"
+#include "ui/views/page_context.h"
+
+class QAction;
+class QLabel;
+class QLineEdit;
+class QSortFilterProxyModel;
+class QTableView;
+
+namespace moe::ui {
+
+class RunsModel;
+
+/// Every stored run, with what can be done to the chosen one: open, tick for the curves, rename, note, delete, export.
+class RunsTable : public QWidget {
+  Q_OBJECT
+
+ public:
+  explicit RunsTable(const PageContext& context, QWidget* parent = nullptr);
+
+  /// Null where no row is chosen.
+  const ListedRun* chosen() const;
+  void choose(RunId run);
+  void showRuns(const std::vector<ListedRun>& runs);
+
+ Q_SIGNALS:
+  void chosenChanged();
+  void ticked(moe::RunId run, bool on);
+
+ protected:
+  void keyPressEvent(QKeyEvent* event) override;
+
+ private:
+  QAction* action(const QString& text, const QString& tip, void (RunsTable::*act)());
+  void enableActions();
+  void openChosen();
+  void exportChosen();
+  void deleteChosen();
+  void copyTable();
+
+  PageContext context_;
+  RunsModel* model_;
+  QSortFilterProxyModel* sorted_;
+  QTableView* table_;
+  QLineEdit* filter_;
+  QLabel* summary_;
+  std::vector<QAction*> needsRun_;
+};
+
+}  // namespace moe::ui
