@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstdio>
 
 #include "core/inspect/golden_roles.h"
 #include "core/inspect/golden_run.h"
@@ -18,6 +19,13 @@ struct Comparison {
   bool passes() const { return problem.empty() && error <= tolerance; }
   double excess() const { return problem.empty() && tolerance > 0 ? error / tolerance : passes() ? 0 : 1e300; }
 };
+
+std::string beyond(double tolerance) {
+  if (tolerance == 0) return "expected equal integers";
+  char text[64];
+  std::snprintf(text, sizeof text, "expected an error of at most %.0e", tolerance);
+  return text;
+}
 
 Comparison incomparable(std::string problem) {
   return {1, 0, std::move(problem)};
@@ -85,10 +93,8 @@ VerifyResult verifyRouting(Backend& backend, const GoldenVector& file, const std
       }
       if (comparison.passes()) continue;
       result.passed = false;
-      result.failures.push_back({field, comparison.error,
-                                 comparison.problem.empty()
-                                     ? "differs by more than " + std::to_string(comparison.tolerance)
-                                     : comparison.problem});
+      result.failures.push_back(
+          {field, comparison.error, comparison.problem.empty() ? beyond(comparison.tolerance) : comparison.problem});
     }
   }
   return result;
