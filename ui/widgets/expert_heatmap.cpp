@@ -103,6 +103,7 @@ QString ExpertHeatmap::readout() const {
       if (!(high.load >= load)) high = {layer.layer, e, load};
     }
   }
+  if (theme_.presenter()) return tr("L%1 E%2 %3× to L%4 E%5 %6×").arg(low.layer).arg(low.expert).arg(twoDecimals(low.load)).arg(high.layer).arg(high.expert).arg(twoDecimals(high.load));
   return tr("step %1: lowest L%2 E%3 %4, highest L%5 E%6 %7")
       .arg(grouped(columns->lastStep())).arg(low.layer).arg(low.expert).arg(times(low.load)).arg(high.layer).arg(high.expert).arg(times(high.load));
 }
@@ -206,7 +207,7 @@ void ExpertHeatmap::paintFigure(QPaintDevice& device, QSize size, bool) {
 
 QSize ExpertHeatmap::minimumSizeHint() const {
   const int line = QFontMetrics(theme_.axisFont()).height();
-  return QSize(22 * line, headerHeight() + std::min(canvas_->minimumHeight() + 4, 13 * line));
+  return QSize(22 * line, headerHeight() + std::min(canvas_->minimumHeight() + 4, 12 * line));
 }
 
 QSize ExpertHeatmap::sizeHint() const { return QSize(640, 340); }

@@ -234,7 +234,7 @@ void Plot::draw() {
   d.plot->xAxis->setRange(first, last);
   const QFontMetrics metrics(d.theme.axisFont());
   d.steps->most = std::max(2, columns / (metrics.horizontalAdvance("00,000") + 12));
-  d.plot->yAxis->ticker()->setTickCount(std::clamp(d.plot->axisRect()->height() / (2 * metrics.height()), 2, 6));
+  d.plot->yAxis->ticker()->setTickCount(std::clamp(d.plot->axisRect()->height() * 2 / (3 * metrics.height()), 3, 6));
 
   d.plot->yAxis->setTickLabels(any);  // numbers of nothing would be false
   d.hintItem->setVisible(!any && !d.hint.isEmpty());
@@ -286,7 +286,7 @@ void Plot::paintFigure(QPaintDevice& device, QSize size, bool vector) {
 
 QSize Plot::minimumSizeHint() const {
   const int line = QFontMetrics(impl_->theme.axisFont()).height();
-  return QSize(16 * line, impl_->words.height() + (impl_->theme.presenter() ? 13 * line / 2 : 8 * line));
+  return QSize(16 * line, impl_->words.height() + (impl_->theme.presenter() ? 11 * line / 2 : 8 * line));
 }
 
 QSize Plot::sizeHint() const { return minimumSizeHint() + QSize(80, 20); }

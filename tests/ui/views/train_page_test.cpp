@@ -151,7 +151,11 @@ class TrainPageTest : public QObject {
     MainWindow window(w.context);
     window.resize(1280, 720);
     window.show();
-    w.start(1, runConfigOfPreset("mixtral"), 60);
+    w.start(1, runConfigOfPreset("mixtral"), 0);
+    for (std::int64_t step = 1; step <= 60; ++step) w.next.points.push_back(test::pointAt(1, step, 4, 8));
+    w.status.alerts = {{1, 0, 3, 51, 0.02}};
+    w.deliver();
+    QTest::qWait(100);
     QCOMPARE(window.size(), QSize(1280, 720));  // nothing asks for more than there is
     w.theme.setPresenter(false);
   }
