@@ -2,6 +2,7 @@
 
 #include "ui/views/alerts_panel.h"
 #include "ui/views/inspect_page.h"
+#include "ui/views/recipe_panel.h"
 #include "ui/views/runs_page.h"
 #include "ui/views/this_run_panel.h"
 #include "ui/views/train_page.h"
@@ -19,6 +20,7 @@ const std::vector<PageEntry>& pages() {
 
 const std::vector<PanelEntry>& panels() {
   static const std::vector<PanelEntry> kPanels{
+      {"recipe", "Recipe", Qt::LeftDockWidgetArea, makeRecipePanel},
       {"alerts", "Alerts", Qt::RightDockWidgetArea, makeAlertsPanel},
       {"run", "This run", Qt::RightDockWidgetArea, makeThisRunPanel},
   };

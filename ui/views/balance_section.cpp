@@ -1,0 +1,74 @@
+#include "ui/views/balance_section.h"
+
+#include <QPushButton>
+#include <QVBoxLayout>
+
+#include "ui/models/recipe_draft.h"
+#include "ui/theme/theme.h"
+
+namespace moe::ui {
+
+namespace {
+
+int termsIn(const RunConfig& config) {
+  return config.model.layers.empty() ? 0 : static_cast<int>(config.model.layers.front().recipe.balance.size());
+}
+
+}  // namespace
+
+BalanceSection::BalanceSection(Theme& theme, RecipeDraft& draft, QWidget* parent)
+    : RecipeSection(theme, draft, *findStage("balance"), parent), add_(new QPushButton(tr("Add a load term"), this)), list_(new QVBoxLayout) {
+  body()->addLayout(list_);
+  body()->addWidget(add_);
+  add_->setFocusPolicy(Qt::TabFocus);
+  add_->setToolTip(tr("Adds a term with coefficient 0: it is measured, and acts once the coefficient is raised."));
+  connect(add_, &QPushButton::clicked, this, [this] { draft_.addBalanceTerm(); });
+}
+
+void BalanceSection::build(int terms) {
+  while (QLayoutItem* item = list_->takeAt(0)) {
+    item->widget()->hide();
+    item->widget()->deleteLater();  // its own button may be the one that was pressed
+    delete item;
+  }
+  dropFields();
+  removes_.clear();
+  for (int i = 0; i < terms; ++i) {
+    auto* term = new QWidget(this);
+    auto* column = new QVBoxLayout(term);
+    column->setContentsMargins(0, 0, 0, theme_.gap());
+    for (const StageSetting& setting : stage_.settings) addField(setting, "balance." + std::to_string(i) + '.' + std::string(setting.path), column);
+    auto* remove = new QPushButton(tr("Remove term %1").arg(i + 1), term);
+    remove->setFocusPolicy(Qt::TabFocus);
+    connect(remove, &QPushButton::clicked, this, [this, i] { draft_.removeBalanceTerm(i); });
+    column->addWidget(remove);
+    list_->addWidget(term);
+    removes_.push_back(remove);
+  }
+}
+
+QPushButton* BalanceSection::removeButton(int index) const { return removes_.at(static_cast<std::size_t>(index)); }
+
+void BalanceSection::refresh() {
+  const int terms = termsIn(draft_.config());
+  if (terms != static_cast<int>(removes_.size())) build(terms);
+  RecipeSection::refresh();
+}
+
+void BalanceSection::summarise() {
+  QStringList parts;
+  QString formula;
+  for (std::size_t i = 0; i < removes_.size(); ++i) {
+    const std::string term = "balance." + std::to_string(i) + '.';
+    const QString kind = QString::fromStdString(draft_.value(term + "kind")).remove('"');
+    for (const StageOption& option : stage_.settings.front().options) {
+      if (QString::fromUtf8(option.id.data(), static_cast<qsizetype>(option.id.size())) != kind) continue;
+      parts << QString::fromUtf8(option.label.data(), static_cast<qsizetype>(option.label.size())) + ' ' +
+                   QString::fromStdString(draft_.value(term + "coefficient"));
+      if (formula.isEmpty()) formula = QString::fromUtf8(option.formula.data(), static_cast<qsizetype>(option.formula.size()));
+    }
+  }
+  setSummary(parts.isEmpty() ? tr("no terms") : parts.join(QString::fromUtf8(" · ")), formula);
+}
+
+}  // namespace moe::ui
