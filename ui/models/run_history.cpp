@@ -43,12 +43,20 @@ void RunHistory::startRun(const RunSummary& summary) {
     for (RunEvent event : parent->events)
       if (event.step <= summary.parentStep) event.run = summary.id, run.events.push_back(event);
   }
+  if (summary.steps > 0 && run.columns.empty()) {
+    run.awaitsPast = true;
+    Q_EMIT pastWanted(summary.id);
+  }
 }
 
 void RunHistory::addPoints(const std::vector<StepPoint>& points) {
   std::set<RunId> touched;
   for (const StepPoint& point : points) {
-    runs_[point.run].columns.append(point);
+    Run& run = runs_[point.run];
+    if (run.awaitsPast)
+      run.held.push_back(point);
+    else
+      run.columns.append(point);
     touched.insert(point.run);
   }
   for (RunId run : touched) Q_EMIT pointsAdded(run);
@@ -93,6 +101,21 @@ void RunHistory::addOverlay(const RunSummary& summary, const std::vector<StepPoi
   }
   if (std::find(overlays_.begin(), overlays_.end(), summary.id) == overlays_.end()) overlays_.push_back(summary.id);
   Q_EMIT runsChanged();
+}
+
+void RunHistory::addPast(RunId id, const std::vector<StepPoint>& points, const std::vector<RunEvent>& events) {
+  const auto found = runs_.find(id);
+  if (found == runs_.end() || !found->second.awaitsPast) return;
+  Run& run = found->second;
+  run.awaitsPast = false;
+  for (const StepPoint& point : points) run.columns.append(point);
+  for (const StepPoint& point : run.held) run.columns.append(point);
+  run.held.clear();
+  // The store was read after the latest events were written: it has them all.
+  if (events.size() >= run.events.size()) run.events = events;
+  Q_EMIT runsChanged();
+  Q_EMIT pointsAdded(id);
+  Q_EMIT eventsAdded(id);
 }
 
 void RunHistory::removeOverlay(RunId run) {

@@ -18,6 +18,8 @@ class RunHistory : public QObject {
     RunSummary summary;
     RunColumns columns;
     std::vector<RunEvent> events;  // in order of step
+    bool awaitsPast = false;       // reopened: its stored points are on their way
+    std::vector<StepPoint> held;   // what came meanwhile
   };
 
   explicit RunHistory(SessionBridge& session, QObject* parent = nullptr);
@@ -38,8 +40,12 @@ class RunHistory : public QObject {
   /// Lays a stored run over the curves; replaces it where it is there already.
   void addOverlay(const RunSummary& summary, const std::vector<StepPoint>& points, const std::vector<RunEvent>& events);
   void removeOverlay(RunId run);
+  /// The stored points and events of a run that was reopened; what came since goes after them.
+  void addPast(RunId run, const std::vector<StepPoint>& points, const std::vector<RunEvent>& events);
 
  Q_SIGNALS:
+  /// A run was reopened whose past is not known here: whoever holds the store answers with addPast().
+  void pastWanted(moe::RunId run);
   /// Which runs are on screen changed.
   void runsChanged();
   /// A known run got new points, or lost some.

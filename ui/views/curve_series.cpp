@@ -8,15 +8,28 @@
 
 namespace moe::ui {
 
+namespace {
+
+/// A run without a z term has a z loss of exactly 0 at every step: no curve.
+bool absent(const RunColumns& run, Metric metric) {
+  if (metric != Metric::zLoss || run.empty()) return false;
+  const Pyramid& values = run.metric(metric);
+  const int top = values.levelFor(0, values.size(), 1);
+  return values.low(top, 0)[0] == 0 && values.high(top, 0)[0] == 0;
+}
+
+}  // namespace
+
 PlotSeries seriesOf(const RunHistory& history, RunId run, Metric metric, std::size_t layer, const QString& name, const QColor& colour,
                     Qt::PenStyle pen) {
   PlotSeries series{.name = name, .colour = colour, .pen = pen, .dots = metric == Metric::validationLoss, .curve = {}, .valueAt = {}};
   series.curve = [&history, run, metric, layer](Curve& curve, double first, double last, int columns) {
-    if (const RunHistory::Run* known = history.find(run)) curveOf(curve.x, curve.y, known->columns, metric, layer, first, last, columns);
+    const RunHistory::Run* known = history.find(run);
+    if (known && !absent(known->columns, metric)) curveOf(curve.x, curve.y, known->columns, metric, layer, first, last, columns);
   };
   series.valueAt = [&history, run, metric, layer](double step) -> std::optional<double> {
     const RunHistory::Run* known = history.find(run);
-    const auto index = known ? known->columns.indexAt(static_cast<std::int64_t>(step)) : std::nullopt;
+    const auto index = known && !absent(known->columns, metric) ? known->columns.indexAt(static_cast<std::int64_t>(step)) : std::nullopt;
     return index ? known->columns.valueAt(metric, layer, *index) : std::nullopt;
   };
   return series;

@@ -12,11 +12,14 @@
 #include <QMenu>
 #include <QMenuBar>
 #include <QMimeData>
+#include <QScrollArea>
 #include <QSettings>
 #include <QStackedWidget>
 #include <QToolButton>
 #include <QVBoxLayout>
 
+#include "ui/models/run_history.h"
+#include "ui/session/run_library.h"
 #include "ui/session/session_bridge.h"
 #include "ui/theme/theme.h"
 #include "ui/views/help_dialogs.h"
@@ -59,6 +62,9 @@ MainWindow::MainWindow(const PageContext& context, QWidget* parent)
   connect(&context_.session, &SessionBridge::problemArrived, this,
           [this](const QString& sentence) { context_.notices.show(Notices::Kind::problem, sentence); });
   connect(&context_.session, &SessionBridge::statusChanged, this, &MainWindow::follow);
+  connect(&context_.history, &RunHistory::pastWanted, this, [this](RunId run) { context_.library.read(run); });
+  connect(&context_.library, &RunLibrary::runRead, this,
+          [this](const std::shared_ptr<const StoredRun>& run) { context_.history.addPast(run->summary.id, run->points, run->events); });
   connect(&context_.theme, &Theme::changed, this, &MainWindow::dress);
   qApp->installEventFilter(this);
   dress();
@@ -98,7 +104,11 @@ void MainWindow::buildPages() {
       train_->setCentralWidget(page);
       stack_->addWidget(train_);
     } else {
-      stack_->addWidget(page);
+      auto* scroll = new QScrollArea(this);  // a page wider than the window scrolls; it does not make the window grow
+      scroll->setWidgetResizable(true);
+      scroll->setFrameShape(QFrame::NoFrame);
+      scroll->setWidget(page);
+      stack_->addWidget(scroll);
     }
     adoptActions(page);
   }
@@ -210,7 +220,7 @@ void MainWindow::follow(const SessionStatus& status) {
 void MainWindow::showPage(const QString& id) {
   const auto found = pages_.find(id);
   if (found == pages_.end()) return;
-  stack_->setCurrentWidget(id == "train" ? train_ : found->second);
+  stack_->setCurrentWidget(id == "train" ? train_ : found->second->parentWidget()->parentWidget());
   for (QAction* action : pageActions_->actions()) action->setChecked(action->data().toString() == id);
 }
 

@@ -166,7 +166,7 @@ void HeatmapCanvas::paintAxis(QPainter& painter, const HeatmapGeometry& g) const
   const QFontMetrics metrics(font);
   painter.setFont(font);
   const int width = metrics.horizontalAdvance("00,000") + 12;
-  const StepTicks ticks = stepTicks(time_.first(), time_.last(), std::max(2, g.cells.width() / width));
+  const StepTicks ticks = stepTicks(time_.first(), time_.last(), std::clamp(g.cells.width() / width, 2, 12));
   for (int i = 0; i < ticks.count; ++i) {
     const double step = ticks.from + i * ticks.every;
     const int x = static_cast<int>(std::lround(g.xOf(step, time_.first(), time_.last())));

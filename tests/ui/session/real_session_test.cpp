@@ -1,0 +1,100 @@
+#include <QAction>
+#include <QSettings>
+#include <QTemporaryDir>
+
+#include "tests/support/register.h"
+#include "ui/models/run_history.h"
+#include "ui/models/selection.h"
+#include "ui/session/run_library.h"
+#include "ui/session/session_bridge.h"
+#include "ui/theme/theme.h"
+#include "ui/views/main_window.h"
+#include "ui/views/run_bar.h"
+#include "ui/widgets/notices.h"
+#include "ui/widgets/time_axis.h"
+
+using namespace moe;
+using namespace moe::ui;
+using State = SessionStatus::State;
+
+namespace {
+
+/// The program as main() makes it, on a store of its own.
+struct Program {
+  explicit Program(const QTemporaryDir& folder)
+      : settings(folder.filePath("window.ini"), QSettings::IniFormat),
+        session({.store = std::filesystem::path(folder.filePath("runs.db").toStdString())}) {}
+
+  QSettings settings;
+  Theme theme;
+  TrainingSession session;
+  SessionBridge bridge{portOf(session)};
+  RunHistory history{bridge};
+  RunLibrary library{[this](StoreThread::Work work, StoreThread::Failed failed) { session.withStore(std::move(work), std::move(failed)); }};
+  Selection selection;
+  TimeAxis time;
+  Notices notices{theme};
+  MainWindow window{PageContext{bridge, history, library, selection, theme, time, notices, settings, {}}};
+};
+
+/// Small enough for a step in milliseconds.
+RunConfig smallRun() {
+  RunConfig config = runConfigOfPreset("mixtral");
+  for (const auto& [path, value] : std::vector<std::pair<std::string, std::string>>{
+           {"model.layers", "2"}, {"model.context", "32"}, {"train.batch", "2"}, {"train.steps", "100000"}, {"threads", "1"}})
+    setByPath(config, path, value);
+  return config;
+}
+
+}  // namespace
+
+class RealSessionTest : public QObject {
+  Q_OBJECT
+ private Q_SLOTS:
+  void playPauseStepAndAKnobReachTheWorkerAndComeBack() {
+    QTemporaryDir folder;
+    Program p(folder);
+    p.window.show();
+    p.bridge.post(command::Start{.config = smallRun()});
+    QTRY_VERIFY_WITH_TIMEOUT(p.history.newestStep() >= 5, 20'000);
+    QVERIFY(p.bridge.status().state == State::training);
+
+    p.window.runBar().playAction()->trigger();
+    QTRY_VERIFY_WITH_TIMEOUT(p.bridge.status().state == State::paused, 10'000);
+    const std::int64_t paused = p.bridge.status().step;
+    QTRY_COMPARE_WITH_TIMEOUT(p.history.newestStep(), paused, 10'000);
+
+    p.window.runBar().stepAction()->trigger();
+    QTRY_COMPARE_WITH_TIMEOUT(p.history.newestStep(), paused + 1, 10'000);
+
+    p.bridge.post(command::SetKnob{"train.learning_rate", "0.001"});
+    p.window.runBar().stepAction()->trigger();
+    QTRY_VERIFY_WITH_TIMEOUT(p.bridge.status().canUndo, 10'000);
+    const auto& events = p.history.mainRun()->events;
+    QTRY_VERIFY(std::any_of(events.begin(), events.end(), [](const RunEvent& e) { return e.kind == RunEvent::Kind::knob && e.path == "train.learning_rate"; }));
+  }
+  void aClosedWindowContinuesWhereItWas() {
+    QTemporaryDir folder;
+    RunId run = 0;
+    std::int64_t closedAt = 0;
+    {
+      Program p(folder);
+      p.window.show();
+      p.bridge.post(command::Start{.config = smallRun()});
+      QTRY_VERIFY_WITH_TIMEOUT(p.history.newestStep() >= 5, 20'000);
+      run = p.history.main();
+      p.window.close();
+      closedAt = p.history.newestStep();
+    }
+    Program p(folder);
+    p.window.show();
+    p.bridge.post(command::Open{.run = run, .paused = true});
+    QTRY_COMPARE_WITH_TIMEOUT(p.history.main(), run, 20'000);
+    QTRY_VERIFY_WITH_TIMEOUT(p.bridge.status().state == State::paused, 10'000);
+    QVERIFY2(p.bridge.status().step >= closedAt, "closing writes a checkpoint of the last step");
+    QTRY_COMPARE_WITH_TIMEOUT(p.history.newestStep(), p.bridge.status().step, 10'000);
+    QCOMPARE(p.history.mainRun()->columns.firstStep(), 1);
+  }
+};
+SWITCHYARD_TEST(RealSessionTest)
+#include "real_session_test.moc"
