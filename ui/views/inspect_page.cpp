@@ -51,6 +51,7 @@ InspectPage::InspectPage(const PageContext& context, QWidget* parent) : QWidget(
   splitter->setStretchFactor(0, 0);
   splitter->setStretchFactor(1, 1);
   splitter->setChildrenCollapsible(false);
+  splitter->setSizes({150, 600});  // a few lines of text; the routing is what the page is for
   auto* all = new QVBoxLayout(this);
   all->addWidget(splitter);
 

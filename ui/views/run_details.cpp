@@ -8,7 +8,7 @@
 #include <nlohmann/json.hpp>
 
 #include "ui/session/run_library.h"
-#include "ui/theme/theme.h"
+#include "ui/widgets/card.h"
 #include "ui/widgets/format.h"
 
 namespace moe::ui {
@@ -37,7 +37,8 @@ RunDetails::RunDetails(const PageContext& context, QWidget* parent)
     : QWidget(parent), context_(context), tabs_(new QTabWidget(this)),
       events_(list({tr("Step"), tr("What happened")}, this)),
       checkpoints_(list({tr("Keep"), tr("Step"), tr("Health"), tr("Size"), tr("Folder")}, this)),
-      configuration_(new QPlainTextEdit(this)) {
+      configuration_(new QPlainTextEdit(this)),
+      hint_(new EmptyHint(context.theme, tr("Choose a run in the list: its events, checkpoints and configuration appear here."), this)) {
   configuration_->setReadOnly(true);
   configuration_->setLineWrapMode(QPlainTextEdit::NoWrap);
   configuration_->setFont(QFont("monospace"));
@@ -46,7 +47,8 @@ RunDetails::RunDetails(const PageContext& context, QWidget* parent)
   tabs_->addTab(configuration_, tr("First configuration"));
   auto* all = new QVBoxLayout(this);
   all->setContentsMargins(0, 0, 0, 0);
-  all->addWidget(tabs_);
+  all->addWidget(hint_, 1);
+  all->addWidget(tabs_, 1);
   connect(checkpoints_, &QTreeWidget::itemChanged, this, [this](QTreeWidgetItem* item, int column) {
     if (column == 0 && run_)
       context_.library.setPinned(run_->summary.id, item->data(0, Qt::UserRole).toLongLong(), item->checkState(0) == Qt::Checked);
@@ -59,6 +61,8 @@ void RunDetails::show(std::shared_ptr<const StoredRun> run) {
   fillEvents();
   fillCheckpoints();
   configuration_->setPlainText(run_ ? readable(run_->summary.config) : QString());
+  hint_->setVisible(run_ == nullptr);
+  tabs_->setVisible(run_ != nullptr);
 }
 
 void RunDetails::fillEvents() {

@@ -11,6 +11,8 @@ class QTreeWidget;
 
 namespace moe::ui {
 
+class EmptyHint;
+
 /// What is kept of one stored run: its configuration, what happened to it, and its checkpoints.
 class RunDetails : public QWidget {
   Q_OBJECT
@@ -30,6 +32,7 @@ class RunDetails : public QWidget {
   QTabWidget* tabs_;
   QTreeWidget *events_, *checkpoints_;
   QPlainTextEdit* configuration_;
+  EmptyHint* hint_;
 };
 
 }  // namespace moe::ui

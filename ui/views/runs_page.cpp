@@ -28,12 +28,12 @@ RunsPage::RunsPage(const PageContext& context, QWidget* parent)
     : QWidget(parent), context_(context), time_(new TimeAxis(this)), table_(new RunsTable(context, this)),
       details_(new RunDetails(context, this)), grid_(new PlotGrid(this)),
       hint_(new EmptyHint(context.theme, tr("Tick two or more runs above to lay their curves over one another."), this)),
-      layer_(new QComboBox(this)) {
+      layerWords_(new QLabel(tr("MaxVio and entropy of"), this)), layer_(new QComboBox(this)) {
   auto* list = new Card(context.theme, tr("Stored runs"), this);
   list->body()->addWidget(table_);
   auto* curves = new Card(context.theme, tr("Ticked runs, laid over one another"), this);
   auto* choice = new QHBoxLayout;
-  choice->addWidget(new QLabel(tr("MaxVio and entropy of"), this));
+  choice->addWidget(layerWords_);
   choice->addWidget(layer_);
   choice->addStretch(1);
   layer_->setAccessibleName(tr("Layer of the curves that are one a layer"));
@@ -145,7 +145,8 @@ void RunsPage::showCurves() {
   const std::vector<RunId>& overlays = context_.history.overlays();
   hint_->setVisible(overlays.empty());
   grid_->setVisible(!overlays.empty());
-  layer_->setEnabled(layer_->count() > 1);
+  layerWords_->setVisible(layer_->count() > 0);
+  layer_->setVisible(layer_->count() > 0);
   const auto chosen = static_cast<std::size_t>(std::max(0, layer_->currentIndex()));
   double newest = 0;
   for (const Panel& panel : panels_) {

@@ -8,6 +8,7 @@
 #include "ui/views/page_context.h"
 
 class QComboBox;
+class QLabel;
 class QSplitter;
 
 namespace moe::ui {
@@ -48,6 +49,7 @@ class RunsPage : public QWidget {
   RunDetails* details_;
   PlotGrid* grid_;
   EmptyHint* hint_;
+  QLabel* layerWords_;
   QComboBox* layer_;               // of the curves that are one a layer
   std::vector<Panel> panels_;
   std::vector<RunId> wanted_;      // ticked, and on their way from the store

@@ -14,6 +14,7 @@
 #include <QTableView>
 #include <QToolButton>
 #include <QVBoxLayout>
+#include <algorithm>
 
 #include "ui/models/run_history.h"
 #include "ui/models/runs_model.h"
@@ -89,15 +90,24 @@ QAction* RunsTable::action(const QString& text, const QString& tip, void (RunsTa
 }
 
 void RunsTable::showRuns(const std::vector<ListedRun>& runs) {
-  const bool first = model_->rowCount() == 0;
+  const bool grown = model_->rowCount() != static_cast<int>(runs.size());
   const RunId before = chosen() ? chosen()->summary.id : 0;
   model_->setRuns(runs);
-  if (first && !runs.empty()) table_->resizeColumnsToContents();
+  if (grown && !runs.empty()) fitColumns();
   if (before != 0 && !chosen()) choose(before);
   summary_->setText(runs.empty() ? tr("No run is stored yet: every model you train appears here by itself.")
-                                 : tr("%n run(s), checkpoints take %1 in %2", nullptr, int(runs.size()))
-                                       .arg(bytes(model_->totalBytes()), QFileInfo(QString::fromStdString(context_.store.string())).path()));
+                                 : tr("%1, checkpoints take %2 in %3")
+                                       .arg(runs.size() == 1 ? tr("1 run") : tr("%1 runs").arg(runs.size()),
+                                            bytes(model_->totalBytes()), QFileInfo(QString::fromStdString(context_.store.string())).path()));
   enableActions();
+}
+
+void RunsTable::fitColumns() {
+  table_->resizeColumnsToContents();
+  // Numbers grow while a run trains, and the sort mark takes room in the header.
+  const int room = 2 * table_->fontMetrics().horizontalAdvance("00");
+  for (int column = 0; column < RunsModel::note; ++column) table_->setColumnWidth(column, table_->columnWidth(column) + room);
+  table_->setColumnWidth(RunsModel::step, std::max(table_->columnWidth(RunsModel::step), table_->fontMetrics().horizontalAdvance("00,000 / 00,000")));
 }
 
 const ListedRun* RunsTable::chosen() const {

@@ -36,6 +36,7 @@ class RunsTable : public QWidget {
  private:
   QAction* action(const QString& text, const QString& tip, void (RunsTable::*act)());
   void enableActions();
+  void fitColumns();
   void openChosen();
   void exportChosen();
   void deleteChosen();

@@ -62,7 +62,28 @@ TokenLayout TokenStrip::layoutFor(int width) const {
       breaks.push_back(!token.text.empty() && token.text.back() == '\n');
     }
   }
-  return TokenLayout::of(widths, breaks, width - 2 * kMargin, metrics());
+  return TokenLayout::of(widths, breaks, width - 2 * kMargin - labelWidth(), metrics());
+}
+
+int TokenStrip::labelWidth() const { return QFontMetrics(theme_.axisFont()).horizontalAdvance("L888 "); }
+
+QPoint TokenStrip::origin() const { return {kMargin + labelWidth(), kMargin}; }
+
+void TokenStrip::paintLayerLabels(QPainter& painter) const {
+  if (routing_->tokens.empty()) return;
+  const auto& layers = routing_->tokens.front().layers;
+  if (layers.empty()) return;
+  const TokenLayout::Metrics size = metrics();
+  painter.setFont(theme_.axisFont());
+  painter.setPen(theme_.colours().muted);
+  for (std::size_t i = 0; i < layout_.chips.size(); ++i) {
+    if (layout_.chips[i].left() != 0) continue;
+    const QRect strip = layout_.strip(i, size);
+    const int row = strip.height() / static_cast<int>(layers.size());
+    for (std::size_t l = 0; l < layers.size(); ++l)
+      painter.drawText(QRect(-labelWidth(), strip.top() + static_cast<int>(l) * row + 1, labelWidth() - 4, row - 1), Qt::AlignRight | Qt::AlignVCenter,
+                       QString("L%1").arg(layers[l].layer));
+  }
 }
 
 void TokenStrip::arrange() {
@@ -145,7 +166,8 @@ void TokenStrip::paintAll(QPainter& painter, QSize size) const {
   painter.fillRect(QRect({0, 0}, size), theme_.colours().base);
   if (!routing_) return;
   painter.save();
-  painter.translate(kMargin, kMargin);
+  painter.translate(origin());
+  paintLayerLabels(painter);
   for (std::size_t i = 0; i < routing_->tokens.size(); ++i) paintToken(painter, i);
   painter.restore();
 }
@@ -164,7 +186,7 @@ void TokenStrip::choose(int token) {
 }
 
 void TokenStrip::mousePressEvent(QMouseEvent* event) {
-  choose(layout_.at(event->pos() - QPoint(kMargin, kMargin), metrics()));
+  choose(layout_.at(event->pos() - origin(), metrics()));
 }
 
 void TokenStrip::keyPressEvent(QKeyEvent* event) {
@@ -191,7 +213,7 @@ void TokenStrip::contextMenuEvent(QContextMenuEvent* event) {
 bool TokenStrip::event(QEvent* event) {
   if (event->type() != QEvent::ToolTip) return QWidget::event(event);
   auto* help = static_cast<QHelpEvent*>(event);
-  const int token = layout_.at(help->pos() - QPoint(kMargin, kMargin), metrics());
+  const int token = layout_.at(help->pos() - origin(), metrics());
   if (token < 0) {
     QToolTip::hideText();
     return true;

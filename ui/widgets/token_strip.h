@@ -49,6 +49,9 @@ class TokenStrip : public QWidget, public Figure {
   TokenLayout layoutFor(int width) const;
   void paintAll(QPainter& painter, QSize size) const;
   void paintToken(QPainter& painter, std::size_t token) const;
+  void paintLayerLabels(QPainter& painter) const;
+  int labelWidth() const;
+  QPoint origin() const;
   void arrange();
   void choose(int token);
 
