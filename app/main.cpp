@@ -3,10 +3,12 @@
 #include <QIcon>
 #include <QSettings>
 #include <QTemporaryDir>
+#include <csignal>
 #include <iostream>
 #include <optional>
 
 #include "app/screenshot.h"
+#include "app/waiting.h"
 #include "core/store/run_store.h"
 #include "ui/models/run_history.h"
 #include "ui/models/selection.h"
@@ -21,8 +23,6 @@
 namespace {
 
 using namespace moe;
-
-const char* const kFirstPreset = "mixtral";  // what a new window trains
 
 struct Arguments {
   QString run;
@@ -100,7 +100,7 @@ void begin(TrainingSession& session, ui::SessionBridge& bridge, ui::Notices& not
                    {{QObject::tr("Continue it"), [&bridge, id = run.id] { bridge.post(command::Open{.run = id, .paused = false}); }}}, "unfinished");
     }, Qt::QueuedConnection);
   });
-  bridge.post(command::Start{.config = runConfigOfPreset(kFirstPreset)});
+  bridge.post(command::Start{.config = runConfigOfPreset(firstPreset().id)});
 }
 
 void openRun(const QString& name, TrainingSession& session, ui::SessionBridge& bridge, ui::Notices& notices, QObject& window) {
@@ -120,6 +120,8 @@ void openRun(const QString& name, TrainingSession& session, ui::SessionBridge& b
 }  // namespace
 
 int main(int argc, char** argv) {
+  moe::waitWithoutSpinning(argv);
+  std::signal(SIGXFSZ, SIG_IGN);  // a file past its size limit is a failed write with a sentence, not the end
   QApplication application(argc, argv);
   QApplication::setOrganizationName("switchyard");
   QApplication::setApplicationName("switchyard");

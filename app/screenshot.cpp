@@ -42,7 +42,7 @@ void takeScreenshots(const ScreenshotRequest& request, ui::MainWindow& window, u
   }
   window.resize(request.size);
   window.show();
-  RunConfig config = runConfigOfPreset("mixtral");
+  RunConfig config = runConfigOfPreset(firstPreset().id);
   session.post(command::Start{.config = std::move(config), .parent = 0, .parentStep = 0, .paused = true});
   for (int i = 0; i < request.steps; ++i) session.post(command::StepOnce{});
   auto once = std::make_shared<bool>(false);

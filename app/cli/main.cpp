@@ -3,8 +3,10 @@
 #include <exception>
 
 #include "app/cli/commands.h"
+#include "app/waiting.h"
 
 int main(int argc, char** argv) {
+  moe::waitWithoutSpinning(argv);
   std::signal(SIGXFSZ, SIG_IGN);  // a file at its size limit is an error with a sentence, not the end
   CLI::App program("Trains small Mixture-of-Experts language models and shows where every token goes.", "switchyard-cli");
   program.require_subcommand(1);

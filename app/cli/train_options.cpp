@@ -10,7 +10,6 @@ namespace moe::cli {
 
 namespace {
 
-constexpr const char* kDefaultPreset = "mixtral";
 constexpr std::int64_t kLongestConfig = 1 << 20;
 
 std::pair<std::string, std::string> split(const std::string& setting) {
@@ -48,7 +47,7 @@ std::vector<std::pair<std::string, std::string>> typed(const TrainOptions& optio
 }  // namespace
 
 void addOptions(CLI::App& command, TrainOptions& options) {
-  auto* preset = command.add_option("--preset", options.preset, "A preset's name (default: mixtral; see `presets`)");
+  auto* preset = command.add_option("--preset", options.preset, "A preset's name (default: " + firstPreset().id + "; see `presets`)");
   command.add_option("--config", options.config, "A configuration as JSON")->excludes(preset);
   command.add_option("--set", options.set, "One setting, such as balance.0.coefficient=0.01 or select.k=1")->allow_extra_args(false);
   command.add_option("--data", options.data, "A text file, a folder of them, or builtin:domains");
@@ -71,7 +70,7 @@ RunConfig configOf(const TrainOptions& options) {
     config = readConfig(options.config);
   } else {
     try {
-      config = runConfigOfPreset(options.preset.empty() ? kDefaultPreset : options.preset);
+      config = runConfigOfPreset(options.preset.empty() ? firstPreset().id : options.preset);
     } catch (const Error& error) {
       throw CLI::ValidationError("--preset", error.what());
     }

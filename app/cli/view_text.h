@@ -7,7 +7,7 @@ namespace moe::cli {
 
 // The sentences and numbers that the plain and the live view share.
 
-/// "Run 3 · Mixtral 8x7B · 4.6 M parameters, 1.6 M active · onednn, f32, 2 threads"
+/// "Run 3 · Dense · 4.6 M parameters, 1.6 M active · onednn, f32, 2 threads"
 std::string headline(RunInTraining& run, const std::string& backend);
 /// "8.3k tok/s"
 std::string speed(double tokensPerSecond);

@@ -14,7 +14,7 @@ std::vector<Preset> readAll() {
     const nlohmann::json json = nlohmann::json::parse(file.text);
     const auto text = [&](const char* key) { return json.value(key, std::string()); };
     ordered.push_back(
-        {json.value("order", 0), {file.id, text("label"), text("source"), text("about"), text("scaled"), file.text}});
+        {json.value("order", 0), {file.id, text("label"), text("source"), text("about"), text("scaled"), file.text, json.value("first", false)}});
   }
   std::stable_sort(ordered.begin(), ordered.end(), [](const auto& a, const auto& b) { return a.first < b.first; });
   std::vector<Preset> result;
@@ -38,9 +38,14 @@ RunConfig runConfigOfPreset(const std::string& id) {
     throw Error("preset", id + ": no preset of that name; expected one of " + known);
   }
   nlohmann::json json = nlohmann::json::parse(found->json);
-  for (const char* forTheScreen : {"order", "source", "about", "scaled"}) json.erase(forTheScreen);
+  for (const char* forTheScreen : {"order", "first", "source", "about", "scaled"}) json.erase(forTheScreen);
   json["preset"] = id;
   return runConfigFromJson(json);
+}
+
+const Preset& firstPreset() {
+  const auto found = std::find_if(presets().begin(), presets().end(), [](const Preset& preset) { return preset.first; });
+  return found == presets().end() ? presets().front() : *found;
 }
 
 }  // namespace moe

@@ -64,13 +64,15 @@ std::vector<Problem> problems(const RunConfig& config);
 /// Peak memory of training this, in bytes, from the sizes alone.
 std::int64_t predictedMemory(const RunConfig& config);
 
-/// The presets of resources/presets, compiled into the program: id ("mixtral"), label, source, description, and JSON.
+/// The presets of resources/presets, compiled into the program: id (the file's name), label, source, description, and JSON.
 struct Preset {
   std::string id, label, source, about, scaled;
   std::string json;                      // the file's text
+  bool first = false;                    // what a new window, or a bare `train`, begins with
 };
 const std::vector<Preset>& presets();
 /// Throws Error("preset") listing the known ones.
 RunConfig runConfigOfPreset(const std::string& id);
+const Preset& firstPreset();
 
 }  // namespace moe
