@@ -21,7 +21,7 @@
 namespace moe::ui {
 
 RecipePanel::RecipePanel(const PageContext& context, QWidget* parent)
-    : QWidget(parent), context_(context), draft_(this), preset_(new QComboBox(this)), about_(new QLabel(this)), source_(new QLabel(this)), legend_(new QLabel(tr("● acts at the next step   ◆ needs a new model"), this)), more_(new QToolButton(this)),
+    : QWidget(parent), context_(context), draft_(this), preset_(new QComboBox(this)), about_(new QLabel(this)), source_(new QLabel(this)), legend_(new QLabel(tr("● live   ◆ needs a new model"), this)), more_(new QToolButton(this)),
       undo_(new QPushButton(tr("Undo"), this)), twin_(new QPushButton(tr("Compare with dense"), this)),
       actions_(new QBoxLayout(QBoxLayout::LeftToRight)), scroll_(new QScrollArea(this)), footer_(new RecipeFooter(context.theme, draft_, this)) {
   auto* all = new QVBoxLayout(this);
@@ -112,7 +112,7 @@ void RecipePanel::buildHead(QWidget* inside) {
   column->addWidget(source_);
   column->addLayout(actions_);
   column->addWidget(legend_);
-  more_->setText(tr("Scale and source"));
+  more_->setText(tr("About this preset"));
   more_->setCheckable(true);
   more_->setAutoRaise(true);
   more_->setFocusPolicy(Qt::TabFocus);
@@ -122,6 +122,7 @@ void RecipePanel::buildHead(QWidget* inside) {
   connect(more_, &QToolButton::toggled, this, [this](bool open) {
     more_->setArrowType(open ? Qt::DownArrow : Qt::RightArrow);
     source_->setVisible(open);
+    about_->setVisible(open || !context_.theme.presenter());
   });
 }
 
@@ -178,6 +179,7 @@ void RecipePanel::dress() {
   own.setColor(QPalette::WindowText, context_.theme.colours().muted);
   source_->setPalette(own);
   legend_->setPalette(own);
+  about_->setVisible(more_->isChecked() || !context_.theme.presenter());  // in a lecture hall the stages come first
   more_->setPalette(own);
   updateGeometry();
 }

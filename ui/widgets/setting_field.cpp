@@ -1,5 +1,6 @@
 #include "ui/widgets/setting_field.h"
 
+#include <QAbstractItemView>
 #include <QCheckBox>
 #include <QComboBox>
 #include <QGridLayout>
@@ -21,6 +22,10 @@ QString words(std::string_view text) { return QString::fromUtf8(text.data(), sta
 class CalmComboBox : public QComboBox {
  public:
   using QComboBox::QComboBox;
+  void showPopup() override {
+    view()->setMinimumWidth(view()->sizeHintForColumn(0) + 24);  // whole words, however narrow the panel
+    QComboBox::showPopup();
+  }
 
  protected:
   void wheelEvent(QWheelEvent* event) override { event->ignore(); }
@@ -48,7 +53,8 @@ SettingField::SettingField(Theme& theme, const StageSetting& setting, const QStr
   setObjectName(path);
   grid_->setContentsMargins(0, 0, 0, 0);
   grid_->setVerticalSpacing(2);
-  name_->setText(setting.unit.empty() ? words(setting.label) : tr("%1, %2").arg(words(setting.label), words(setting.unit)));
+  const bool said = setting.unit.empty() || words(setting.label).contains(words(setting.unit), Qt::CaseInsensitive);
+  name_->setText(said ? words(setting.label) : tr("%1, %2").arg(words(setting.label), words(setting.unit)));
   for (QLabel* label : {name_, formula_, problem_}) {
     label->setWordWrap(true);
     label->setTextFormat(Qt::PlainText);

@@ -2,6 +2,7 @@
 
 #include <QHBoxLayout>
 #include <QLabel>
+#include <QPainter>
 #include <QToolButton>
 #include <QVBoxLayout>
 
@@ -12,7 +13,6 @@ namespace moe::ui {
 StageCard::StageCard(Theme& theme, const QString& title, const QString& tooltip, QWidget* parent)
     : QFrame(parent), theme_(theme), line_(new QBoxLayout(QBoxLayout::LeftToRight)), header_(new QToolButton(this)), choice_(new QLabel(this)), formula_(new QLabel(this)),
       note_(new QLabel(this)), inside_(new QWidget(this)), body_(new QVBoxLayout(inside_)) {
-  setObjectName("stageCard");
   header_->setText(title);
   header_->setToolTip(tooltip);
   header_->setAccessibleName(title);
@@ -59,7 +59,7 @@ void StageCard::setMarks(bool pending, bool problem) {
   if (pending == pending_ && problem == problem_) return;
   pending_ = pending;
   problem_ = problem;
-  dress();
+  update();
 }
 
 void StageCard::setNote(const QString& sentence) {
@@ -74,14 +74,22 @@ QString StageCard::formula() const { return formula_->text(); }
 QString StageCard::note() const { return note_->text(); }
 int StageCard::station() const { return header_->geometry().center().y(); }
 
+void StageCard::paintEvent(QPaintEvent*) {
+  // Painted, not by a style sheet: that would take back the colours of every label inside.
+  const Colours& c = theme_.colours();
+  QPainter painter(this);
+  painter.setRenderHint(QPainter::Antialiasing);
+  painter.setPen(problem_ ? c.danger : pending_ ? c.warning : c.border);
+  painter.setBrush(c.base);
+  painter.drawRoundedRect(QRectF(rect()).adjusted(0.5, 0.5, -0.5, -0.5), 4, 4);
+}
+
 void StageCard::dress() {
   const Colours& c = theme_.colours();
-  const QColor edge = problem_ ? c.danger : pending_ ? c.warning : c.border;
-  setStyleSheet(QString("#stageCard { background: palette(base); border: 1px solid %1; border-radius: 4px; }"
-                        "#stageCard > QToolButton { border: 1px solid transparent; font-weight: 600; padding: 2px; text-align: left; }"
-                        "#stageCard > QToolButton:hover { background: %2; }"
-                        "#stageCard > QToolButton:focus { border-color: %3; }")
-                    .arg(edge.name(), c.raised.name(), c.accent.name()));
+  header_->setStyleSheet(QString("QToolButton { border: 1px solid transparent; font-weight: 600; padding: 2px; background: transparent; }"
+                                 "QToolButton:hover { background: %1; }"
+                                 "QToolButton:focus { border-color: %2; }")
+                             .arg(c.raised.name(), c.accent.name()));
   header_->setArrowType(open() ? Qt::DownArrow : Qt::RightArrow);
   const auto paint = [this](QLabel* label, const QColor& colour) {
     QPalette own = theme_.palette();
@@ -93,6 +101,7 @@ void StageCard::dress() {
   paint(formula_, c.muted);
   paint(note_, c.warning);
   body_->setSpacing(theme_.gap());
+  update();
   // Words line up under the title, which stands behind the arrow.
   const bool hall = theme_.presenter();
   const int behind = fontMetrics().height() + 8;

@@ -34,6 +34,9 @@ class StageCard : public QFrame {
  Q_SIGNALS:
   void toggled();
 
+ protected:
+  void paintEvent(QPaintEvent* event) override;
+
  private:
   void dress();
 

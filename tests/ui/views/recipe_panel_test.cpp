@@ -344,6 +344,23 @@ class RecipePanelTest : public QObject {
     }
     stage.theme.setPresenter(false);
   }
+
+  void whatIsOpenedAfterAChangeOfThemeHasItsColours() {
+    Stage stage;
+    stage.theme.setMode(Theme::Mode::light);
+    stage.panel.show();
+    stage.theme.setMode(Theme::Mode::dark);
+    stage.panel.section("capacity")->setOpen(true);
+    QCoreApplication::processEvents();
+    int seen = 0;
+    for (const QLabel* label : stage.panel.field("capacity.factor")->findChildren<QLabel*>()) {
+      if (label->text() != "Factor") continue;
+      QCOMPARE(label->palette().color(QPalette::WindowText), stage.theme.colours().text);
+      ++seen;
+    }
+    QCOMPARE(seen, 1);
+    stage.theme.setMode(Theme::Mode::system);
+  }
 };
 
 SWITCHYARD_TEST(RecipePanelTest)
