@@ -1,4 +1,6 @@
 #include <QAction>
+#include <QPlainTextEdit>
+#include <QPushButton>
 #include <QSettings>
 #include <QTemporaryDir>
 
@@ -8,10 +10,15 @@
 #include "ui/session/run_library.h"
 #include "ui/session/session_bridge.h"
 #include "ui/theme/theme.h"
+#include "ui/views/alert_row.h"
+#include "ui/views/alerts_panel.h"
+#include "ui/views/inspect_page.h"
 #include "ui/views/main_window.h"
 #include "ui/views/run_bar.h"
 #include "ui/widgets/notices.h"
 #include "ui/widgets/time_axis.h"
+#include "ui/widgets/token_details.h"
+#include "ui/widgets/token_strip.h"
 
 using namespace moe;
 using namespace moe::ui;
@@ -72,6 +79,51 @@ class RealSessionTest : public QObject {
     QTRY_VERIFY_WITH_TIMEOUT(p.bridge.status().canUndo, 10'000);
     const auto& events = p.history.mainRun()->events;
     QTRY_VERIFY(std::any_of(events.begin(), events.end(), [](const RunEvent& e) { return e.kind == RunEvent::Kind::knob && e.path == "train.learning_rate"; }));
+  }
+  void aCollapseRaisesAnAlertAndItsRemedyTurnsAKnobThatLeavesAMark() {
+    QTemporaryDir folder;
+    Program p(folder);
+    p.window.show();
+    RunConfig config = smallRun();
+    // Everything below its whole fair share counts as dead here: the alert's way is tried, not the collapse.
+    for (const auto& [path, value] : std::vector<std::pair<std::string, std::string>>{
+             {"alerts.threshold", "0.99"}, {"alerts.clears", "1.5"}, {"alerts.window", "3"}})
+      setByPath(config, path, value);
+    p.bridge.post(command::Start{.config = config});
+    QTRY_VERIFY_WITH_TIMEOUT(!p.history.alerts().empty(), 20'000);
+    const Alert alert = p.history.alerts().front();
+    auto* panel = qobject_cast<AlertsPanel*>(p.window.panelWidget("alerts"));
+    QVERIFY(panel);
+    QTRY_VERIFY(panel->findChild<AlertRow*>() != nullptr);
+    QVERIFY(!p.window.runBar().alertSummary().isEmpty());
+
+    QList<QPushButton*> remedies = panel->findChild<AlertRow*>()->findChildren<QPushButton*>();
+    const auto raise = std::find_if(remedies.begin(), remedies.end(), [](QPushButton* button) { return button->text().contains("aux", Qt::CaseInsensitive); });
+    QVERIFY(raise != remedies.end());
+    QTest::mouseClick(*raise, Qt::LeftButton);
+    QTRY_VERIFY_WITH_TIMEOUT(p.bridge.status().canUndo, 10'000);
+    const auto& events = p.history.mainRun()->events;
+    QTRY_VERIFY(std::any_of(events.begin(), events.end(), [](const RunEvent& e) { return e.kind == RunEvent::Kind::knob && e.path == "balance.0.coefficient"; }));
+    QVERIFY(std::any_of(events.begin(), events.end(), [&](const RunEvent& e) {
+      return e.kind == RunEvent::Kind::alertRaised && e.layer == alert.layer && e.expert == alert.expert;
+    }));
+  }
+  void aTypedTextIsRoutedByTheModelInTrainingAndContinued() {
+    QTemporaryDir folder;
+    Program p(folder);
+    p.window.show();
+    p.bridge.post(command::Start{.config = smallRun()});
+    QTRY_VERIFY_WITH_TIMEOUT(p.history.newestStep() >= 2, 20'000);
+    p.window.showPage("inspect");
+    auto* page = p.window.findChild<InspectPage*>();
+    QVERIFY(page);
+    page->text().setPlainText("abc");
+    QTRY_VERIFY_WITH_TIMEOUT(page->caption().contains("3 tokens"), 10'000);
+    QVERIFY(page->strip().expertOf(2) >= 0);
+    p.selection.setToken(1);
+    QCOMPARE(page->details().summaries().size(), 2);
+    QTest::mouseClick(&page->generateButton(), Qt::LeftButton);
+    QTRY_VERIFY_WITH_TIMEOUT(page->caption().contains("67 tokens"), 20'000);
   }
   void aClosedWindowContinuesWhereItWas() {
     QTemporaryDir folder;
