@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "core/base/error.h"
+#include "core/router/stages.h"
 #include "core/train/run_config.h"
 
 namespace moe {
@@ -174,27 +175,10 @@ std::string getByPath(const RunConfig& config, const std::string& path) {
 }
 
 bool changesLive(const std::string& path) {
-  static constexpr std::array kLive = {"adjust.selection_bias.rate",
-                                       "adjust.selection_bias.update",
-                                       "capacity.factor",
-                                       "capacity.eval_factor",
-                                       "perturb.input_jitter",
-                                       "perturb.whole_expert_dropout",
-                                       "perturb.noise.kind",
-                                       "perturb.noise.sigma",
-                                       "combine.expert_dropout",
-                                       "select.k",
-                                       "select.p",
-                                       "train.learning_rate",
-                                       "train.weight_decay",
-                                       "train.clip",
-                                       "train.steps",
-                                       "train.validate_every",
-                                       "train.checkpoint_every",
-                                       "label"};
-  if (path.starts_with("alerts.")) return true;
-  if (path.starts_with("balance.") && path.ends_with(".coefficient")) return true;
-  return std::find(kLive.begin(), kLive.end(), path) != kLive.end();
+  if (const StageSetting* setting = findSetting(path)) return setting->changesLive;
+  static constexpr std::array kLive = {"train.learning_rate",  "train.weight_decay",     "train.clip", "train.steps",
+                                       "train.validate_every", "train.checkpoint_every", "label"};
+  return path.starts_with("alerts.") || std::find(kLive.begin(), kLive.end(), path) != kLive.end();
 }
 
 }  // namespace moe

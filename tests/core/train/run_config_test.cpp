@@ -2,6 +2,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "core/router/stages.h"
 #include "tests/support/register.h"
 #include "tests/support/temporary_folder.h"
 #include "tests/support/tiny_model.h"
@@ -156,6 +157,22 @@ class RunConfigTest : public QObject {
     for (const char* path :
          {"model.width", "experts.count", "train.batch", "seed", "balance.0.kind", "data.source", "dtype"})
       QVERIFY2(!changesLive(path), path);
+  }
+  void everySettingOfTheStageTablesHasAValueAndTakesAnother() {
+    for (const StageInfo& stage : stages())
+      for (const StageSetting& setting : stage.settings) {
+        RunConfig config = test::tinyConfig();
+        const std::string path = (stage.id == "balance" ? "balance.0." : "") + std::string(setting.path);
+        getByPath(config, path);  // throws where there is no such setting
+        QCOMPARE(changesLive(path), setting.changesLive);
+        std::string value = json(setting.maximum).dump();
+        if (setting.kind == SettingKind::choice) value = json(setting.options.back().id).dump();
+        if (setting.kind == SettingKind::boolean) value = "true";
+        if (setting.kind == SettingKind::integer) value = json(static_cast<std::int64_t>(setting.maximum)).dump();
+        if (setting.kind == SettingKind::integerList) value = "[1,2]";
+        setByPath(config, path, value);
+        QCOMPARE(json::parse(getByPath(config, path)), json::parse(value));
+      }
   }
   void problemsStandAtTheirField() {
     QVERIFY(problems(test::tinyConfig()).empty());
