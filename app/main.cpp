@@ -128,7 +128,7 @@ int main(int argc, char** argv) {
   QApplication::setApplicationDisplayName("Switchyard");
   QApplication::setApplicationVersion(SWITCHYARD_VERSION);
   QApplication::setDesktopFileName("switchyard");
-  QApplication::setWindowIcon(QIcon::fromTheme("switchyard"));
+  QApplication::setWindowIcon(QIcon(":/icons/switchyard.svg"));
   const Arguments arguments = parse(application);
 
   // Pictures are taken of a fresh program: an empty store, the standard layout.

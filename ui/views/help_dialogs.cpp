@@ -3,8 +3,7 @@
 #include <QAction>
 #include <QDialog>
 #include <QDialogButtonBox>
-#include <QScrollArea>
-#include <QLabel>
+#include <QFile>
 #include <QTextBrowser>
 #include <QVBoxLayout>
 
@@ -12,14 +11,13 @@ namespace moe::ui {
 
 namespace {
 
-void showText(const QString& title, const QString& html, QWidget* parent) {
+QTextBrowser* openText(const QString& title, QWidget* parent) {
   auto* dialog = new QDialog(parent);
   dialog->setAttribute(Qt::WA_DeleteOnClose);
   dialog->setWindowTitle(title);
   auto* all = new QVBoxLayout(dialog);
   auto* text = new QTextBrowser(dialog);
   text->setOpenExternalLinks(true);
-  text->setHtml(html);
   all->addWidget(text);
   auto* buttons = new QDialogButtonBox(QDialogButtonBox::Close, dialog);
   QObject::connect(buttons, &QDialogButtonBox::rejected, dialog, &QDialog::reject);
@@ -27,7 +25,10 @@ void showText(const QString& title, const QString& html, QWidget* parent) {
   const int line = dialog->fontMetrics().height();
   dialog->resize(34 * line, 28 * line);
   dialog->show();
+  return text;
 }
+
+void showText(const QString& title, const QString& html, QWidget* parent) { openText(title, parent)->setHtml(html); }
 
 QString row(const QString& keys, const QString& what) {
   return QString("<tr><td style='padding-right:24px'><b>%1</b></td><td>%2</td></tr>").arg(keys.toHtmlEscaped(), what.toHtmlEscaped());
@@ -48,6 +49,13 @@ void showShortcuts(const QList<QAction*>& actions, QWidget* parent) {
   rows += row(QObject::tr("Ctrl+C"), QObject::tr("Heatmap and plots: copy the picture"));
   rows += row(QObject::tr("Esc"), QObject::tr("Heatmap and plots: select nothing"));
   showText(QObject::tr("Keyboard shortcuts"), "<table>" + rows + "</table>", parent);
+}
+
+void showHelpPage(const QString& title, const QString& file, QWidget* parent) {
+  QFile page(":/help/" + file);
+  const bool opened = page.open(QIODevice::ReadOnly);
+  Q_ASSERT(opened);
+  openText(title, parent)->setMarkdown(opened ? QString::fromUtf8(page.readAll()) : QString());
 }
 
 void showAbout(QWidget* parent) {

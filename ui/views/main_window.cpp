@@ -191,7 +191,11 @@ void MainWindow::buildMenus() {
   presenter->setCheckable(true);
   connect(&context_.theme, &Theme::changed, presenter, [this, presenter] { presenter->setChecked(context_.theme.presenter()); });
 
-  add("&Help", tr("&Keyboard shortcuts"), QKeySequence::HelpContents, [this] { showShortcuts(findChildren<QAction*>(), this); });
+  add("&Help", tr("&First steps"), QKeySequence::HelpContents, [this] { showHelpPage(tr("First steps"), "first-steps.md", this); });
+  add("&Help", tr("When experts &die"), {}, [this] { showHelpPage(tr("When experts die"), "collapse.md", this); });
+  add("&Help", tr("What the &numbers mean"), {}, [this] { showHelpPage(tr("What the numbers mean"), "numbers.md", this); });
+  menu("&Help")->addSeparator();
+  add("&Help", tr("&Keyboard shortcuts"), Qt::CTRL | Qt::Key_Slash, [this] { showShortcuts(findChildren<QAction*>(), this); });
   QAction* about = add("&Help", tr("&About Switchyard"), {}, [this] { showAbout(this); });
   about->setMenuRole(QAction::AboutRole);
 }
