@@ -54,6 +54,7 @@ InspectPage::InspectPage(const PageContext& context, QWidget* parent) : QWidget(
   splitter->setSizes({150, 600});  // a few lines of text; the routing is what the page is for
   auto* all = new QVBoxLayout(this);
   all->addWidget(splitter);
+  setFocusProxy(text_);
 
   text_->setPlainText(context_.settings.value(kTextSetting, tr("The quick brown fox adds 12 + 30 = 42.")).toString());
   connect(typing_, &QTimer::timeout, this, &InspectPage::probe);

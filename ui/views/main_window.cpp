@@ -226,6 +226,8 @@ void MainWindow::showPage(const QString& id) {
   if (found == pages_.end()) return;
   stack_->setCurrentWidget(id == "train" ? train_ : found->second->parentWidget()->parentWidget());
   for (QAction* action : pageActions_->actions()) action->setChecked(action->data().toString() == id);
+  // The keyboard goes to what the page is for, not to the first field of a panel, which would eat the space bar.
+  found->second->setFocus();
 }
 
 QString MainWindow::page() const { return pageActions_->checkedAction() ? pageActions_->checkedAction()->data().toString() : QString(); }

@@ -5,6 +5,7 @@
 #include <QLabel>
 #include <QShowEvent>
 #include <QSplitter>
+#include <QTimer>
 #include <QVBoxLayout>
 #include <algorithm>
 
@@ -23,6 +24,10 @@
 #include "ui/widgets/time_axis.h"
 
 namespace moe::ui {
+
+namespace {
+constexpr int kRefresh = 2000;  // ms: a run in training goes on while it is looked at
+}
 
 RunsPage::RunsPage(const PageContext& context, QWidget* parent)
     : QWidget(parent), context_(context), time_(new TimeAxis(this)), table_(new RunsTable(context, this)),
@@ -57,6 +62,12 @@ RunsPage::RunsPage(const PageContext& context, QWidget* parent)
   splitter->setChildrenCollapsible(false);
   auto* all = new QVBoxLayout(this);
   all->addWidget(splitter);
+  setFocusProxy(table_);
+  auto* again = new QTimer(this);
+  connect(again, &QTimer::timeout, this, [this] {
+    if (isVisible()) context_.library.refresh();
+  });
+  again->start(kRefresh);
 
   addPlot(tr("Training loss"), tr("nats / token"), Metric::loss, number);
   addPlot(tr("Validation loss"), tr("nats / token"), Metric::validationLoss, number);

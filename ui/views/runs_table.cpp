@@ -65,6 +65,7 @@ RunsTable::RunsTable(const PageContext& context, QWidget* parent)
   all->setContentsMargins(0, 0, 0, 0);
   all->addLayout(above);
   all->addWidget(table_, 1);
+  setFocusProxy(table_);
   all->addWidget(summary_);
 
   connect(filter_, &QLineEdit::textChanged, sorted_, &QSortFilterProxyModel::setFilterFixedString);

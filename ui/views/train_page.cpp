@@ -21,6 +21,7 @@ TrainPage::TrainPage(const PageContext& context, QWidget* parent)
       grid_(new PlotGrid), splitter_(new QSplitter(Qt::Vertical, this)) {
   auto* all = new QVBoxLayout(this);
   all->addWidget(splitter_);
+  setFocusProxy(heatmap_);
   splitter_->addWidget(heatmap_);
   splitter_->addWidget(grid_);
   splitter_->setChildrenCollapsible(false);

@@ -1,4 +1,5 @@
 #include <QAction>
+#include <QApplication>
 #include <QPlainTextEdit>
 #include <QPushButton>
 #include <QSettings>
@@ -79,6 +80,21 @@ class RealSessionTest : public QObject {
     QTRY_VERIFY_WITH_TIMEOUT(p.bridge.status().canUndo, 10'000);
     const auto& events = p.history.mainRun()->events;
     QTRY_VERIFY(std::any_of(events.begin(), events.end(), [](const RunEvent& e) { return e.kind == RunEvent::Kind::knob && e.path == "train.learning_rate"; }));
+  }
+  void theSpaceBarPausesAWindowThatWasJustOpened() {
+    QTemporaryDir folder;
+    Program p(folder);
+    p.window.show();
+    p.window.activateWindow();
+    QVERIFY(QTest::qWaitForWindowActive(&p.window));
+    p.bridge.post(command::Start{.config = smallRun()});
+    QTRY_VERIFY_WITH_TIMEOUT(p.history.newestStep() >= 2, 20'000);
+    QVERIFY(QApplication::focusWidget());
+    QTest::keyClick(QApplication::focusWidget(), Qt::Key_Space);
+    QTRY_VERIFY_WITH_TIMEOUT(p.bridge.status().state == State::paused, 10'000);
+    const std::int64_t paused = p.bridge.status().step;
+    QTest::keyClick(QApplication::focusWidget(), Qt::Key_Period);
+    QTRY_COMPARE_WITH_TIMEOUT(p.bridge.status().step, paused + 1, 10'000);
   }
   void aCollapseRaisesAnAlertAndItsRemedyTurnsAKnobThatLeavesAMark() {
     QTemporaryDir folder;
