@@ -149,7 +149,7 @@ int main(int argc, char** argv) {
   ui::Notices notices(theme);
   ui::MainWindow window({bridge, history, library, selection, theme, time, notices, settings, store});
   if (arguments.screenshot) {
-    takeScreenshots(*arguments.screenshot, window, bridge);
+    takeScreenshots(*arguments.screenshot, window, bridge, selection);
   } else {
     window.show();
     if (arguments.run.isEmpty())

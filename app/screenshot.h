@@ -4,6 +4,7 @@
 
 namespace moe::ui {
 class MainWindow;
+class Selection;
 class SessionBridge;
 }  // namespace moe::ui
 
@@ -17,6 +18,7 @@ struct ScreenshotRequest {
 
 /// Trains the steps asked for, saves one PNG a page and leaves the event loop with the exit code. The window and all it
 /// stands on must outlive the loop.
-void takeScreenshots(const ScreenshotRequest& request, ui::MainWindow& window, ui::SessionBridge& session);
+void takeScreenshots(const ScreenshotRequest& request, ui::MainWindow& window, ui::SessionBridge& session,
+                     ui::Selection& selection);
 
 }  // namespace moe

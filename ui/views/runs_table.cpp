@@ -121,6 +121,8 @@ void RunsTable::choose(RunId run) {
   if (row >= 0) table_->selectRow(sorted_->mapFromSource(model_->index(row, 0)).row());
 }
 
+void RunsTable::tick(RunId run) { Q_EMIT ticked(run, true); }
+
 void RunsTable::enableActions() {
   for (QAction* each : needsRun_) each->setEnabled(chosen() != nullptr);
 }

@@ -24,6 +24,8 @@ class RunsTable : public QWidget {
   /// Null where no row is chosen.
   const ListedRun* chosen() const;
   void choose(RunId run);
+  /// Lays the run's curves over the others'.
+  void tick(RunId run);
   void showRuns(const std::vector<ListedRun>& runs);
 
  Q_SIGNALS:
