@@ -55,10 +55,16 @@ class HeadlessRun {
 
   void begin() {
     PreparedRun prepared = prepareRun(configOf(options_), {});
-    RunSummary summary = recorder_.create(summaryOf(prepared.config));
+    const std::string beginning = beginningOf(prepared);
+    RunSummary first = summaryOf(prepared.config);
+    if (const auto& dense = prepared.dense) {
+      const CheckpointRow row{.run = dense->run, .step = dense->state.step, .path = prepared.config.startFrom.checkpoint};
+      if (isOwn(row, dense->config)) first.parent = row.run, first.parentStep = row.step;
+    }
+    RunSummary summary = recorder_.create(std::move(first));
     check(recorder_);
     make(std::move(summary), {}, std::move(prepared));
-    run_->begin(run_->eventOf(RunEvent::Kind::started, "Started from fresh weights, seed " + std::to_string(run_->config().seed) + "."));
+    run_->begin(run_->eventOf(RunEvent::Kind::started, beginning));
   }
 
   void resume() {

@@ -5,6 +5,7 @@
 
 #include "core/base/atomic_file.h"
 #include "core/base/error.h"
+#include "core/formats/checkpoint.h"
 
 namespace moe::cli {
 
@@ -58,7 +59,9 @@ void addOptions(CLI::App& command, TrainOptions& options) {
   command.add_option("--backend", options.backend, "onednn or reference")->check(CLI::IsMember({"onednn", "reference"}));
   command.add_option("--store", options.store, "Where runs are recorded (default: in the user's data folder)");
   command.add_option("--out", options.out, "Folder of this run's checkpoints (default: beside the store)");
-  command.add_option("--resume", options.resume, "Continues from a checkpoint, or from the newest of a folder of them");
+  auto* resume = command.add_option("--resume", options.resume, "Continues from a checkpoint, or from the newest of a folder of them");
+  command.add_option("--upcycle", options.upcycle, "Makes the experts out of this dense checkpoint's networks, in a model of its sizes, on its text")
+      ->excludes(resume);
   command.add_option("--checkpoint-every", options.checkpointEvery, "Steps; 0: only the first and the last")
       ->check(CLI::Range(std::int64_t{0}, std::int64_t{INT32_MAX}));
   command.add_flag("--json", options.json, "One JSON object a step on standard output");
@@ -75,6 +78,8 @@ RunConfig configOf(const TrainOptions& options) {
       throw CLI::ValidationError("--preset", error.what());
     }
   }
+  if (!options.upcycle.empty())
+    config = grownFromDense(config, loadCheckpoint(options.upcycle).config, options.upcycle);
   for (const auto& [path, value] : typed(options)) {
     try {
       setByPath(config, path, value);

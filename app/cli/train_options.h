@@ -16,7 +16,7 @@ struct TrainOptions {
   std::optional<std::int64_t> steps, checkpointEvery;
   std::optional<std::uint64_t> seed;
   std::optional<int> threads;
-  std::string store, out, resume;             // store empty: the default one
+  std::string store, out, resume, upcycle;    // store empty: the default one
   bool json = false;
 };
 

@@ -40,6 +40,18 @@ void checkRecipe(List& list, const Recipe& recipe, const ModelConfig& config) {
       "The mixture is a head over the last hidden state, not a layer in the stack; a language model's head is linear.");
 }
 
+void checkSlices(List& list, const LayerConfig& layer) {
+  const Recipe::Experts& experts = layer.recipe.experts;
+  const bool listed = experts.hidden.size() > 1 && static_cast<int>(experts.hidden.size()) != experts.count;
+  if (experts.init != Recipe::Experts::Init::denseSlice || listed) return;
+  std::int64_t together = 0;
+  for (int e = 0; e < experts.count; ++e) together += layer.recipe.hiddenOf(e);
+  list.require(together <= layer.dense.hidden, "experts.init.kind",
+               "The experts' slices take " + std::to_string(together) +
+                   " hidden units together; the dense network they are cut from has " +
+                   std::to_string(layer.dense.hidden) + " (model.dense.hidden).");
+}
+
 }  // namespace
 
 std::vector<Problem> problems(const ModelConfig& config) {
@@ -62,6 +74,7 @@ std::vector<Problem> problems(const ModelConfig& config) {
     checkAttention(list, layer.attention, config.positions);
     if (layer.hasExperts) {
       checkRecipe(list, layer.recipe, config);
+      checkSlices(list, layer);
     } else {
       list.require(layer.dense.hidden >= 1 && layer.dense.hidden <= 1'000'000, "model.dense.hidden",
                    "A dense layer needs 1 to 1,000,000 hidden units.");

@@ -51,8 +51,8 @@ class Check {
     refuse(e.outputWidth < 0, "experts.output_width", "The output width must be positive, or 0 for the model's width.");
     refuse(e.kind == ExpertKind::clampedGlu && !(e.limit > 0), "experts.limit", "The clamp's limit must be above 0.");
     atLeast(e.initNoise, 0, "experts.init.noise", "The noise added to copied experts must be 0 or more.");
-    refuse(e.hidden.size() > 1 && e.init != Recipe::Experts::Init::random, "experts.hidden",
-           "Experts made from the dense network must all have the same hidden size.");
+    refuse(e.hidden.size() > 1 && e.init == Recipe::Experts::Init::denseCopy, "experts.hidden",
+           "Copies of the dense network all have its hidden size.");
   }
 
   void perturb() {

@@ -5,6 +5,7 @@
 #include <cmath>
 
 #include "core/base/error.h"
+#include "core/model/upcycle.h"
 
 namespace moe {
 
@@ -15,7 +16,16 @@ RunInTraining::RunInTraining(RunSummary summary, std::filesystem::path folder, P
       prepared_(std::move(run)),
       recorder_(recorder),
       trainer_(backend, prepared_.config, prepared_.corpus),
-      detector_(summary_.id, prepared_.config.alerts) {}
+      detector_(summary_.id, prepared_.config.alerts) {
+  if (!prepared_.dense) return;
+  const std::vector<TrainingState::Named>& tensors = prepared_.dense->state.parameters;
+  const auto find = [&](std::string_view name) -> TensorView {
+    const auto found = std::ranges::find(tensors, name, &TrainingState::Named::name);
+    return found == tensors.end() ? TensorView{} : found->tensor.view();
+  };
+  upcycle(trainer_.model(), prepared_.dense->config.model, find, prepared_.config.seed);
+  prepared_.dense.reset();
+}
 
 RunEvent RunInTraining::eventOf(RunEvent::Kind kind, std::string text) const {
   RunEvent event;

@@ -63,7 +63,7 @@ class RunInTraining {
 
   RunSummary summary_;
   const std::filesystem::path folder_;
-  const PreparedRun prepared_;
+  PreparedRun prepared_;
   Recorder& recorder_;
   Trainer trainer_;
   CollapseDetector detector_;

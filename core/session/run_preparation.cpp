@@ -9,6 +9,7 @@
 #include <thread>
 
 #include "core/base/error.h"
+#include "core/model/upcycle.h"
 
 namespace moe {
 
@@ -30,6 +31,25 @@ void refuse(const RunConfig& config, const Surroundings& surroundings) {
                               " are free; choose a smaller model, batch or context");
 }
 
+[[noreturn]] void refuse(const Problem& problem) { throw Error("config", problem.path + ": " + problem.sentence); }
+
+/// The dense model that a new run starts from, without its optimizer.
+std::shared_ptr<const Checkpoint> denseOf(RunConfig& config) {
+  if (config.startFrom.checkpoint.empty()) return nullptr;
+  const std::filesystem::path folder = checkpointAt(std::filesystem::absolute(config.startFrom.checkpoint));
+  config.startFrom.checkpoint = folder.lexically_normal().string();
+  auto dense = std::make_shared<Checkpoint>(loadCheckpoint(folder));
+  if (const auto found = problems(dense->config.model); !found.empty())
+    throw Error("checkpoint", folder.string() + ": " + found.front().path + ": " + found.front().sentence);
+  dense->state.optimizerM.clear();
+  dense->state.optimizerV.clear();
+  const DataConfig &here = config.data, &there = dense->config.data;
+  const bool bpe = here.tokenizer == TokenizerKind::bpe;
+  if (here.tokenizer != there.tokenizer || (bpe && here.vocabulary != there.vocabulary))
+    refuse({"data.tokenizer", "The dense model reads its text by another tokenizer; choose the same."});
+  return dense;
+}
+
 PreparedRun prepare(RunConfig config, std::shared_ptr<const Tokenizer> tokenizer, const Surroundings& surroundings) {
   if (config.threads == 0)
     config.threads = std::max(1, static_cast<int>(std::thread::hardware_concurrency()) - (surroundings.fluid ? 1 : 0));
@@ -49,7 +69,13 @@ PreparedRun prepare(RunConfig config, std::shared_ptr<const Tokenizer> tokenizer
 }  // namespace
 
 PreparedRun prepareRun(RunConfig config, const Surroundings& surroundings) {
-  return prepare(std::move(config), nullptr, surroundings);
+  std::shared_ptr<const Checkpoint> dense = denseOf(config);
+  PreparedRun run = prepare(std::move(config), dense ? dense->tokenizer : nullptr, surroundings);
+  if (dense)
+    if (const auto found = upcyclingProblems(run.config.model, dense->config.model); !found.empty())
+      refuse(found.front());
+  run.dense = std::move(dense);
+  return run;
 }
 
 PreparedRun prepareRun(const Checkpoint& checkpoint, const Surroundings& surroundings) {
@@ -58,6 +84,20 @@ PreparedRun prepareRun(const Checkpoint& checkpoint, const Surroundings& surroun
 
 BackendOptions backendOptions(const RunConfig& config) {
   return {.name = config.backend, .threads = config.threads, .computeType = config.computeType};
+}
+
+std::string beginningOf(const PreparedRun& run) {
+  const std::string seed = ", seed " + std::to_string(run.config.seed) + ".";
+  if (!run.dense) return "Started from fresh weights" + seed;
+  const Recipe::Experts* experts = nullptr;
+  for (const LayerConfig& layer : run.config.model.layers)
+    if (layer.hasExperts) experts = &layer.recipe.experts;
+  char noise[32];
+  std::snprintf(noise, sizeof noise, "%.3g", experts->initNoise);
+  return std::to_string(experts->count) +
+         (experts->init == Recipe::Experts::Init::denseSlice ? " slices" : " copies") +
+         " of each dense network of run " + std::to_string(run.dense->run) + " at step " +
+         std::to_string(run.dense->state.step) + ", noise " + noise + seed;
 }
 
 RunSummary summaryOf(const RunConfig& config) {

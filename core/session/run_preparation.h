@@ -1,6 +1,7 @@
 #pragma once
 #include <cstdint>
 #include <memory>
+#include <string>
 
 #include "core/backend/backend.h"
 #include "core/data/corpus.h"
@@ -14,6 +15,7 @@ namespace moe {
 struct PreparedRun {
   RunConfig config;                      // threads counted out, vocabulary the tokenizer's, a path made absolute
   std::shared_ptr<const Corpus> corpus;
+  std::shared_ptr<const Checkpoint> dense;  // whose networks its experts are made of; null: weights from the seed alone
 };
 
 /// What a run starts under besides its configuration.
@@ -24,12 +26,16 @@ struct Surroundings {
 };
 
 /// Checks and loads, before anything of the model is allocated. Throws Error("config") with the first problem,
-/// Error("memory") where the predicted memory exceeds what the machine has free, Error("data").
+/// Error("memory") where the predicted memory exceeds what the machine has free, Error("data"), and Error("checkpoint")
+/// where the dense model of start_from cannot be read.
 PreparedRun prepareRun(RunConfig config, const Surroundings& surroundings);
-/// The same for a checkpoint, whose tokenizer is given.
+/// The same for a checkpoint, whose tokenizer is given; its weights are its own, whatever it started from.
 PreparedRun prepareRun(const Checkpoint& checkpoint, const Surroundings& surroundings);
 
 BackendOptions backendOptions(const RunConfig& config);
+
+/// The sentence of the event that begins a run.
+std::string beginningOf(const PreparedRun& run);
 
 /// What the list of runs says of a run that begins.
 RunSummary summaryOf(const RunConfig& config);

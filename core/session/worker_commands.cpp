@@ -17,14 +17,14 @@ bool twinFollows(const std::string& path) { return path.starts_with("train."); }
 void Worker::carryOut(const command::Start& start) {
   PreparedRun prepared = prepare(start.config);
   const RunConfig config = prepared.config;
+  const std::string beginning = beginningOf(prepared);
   RunSummary first = summaryOf(prepared.config);
   first.parent = start.parent;
   first.parentStep = start.parentStep;
   replaceBy(
       [&] {
         auto run = makeRun(std::move(prepared), std::move(first));
-        publish(run->begin(run->eventOf(RunEvent::Kind::started, "Started from fresh weights, seed " +
-                                                                     std::to_string(run->config().seed) + ".")));
+        publish(run->begin(run->eventOf(RunEvent::Kind::started, beginning)));
         return run;
       },
       config, !start.paused);
@@ -35,6 +35,7 @@ void Worker::carryOut(const command::StartTwin&) {
   if (twin_) throw Error("session", "the dense model is training beside this run already");
   RunConfig config = run_->config();
   config.model = denseTwin(config.model);
+  config.startFrom = {};
   config.label = (config.label.empty() ? config.preset : config.label) + ", dense twin";
   PreparedRun prepared = prepare(config, true);
   RunSummary first = summaryOf(prepared.config);
@@ -93,7 +94,10 @@ void Worker::carryOut(const command::StepOnce&) {
 
 void Worker::carryOut(const command::Restart&) {
   checkRun();
-  carryOut(command::Start{.config = run_->config()});
+  const RunSummary& now = run_->summary();
+  const bool grown = !run_->config().startFrom.checkpoint.empty();
+  carryOut(command::Start{
+      .config = run_->config(), .parent = grown ? now.parent : 0, .parentStep = grown ? now.parentStep : 0});
 }
 
 void Worker::carryOut(const command::SetKnob& knob) {

@@ -25,6 +25,12 @@ struct TrainConfig {
   bool operator==(const TrainConfig&) const = default;
 };
 
+/// Where the first weights come from, besides the seed.
+struct StartConfig {
+  std::string checkpoint;                // of a dense model whose networks become experts (experts.init); empty: none
+  bool operator==(const StartConfig&) const = default;
+};
+
 /// Everything that makes a run what it is; with the seed and thread count it determines every number.
 struct RunConfig {
   std::string preset;                    // file name of the preset it began from, or empty
@@ -33,6 +39,7 @@ struct RunConfig {
   TrainConfig train;
   DataConfig data;
   AlertConfig alerts;
+  StartConfig startFrom;
   std::uint64_t seed = 0;
   int threads = 0;                       // 0: all cores
   std::string backend = "onednn";
@@ -41,9 +48,9 @@ struct RunConfig {
 };
 
 // A run configuration as JSON has the keys "preset", "label", "recipe" (one for all expert layers; recipe vocabulary),
-// "model", "train", "data", "alerts", "seed", "threads", "backend", "dtype". "model" holds width, context, heads,
+// "model", "train", "data", "alerts", "start_from", "seed", "threads", "backend", "dtype". "model" holds width, context, heads,
 // kv_heads, head_width, layers (a count), dense_layers (indices), dense {kind, activation, hidden, bias}, norm, ...
-// Dotted paths: model.*, train.*, data.*, alerts.*, seed, threads, backend, dtype go there; any other first word is a
+// Dotted paths: model.*, train.*, data.*, alerts.*, start_from.*, seed, threads, backend, dtype go there; any other first word is a
 // stage of the recipe: "balance.0.coefficient", "select.k", "capacity.factor".
 
 /// Throws Error("config") naming the path of an unknown key, value or wrong type.
@@ -57,6 +64,11 @@ std::string getByPath(const RunConfig& config, const std::string& path);
 
 /// Whether the setting at `path` may change while the run trains (else it needs a new model).
 bool changesLive(const std::string& path);
+
+/// `wanted` grown out of a dense run: its recipe and training, with the dense run's text, tokenizer and model, whose
+/// networks give the experts their kind and hidden units (an E-th of them for dense_slice). experts.init stays, or is
+/// dense_copy where it was random; layers stay dense where `wanted` has them so and both models have as many layers.
+RunConfig grownFromDense(RunConfig wanted, const RunConfig& dense, const std::string& checkpoint);
 
 /// All problems of a run; empty: it may start.
 std::vector<Problem> problems(const RunConfig& config);

@@ -223,6 +223,11 @@ RunConfig runConfigFromJson(const json& source) {
   if (const json* train = object.take("train")) config.train = readTrain(*train);
   if (const json* data = object.take("data")) config.data = readData(*data);
   if (const json* alerts = object.take("alerts")) config.alerts = readAlerts(*alerts);
+  if (const json* start = object.take("start_from")) {
+    JsonObject part(*start, "config", "start_from");
+    part.read("checkpoint", config.startFrom.checkpoint);
+    part.finish();
+  }
   const json* recipe = object.take("recipe");
   const json* model = object.take("model");
   object.finish();
@@ -241,6 +246,7 @@ json toJson(const RunConfig& config) {
       {"data", writeData(config.data)},
       {"alerts",
        {{"threshold", config.alerts.threshold}, {"clears", config.alerts.clears}, {"window", config.alerts.window}}},
+      {"start_from", {{"checkpoint", config.startFrom.checkpoint}}},
       {"seed", config.seed},
       {"threads", config.threads},
       {"backend", config.backend},

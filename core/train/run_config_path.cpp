@@ -50,7 +50,7 @@ std::vector<std::string> split(const std::string& path) {
 /// Where a path's first word lives: itself at the top, or a stage of the recipe.
 std::vector<std::string> located(const std::string& path) {
   static constexpr std::array kTop = {"preset", "label", "recipe",  "model",   "train", "data",
-                                      "alerts", "seed",  "threads", "backend", "dtype"};
+                                      "alerts", "seed",  "threads", "backend", "dtype", "start_from"};
   std::vector<std::string> words = split(path);
   if (std::find(kTop.begin(), kTop.end(), words.front()) == kTop.end()) words.insert(words.begin(), "recipe");
   return words;
@@ -81,7 +81,7 @@ const json* lookUp(const json& root, std::span<const std::string> words) {
 [[noreturn]] void unknown(const std::string& path) {
   throw Error("config", path +
                             ": unknown setting; expected a stage of the recipe (select.k, balance.0.coefficient), "
-                            "model.*, train.*, data.*, alerts.*, seed, threads, backend or dtype");
+                            "model.*, train.*, data.*, alerts.*, start_from.checkpoint, seed, threads, backend or dtype");
 }
 
 /// The object or list entry that holds the last word, made where it is missing. A list grows by one at most.

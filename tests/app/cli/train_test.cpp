@@ -136,6 +136,36 @@ class TrainTest : public QObject {
     QCOMPARE(result.code, 1);
     QVERIFY2(result.errors.contains("not a finite number"), result.errors.constData());
   }
+  void expertsGrowOutOfADenseRun() {
+    const test::TemporaryFolder folder;
+    const QString store = pathIn(folder, "runs.db"), dense = pathIn(folder, "out");
+    QStringList training = tinyTraining(folder) << "--steps" << "6" << "--set" << "model.dense_layers=all" << "--set" << "model.dense.hidden=24";
+    QCOMPARE(switchyard(training).code, 0);
+    const QStringList grow{"train", "--preset", "upcycling", "--upcycle", dense, "--backend", "reference", "--store", store,
+                           "--steps", "4", "--out", pathIn(folder, "grown"), "--json"};
+    const auto result = switchyard(grow);
+    QVERIFY2(result.code == 0, result.errors.constData());
+    QCOMPARE(result.lines().size(), std::size_t{5});
+    const QJsonObject run = switchyard({"runs", "show", "2", "--store", store, "--json"}).lines().front();
+    QCOMPARE(run["parent"].toInt(), 1);
+    QCOMPARE(run["parent_step"].toInt(), 6);
+    const QJsonObject config = QJsonDocument::fromJson(QByteArray::fromStdString(test::readText(folder / "grown" / "step-0" / "config.json"))).object();
+    QCOMPARE(config["recipe"].toObject()["experts"].toObject()["hidden"].toInt(), 24);
+    QCOMPARE(config["model"].toObject()["width"].toInt(), 16);
+    QVERIFY(config["start_from"].toObject()["checkpoint"].toString().endsWith("out/step-6"));
+    // It goes on from its own checkpoints, not from the dense ones.
+    const auto resumed = switchyard({"train", "--resume", pathIn(folder, "grown"), "--store", store, "--set", "train.steps=5", "--json"});
+    QVERIFY2(resumed.code == 0, resumed.errors.constData());
+    QCOMPARE(resumed.lines().size(), std::size_t{2});
+
+    const auto narrow = switchyard(QStringList(grow) << "--set" << "experts.hidden=16");
+    QCOMPARE(narrow.code, 1);
+    QVERIFY2(narrow.errors.contains("24 hidden units"), narrow.errors.constData());
+    const auto again = switchyard({"train", "--upcycle", pathIn(folder, "grown"), "--store", store});
+    QCOMPARE(again.code, 1);
+    QVERIFY2(again.errors.contains("experts already"), again.errors.constData());
+    QCOMPARE(switchyard({"train", "--upcycle", pathIn(folder, "nowhere"), "--store", store}).code, 1);
+  }
   void badInputIsRefusedInASentence_data() {
     QTest::addColumn<QString>("content");
     QTest::addColumn<QString>("sentence");
