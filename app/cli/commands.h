@@ -7,6 +7,7 @@ namespace moe::cli {
 // fail (exit code 1), CLI::ValidationError for wrong usage (2).
 void addTrain(CLI::App& program);
 void addInspect(CLI::App& program);
+void addEvaluate(CLI::App& program);
 void addGenerate(CLI::App& program);
 void addPresets(CLI::App& program);
 void addDevices(CLI::App& program);

@@ -13,6 +13,7 @@ int main(int argc, char** argv) {
   program.set_version_flag("--version", SWITCHYARD_VERSION);
   moe::cli::addTrain(program);
   moe::cli::addInspect(program);
+  moe::cli::addEvaluate(program);
   moe::cli::addGenerate(program);
   moe::cli::addPresets(program);
   moe::cli::addVerifyRouting(program);

@@ -75,6 +75,7 @@ void Block::forwardExperts(const TensorView& out, const BlockPass& pass) {
   RoutingInput& routing = moeInput_.routing;
   routing.selectionBias = pass.selectionBias;
   routing.draws = fillDraws(draws_, recipe, key, pass.phase, T, D, out.dtype);
+  if (pass.phase != Phase::training) routing.draws.keepExpert = pass.keptExperts;
   routing.tokenIds = pass.tokenIds;
   routing.hashTable = pass.hashTable;
   routing.sequences = pass.sequences;

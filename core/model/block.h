@@ -19,6 +19,7 @@ struct BlockPass {
   std::span<const std::int32_t> tokenIds;   // (T)
   std::span<const std::int32_t> hashTable;  // (V) or empty
   std::span<const float> selectionBias;     // (E) or empty
+  TensorView keptExperts;                   // (E) or empty: 0 = not selected, outside training
   const KeyValueCache* cache = nullptr;     // generation of one token at `position`
   std::int64_t position = 0;
   RankingHistory* history = nullptr;  // generation with expert choice

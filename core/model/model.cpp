@@ -1,8 +1,10 @@
 #include "core/model/model.h"
 
+#include <algorithm>
 #include <cassert>
 
 #include "core/model/model_impl.h"
+#include "core/tensor/scalar.h"
 
 namespace moe {
 namespace {
@@ -25,6 +27,7 @@ Model::Impl::Impl(Backend& theBackend, ModelConfig theConfig, DType theDtype, bo
       dtype(theDtype),
       parameters(backend, modelSegments(config), dtype, training),
       hashTables(config.layers.size()),
+      keptExperts(config.layers.size()),
       blocks(makeBlocks()),
       streamRooms(config.layers.size() + 1) {
   fitSelectionBias(selectionBias, config);
@@ -60,6 +63,14 @@ const Parameters& Model::parameters() const {
 }
 std::vector<std::vector<float>>& Model::selectionBias() {
   return impl_->selectionBias;
+}
+void Model::keepOnly(std::size_t layer, std::span<const std::uint8_t> kept) {
+  Tensor& mask = impl_->keptExperts[layer];
+  mask = {};
+  if (kept.empty()) return;
+  assert(kept.size() == static_cast<std::size_t>(impl_->config.layers[layer].recipe.experts.count));
+  mask = hostTensor({static_cast<std::int64_t>(kept.size())}, impl_->dtype);
+  withScalar(impl_->dtype, [&]<class S>() { std::ranges::copy(kept, mask.as<S>()); });
 }
 std::span<const float> Model::tokenLosses() const {
   return impl_->tokenLosses;

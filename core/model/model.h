@@ -46,6 +46,8 @@ class Model {
   const Parameters& parameters() const;
   /// Router biases by layer: (E) each, empty for layers without one. Not gradient parameters.
   std::vector<std::vector<float>>& selectionBias();
+  /// Evaluation and generation select nothing of a layer's experts where `kept` (E) is 0; empty: all take part again.
+  void keepOnly(std::size_t layer, std::span<const std::uint8_t> kept);
 
   /// Forward; with gradients: backward too, adding to the parameters' gradients. The loss differentiated is the mean over
   /// the batch's targets times lossScale, plus the balance terms times lossScale.

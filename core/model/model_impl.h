@@ -33,6 +33,7 @@ struct Model::Impl {
   std::int64_t trainingTokens = 0;                    // of the last training pass
   std::vector<std::vector<float>> selectionBias;      // (layers) of (E) or empty
   std::vector<std::vector<std::int32_t>> hashTables;  // (layers) of (V) or empty
+  std::vector<Tensor> keptExperts;                    // (layers) of (E) or empty: 0 = left out of evaluation
   std::vector<int> expertLayers;
   std::vector<std::unique_ptr<Block>> blocks;
   std::vector<Routing*> routings;            // of the blocks, expert layers only

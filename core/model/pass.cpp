@@ -10,6 +10,7 @@ BlockPass Model::Impl::blockPass(std::size_t layer) const {
   BlockPass pass;
   pass.hashTable = hashTables[layer];
   pass.selectionBias = selectionBias[layer];
+  if (!keptExperts[layer].empty()) pass.keptExperts = keptExperts[layer];
   const Recipe& recipe = config.layers[layer].recipe;
   pass.trainingGroupTokens = trainingTokens / std::max(1, recipe.capacity.tokenGroups);
   return pass;

@@ -136,20 +136,7 @@ StepPoint Trainer::step() {
 
 double Trainer::evaluate(std::int64_t maxTokens) {
   Impl& run = *impl_;
-  const std::int64_t length = run.config.model.context;
-  PassSettings settings = run.settingsOf(0);
-  settings.phase = Phase::evaluation;
-  double loss = 0;
-  std::int64_t targets = 0;
-  for (std::int64_t first = 0, most = std::max<std::int64_t>(1, maxTokens / length); first < most;
-       first += run.batch.sequences) {
-    const std::int64_t sequences = std::min<std::int64_t>(run.config.train.batch, most - first);
-    if (!run.corpus->heldOutBatch(run.batch, first, sequences, length)) break;
-    const LossSums sums = run.model.forward(run.batch, settings);
-    loss += sums.loss;
-    targets += sums.targets;
-  }
-  return loss / static_cast<double>(targets);
+  return heldOutLoss(run.model, *run.corpus, run.batch, run.config.train.batch, maxTokens, run.settingsOf(0)).loss;
 }
 
 std::int64_t Trainer::stepsDone() const {

@@ -9,6 +9,7 @@
 #include "core/data/corpus.h"
 #include "core/model/model.h"
 #include "core/telemetry/points.h"
+#include "core/train/evaluation.h"
 #include "core/train/run_config.h"
 #include "core/train/training_state.h"
 
@@ -29,7 +30,7 @@ class Trainer {
   StepPoint step();
 
   /// Mean loss in nats a token over the held-out split, at most `maxTokens`.
-  double evaluate(std::int64_t maxTokens = 80'000);
+  double evaluate(std::int64_t maxTokens = kValidationTokens);
 
   std::int64_t stepsDone() const;
   bool finished() const { return stepsDone() >= config().train.steps; }
