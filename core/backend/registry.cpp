@@ -22,10 +22,14 @@ std::unique_ptr<Backend> makeReference(const BackendOptions& options) {
 }
 
 std::unique_ptr<Backend> makeOnednn(const BackendOptions& options) {
-  if (options.computeType != DType::f32)
-    throw Error("backend", "onednn: expected compute type f32, found " + std::string(nameOf(options.computeType)) +
-                               "; choose f32");
-  return std::make_unique<OnednnBackend>(options.threads);
+  if (options.computeType == DType::bf16 && !hasBf16Products())
+    throw Error(
+        "backend",
+        "onednn: expected a processor with AVX512-BF16 or AMX for compute type bf16, found one without; choose f32");
+  if (options.computeType != DType::f32 && options.computeType != DType::bf16)
+    throw Error("backend", "onednn: expected compute type f32 or bf16, found " +
+                               std::string(nameOf(options.computeType)) + "; choose f32");
+  return std::make_unique<OnednnBackend>(options.threads, options.computeType);
 }
 
 constexpr std::array kBackends{

@@ -1,5 +1,5 @@
 #pragma once
-// The only file that may know which oneDNN it is compiled against (2.6 to 3.x).
+// With dnnl_matmul.h the only file that may know which oneDNN it is compiled against (2.6 to 3.x).
 #include <omp.h>
 #include <oneapi/dnnl/dnnl.h>
 

@@ -6,6 +6,7 @@
 
 #include "core/backend/onednn/experts_activation.h"
 #include "core/backend/onednn/experts_bank.h"
+#include "core/backend/onednn/experts_bf16.h"
 #include "core/backend/onednn/gemm.h"
 #include "core/backend/onednn/onednn_backend.h"
 #include "core/backend/onednn/rows.h"
@@ -78,13 +79,17 @@ void combine(const TensorView& y, const float* outputs, const ExpertsBank& bank,
 }  // namespace
 
 std::int64_t OnednnBackend::expertsSavedElements(const ExpertsSpec& spec, std::int64_t maxAssignments) const {
-  return ExpertsBank::savedArrays(spec.kind) * maxAssignments * widestHidden(spec);
+  const std::int64_t arrays = ExpertsBank::savedArrays(spec.kind), widest = widestHidden(spec);
+  if (!inBf16(spec, maxAssignments)) return arrays * maxAssignments * widest;
+  // Fewer assignments than this are computed in f32.
+  return std::max(savedElementsBf16(spec, maxAssignments), arrays * kBf16FewestRows * widest);
 }
 
 void OnednnBackend::experts(const TensorView& y, const TensorView& saved, const TensorView& x, const Dispatch& dispatch,
                             const ExpertsSpec& spec, const ExpertsWeights& weights, const TensorView& keep,
                             bool accumulate) {
   const auto timed = timer_.time("experts");
+  if (inBf16(spec, dispatch.assignments())) return expertsBf16(y, saved, x, dispatch, spec, weights, keep, accumulate);
   const std::int64_t widest = widestHidden(spec), width = spec.width, outputs = spec.outputWidth;
   const ExpertsBank bank(dispatch, spec, keep, scratch_.zeros(2 * widest));
   assert(dispatch.experts == spec.experts() && x.elements() == dispatch.tokens * width);

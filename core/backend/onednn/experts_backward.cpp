@@ -213,6 +213,8 @@ void OnednnBackend::expertsBackward(const TensorView& dx, const ExpertsWeights& 
                                     const Dispatch& dispatch, const ExpertsSpec& spec, const ExpertsWeights& weights,
                                     const TensorView& keep) {
   const auto timed = timer_.time("experts backward");
+  if (inBf16(spec, dispatch.assignments()))
+    return expertsBackwardBf16(dx, dWeights, dAssignment, dy, x, saved, dispatch, spec, weights, keep);
   const std::int64_t widest = widestHidden(spec), assignments = dispatch.assignments();
   const ExpertsBank bank(dispatch, spec, keep, scratch_.zeros(2 * widest));
   const std::int64_t arrays = ExpertsBank::savedArrays(spec.kind);

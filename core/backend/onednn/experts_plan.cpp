@@ -34,9 +34,11 @@ void largestFirst(std::vector<ExpertTask>& tasks) {
 }
 
 void addTiles(std::vector<ExpertTask>& tasks, ExpertTask::Kind kind, std::int32_t expert, std::int64_t rows,
-              double costPerRow, double wanted) {
-  const auto ideal = static_cast<std::int64_t>(wanted / costPerRow) / 16 * 16;
-  const std::int64_t tile = std::clamp<std::int64_t>(ideal, 64, std::max<std::int64_t>(64, rows));
+              double costPerRow, double wanted, std::int64_t tile) {
+  if (tile == 0) {
+    const auto ideal = static_cast<std::int64_t>(wanted / costPerRow) / 16 * 16;
+    tile = std::clamp<std::int64_t>(ideal, 64, std::max<std::int64_t>(64, rows));
+  }
   for (std::int64_t begin = 0; begin < rows; begin += tile) {
     const std::int64_t end = std::min(rows, begin + tile);
     tasks.push_back({kind, expert, begin, end, costPerRow * static_cast<double>(end - begin)});
@@ -45,23 +47,28 @@ void addTiles(std::vector<ExpertTask>& tasks, ExpertTask::Kind kind, std::int32_
 
 }  // namespace
 
-void planRows(std::vector<ExpertTask>& tasks, const Dispatch& dispatch, const ExpertsSpec& spec, int threads) {
+void planRows(std::vector<ExpertTask>& tasks, const Dispatch& dispatch, const ExpertsSpec& spec, int threads,
+              std::int64_t most, std::int64_t granule) {
   tasks.clear();
   const std::int64_t even = (dispatch.admitted() + 4 * threads - 1) / (4 * threads);
-  const std::int64_t most = std::clamp<std::int64_t>(even, 64, kMaxRows);
+  most = std::clamp<std::int64_t>((even + granule - 1) / granule * granule, std::min<std::int64_t>(64, most), most);
+  const auto rounded = [&](std::int64_t row) { return (row + granule - 1) / granule * granule; };
   for (std::int32_t e = 0; e < dispatch.experts; ++e) {
     const std::int64_t first = dispatch.expertBegin[static_cast<std::size_t>(e)], rows = admittedOf(dispatch, e);
     const std::int64_t parts = (rows + most - 1) / most;
     const auto costPerRow = static_cast<double>(downColumns(spec, e) + upRows(spec, e));
     for (std::int64_t part = 0; part < parts; ++part) {
-      const std::int64_t begin = first + rows * part / parts, end = first + rows * (part + 1) / parts;
+      const std::int64_t begin = first + std::min(rows, rounded(rows * part / parts)),
+                         end = first + std::min(rows, rounded(rows * (part + 1) / parts));
+      if (begin == end) continue;
       tasks.push_back({ExpertTask::Kind::rows, e, begin, end, costPerRow * static_cast<double>(end - begin)});
     }
   }
   largestFirst(tasks);
 }
 
-void planGradients(std::vector<ExpertTask>& tasks, const Dispatch& dispatch, const ExpertsSpec& spec, int threads) {
+void planGradients(std::vector<ExpertTask>& tasks, const Dispatch& dispatch, const ExpertsSpec& spec, int threads,
+                   std::int64_t tile) {
   tasks.clear();
   const bool twoUps = spec.kind == ExpertKind::glu;
   const auto upCost = [&](std::int32_t e) {
@@ -76,8 +83,8 @@ void planGradients(std::vector<ExpertTask>& tasks, const Dispatch& dispatch, con
   const double wanted = total / (8 * threads);
   for (std::int32_t e = 0; e < dispatch.experts; ++e) {
     if (admittedOf(dispatch, e) == 0) continue;
-    addTiles(tasks, ExpertTask::Kind::upGradient, e, upRows(spec, e), upCost(e), wanted);
-    addTiles(tasks, ExpertTask::Kind::downGradient, e, spec.outputWidth, downCost(e), wanted);
+    addTiles(tasks, ExpertTask::Kind::upGradient, e, upRows(spec, e), upCost(e), wanted, tile);
+    addTiles(tasks, ExpertTask::Kind::downGradient, e, spec.outputWidth, downCost(e), wanted, tile);
   }
   for (std::int64_t begin = 0; begin < dispatch.tokens; begin += kTokensPerCombine)
     tasks.push_back({ExpertTask::Kind::combine, 0, begin, std::min(dispatch.tokens, begin + kTokensPerCombine), 0});

@@ -19,11 +19,14 @@ constexpr std::int64_t kMaxRows = 256;
 
 // Each clears `tasks` and orders them largest first, so that the last to start are short. Equal costs keep their order.
 
-/// Admitted assignments in runs of one expert.
-void planRows(std::vector<ExpertTask>& tasks, const Dispatch& dispatch, const ExpertsSpec& spec, int threads);
+/// Admitted assignments in runs of one expert, `most` rows each at most. Runs but an expert's last end on a multiple of
+/// `granule`, of which `most` is one.
+void planRows(std::vector<ExpertTask>& tasks, const Dispatch& dispatch, const ExpertsSpec& spec, int threads,
+              std::int64_t most = kMaxRows, std::int64_t granule = 1);
 /// Tiles of the weights' gradients, then runs of tokens to combine. Ranges depend on loads and threads, never on
-/// timing.
-void planGradients(std::vector<ExpertTask>& tasks, const Dispatch& dispatch, const ExpertsSpec& spec, int threads);
+/// timing. `tile`: rows of one, or 0: by cost.
+void planGradients(std::vector<ExpertTask>& tasks, const Dispatch& dispatch, const ExpertsSpec& spec, int threads,
+                   std::int64_t tile = 0);
 
 /// Whether every assignment has weight 1.
 bool hasUnitWeights(const Dispatch& dispatch);

@@ -10,14 +10,17 @@ namespace moe {
 void OnednnBackend::linear(const TensorView& y, const TensorView& x, const TensorView& weight, const TensorView& bias,
                            bool accumulate) {
   const auto timed = timer_.time("linear");
-  multiply(y, x, weight, bias, accumulate);
+  const bool narrow = inBf16(x.elements() / weight.shape[1], weight.shape[0], weight.shape[1]);
+  narrow ? multiplyBf16(y, x, weight, bias, accumulate) : multiply(y, x, weight, bias, accumulate);
 }
 
 void OnednnBackend::linearBackward(const TensorView& dx, const TensorView& dWeight, const TensorView& dBias,
                                    const TensorView& dy, const TensorView& x, const TensorView& weight,
                                    bool accumulateDx) {
   const auto timed = timer_.time("linear backward");
-  multiplyBackward(dx, dWeight, dBias, dy, x, weight, accumulateDx);
+  const bool narrow = inBf16(x.elements() / weight.shape[1], weight.shape[0], weight.shape[1]);
+  narrow ? multiplyBackwardBf16(dx, dWeight, dBias, dy, x, weight, accumulateDx)
+         : multiplyBackward(dx, dWeight, dBias, dy, x, weight, accumulateDx);
 }
 
 void OnednnBackend::multiply(const TensorView& y, const TensorView& x, const TensorView& weight, const TensorView& bias,

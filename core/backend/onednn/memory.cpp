@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "core/backend/onednn/bf16_rows.h"
 #include "core/backend/onednn/gemm.h"
 #include "core/backend/onednn/onednn_backend.h"
 #include "core/backend/onednn/rows.h"
@@ -21,14 +22,34 @@ void convert(const TensorView& out, const TensorView& in) {
 
 }  // namespace
 
-OnednnBackend::OnednnBackend(int threads) : threads_(chosenThreads(threads)), scratch_(threads_) {}
+OnednnBackend::OnednnBackend(int threads, DType computeType) : threads_(chosenThreads(threads)), scratch_(threads_) {
+  assert(computeType == DType::f32 || (computeType == DType::bf16 && hasBf16Products()));
+  if (computeType == DType::bf16) bf16_ = std::make_unique<Bf16>(threads_);
+}
 
 Tensor OnednnBackend::allocate(Shape shape, DType dtype) {
-  return hostTensor(shape, dtype);
+  if (!bf16_) return hostTensor(shape, dtype);
+  auto memory = std::make_shared<Tensor>(hostTensor(shape, dtype));
+  const std::size_t bytes = memory->view().bytes();
+  return {memory->view().data, shape, dtype, Device::host,
+          [memory, bytes, weights = bf16_->weights](void* data) { weights->forget(data, bytes); }};
+}
+
+const BFloat16* OnednnBackend::narrow(const TensorView& weight) {
+  return bf16_->weights->of(weight, [this](BFloat16* out, const TensorView& in) {
+    const std::int64_t n = in.elements();
+    const int threads = threadsFor(n);
+#pragma omp parallel for num_threads(threads) schedule(static)
+    for (int part = 0; part < threads; ++part) {
+      const Range range = partOf(n, threads, part);
+      toBf16(out + range.begin, in.as<float>() + range.begin, range.end - range.begin);
+    }
+  });
 }
 
 void OnednnBackend::fill(const TensorView& out, double value) {
   const auto timed = timer_.time("fill");
+  written(out);
   if (out.dtype == DType::f64) {
     std::fill_n(out.as<double>(), out.elements(), value);
     return;
@@ -45,6 +66,7 @@ void OnednnBackend::fill(const TensorView& out, double value) {
 
 void OnednnBackend::copy(const TensorView& out, const TensorView& in) {
   const auto timed = timer_.time("copy");
+  written(out);
   assert(out.elements() == in.elements());
   if (out.dtype == in.dtype) {
     if (in.bytes() != 0) std::memmove(out.data, in.data, in.bytes());
@@ -57,6 +79,7 @@ void OnednnBackend::copy(const TensorView& out, const TensorView& in) {
 
 void OnednnBackend::add(const TensorView& out, const TensorView& in) {
   const auto timed = timer_.time("add");
+  written(out);
   assert(out.elements() == in.elements());
   const std::int64_t n = out.elements();
   const int threads = threadsFor(n);

@@ -1,6 +1,9 @@
 #pragma once
 #include "core/backend/backend.h"
+#include "core/backend/onednn/bf16_product.h"
+#include "core/backend/onednn/bf16_weights.h"
 #include "core/backend/onednn/experts_plan.h"
+#include "core/backend/onednn/padded_rows.h"
 #include "core/backend/onednn/scratch.h"
 #include "core/backend/operation_timer.h"
 
@@ -11,12 +14,12 @@ namespace moe {
 /// Thread rule: one thread calls it, as with every Backend.
 class OnednnBackend : public Backend {
  public:
-  /// threads 0: as many as there are cores.
-  explicit OnednnBackend(int threads);
+  /// threads 0: as many as there are cores. computeType f32, or bf16 where hasBf16Products().
+  explicit OnednnBackend(int threads, DType computeType = DType::f32);
 
   std::string name() const override { return "onednn"; }
   int threads() const override { return threads_; }
-  DType computeType() const override { return DType::f32; }
+  DType computeType() const override { return bf16_ ? DType::bf16 : DType::f32; }
 
   Tensor allocate(Shape shape, DType dtype) override;
   void synchronize() override {}
@@ -66,20 +69,55 @@ class OnednnBackend : public Backend {
   void sumOfSquares(const TensorView& out, const TensorView& in) override;
   void adamw(const TensorView& parameter, const TensorView& m, const TensorView& v, const TensorView& gradient,
              const AdamWSettings& settings) override;
-  void parametersChanged(const TensorView&) override {}
+  void parametersChanged(const TensorView& parameter) override { written(parameter); }
 
   void setProfiling(bool on) override { timer_.setOn(on); }
   std::vector<OperationTime> profile() const override { return timer_.times(); }
 
   /// How often working memory was allocated so far: constant after the first steps.
-  std::int64_t scratchAllocations() const { return scratch_.allocations(); }
+  std::int64_t scratchAllocations() const {
+    return scratch_.allocations() + (bf16_ ? bf16_->weights->allocations() : 0);
+  }
+  /// How many oneDNN primitives were made so far: constant after the first steps. 0 in f32, where there are none.
+  std::int64_t primitivesMade() const { return bf16_ ? bf16_->products.made() : 0; }
 
  private:
+  /// What bf16 needs beside f32.
+  struct Bf16 {
+    explicit Bf16(int threads) : products(threads) {}
+    Bf16Products products;
+    std::shared_ptr<Bf16Weights> weights = std::make_shared<Bf16Weights>();  // outlives us in tensors' releases
+    PaddedRows rows;
+  };
+
   // linear and linearBackward, not timed: the router's products count as routing.
   void multiply(const TensorView& y, const TensorView& x, const TensorView& weight, const TensorView& bias,
                 bool accumulate);
   void multiplyBackward(const TensorView& dx, const TensorView& dWeight, const TensorView& dBias, const TensorView& dy,
                         const TensorView& x, const TensorView& weight, bool accumulateDx);
+  // The same in bf16, in files of their own.
+  void multiplyBf16(const TensorView& y, const TensorView& x, const TensorView& weight, const TensorView& bias,
+                    bool accumulate);
+  void multiplyBackwardBf16(const TensorView& dx, const TensorView& dWeight, const TensorView& dBias,
+                            const TensorView& dy, const TensorView& x, const TensorView& weight, bool accumulateDx);
+  void expertsBf16(const TensorView& y, const TensorView& saved, const TensorView& x, const Dispatch& dispatch,
+                   const ExpertsSpec& spec, const ExpertsWeights& weights, const TensorView& keep, bool accumulate);
+  void expertsBackwardBf16(const TensorView& dx, const ExpertsWeights& dWeights, std::span<double> dAssignment,
+                           const TensorView& dy, const TensorView& x, const TensorView& saved, const Dispatch& dispatch,
+                           const ExpertsSpec& spec, const ExpertsWeights& weights, const TensorView& keep);
+  /// Whether a product of these sizes is computed in bf16.
+  bool inBf16(std::int64_t rows, std::int64_t outputs, std::int64_t inputs) const {
+    return bf16_ && bf16Pays(rows, outputs, inputs);
+  }
+  bool inBf16(const ExpertsSpec& spec, std::int64_t assignments) const {
+    return bf16_ && spec.kind != ExpertKind::linear && bf16Pays(assignments, widestHidden(spec), spec.width);
+  }
+  /// The bf16 copy of a parameter.
+  const BFloat16* narrow(const TensorView& weight);
+  /// An operation other than adamw wrote here.
+  void written(const TensorView& out) {
+    if (bf16_) bf16_->weights->changed(out);
+  }
   /// Threads worth waking for this many f32 read and written: a region costs some microseconds.
   int threadsFor(std::int64_t elements) const { return elements < 16384 ? 1 : threads_; }
   /// cos and sin of position * frequency: (length, headWidth), first half cosines. Kept until the settings change.
@@ -93,6 +131,7 @@ class OnednnBackend : public Backend {
   std::int64_t rotationWidth_ = 0;
   std::vector<ExpertTask> tasks_, gradientTasks_;
   std::vector<double> partialSums_;
+  std::unique_ptr<Bf16> bf16_;  // null: f32
 };
 
 }  // namespace moe

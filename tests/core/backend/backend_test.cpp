@@ -30,6 +30,8 @@ class BackendTest : public QObject {
       QVERIFY2(unknown.find(part) != std::string::npos, unknown.c_str());
     QVERIFY(sentence({.name = "reference", .threads = 0, .computeType = DType::bf16}).find("found bf16") !=
             std::string::npos);
+    QVERIFY(sentence({.name = "onednn", .threads = 1, .computeType = DType::f64}).find("found f64") !=
+            std::string::npos);
   }
   void memoryIsZeroedAndAligned() {
     ReferenceBackend backend;

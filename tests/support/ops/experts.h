@@ -53,6 +53,7 @@ struct ExpertsCase {
   std::vector<std::int64_t> hidden = {3, 3, 3};
   std::int32_t perToken = 2;
   bool bias = false, weightOnInput = false, dropout = false, everyToken = false, accumulate = false, drops = false;
+  double limit = 0.7;  // of clampedGlu: clamps about half of what is drawn
 };
 
 inline Op expertsOp(const ExpertsCase& c) {
@@ -65,7 +66,7 @@ inline Op expertsOp(const ExpertsCase& c) {
   const bool linear = c.kind == ExpertKind::linear, clamped = c.kind == ExpertKind::clampedGlu,
              glu = c.kind == ExpertKind::glu;
   if (linear) spec.hidden.assign(c.hidden.size(), 0);
-  spec.limit = 0.7;  // clamps about half of what is drawn
+  spec.limit = c.limit;
   spec.weightOnInput = c.weightOnInput;
   if (c.dropout) spec.dropout = 0.3;
   Dispatch dispatch;
