@@ -7,6 +7,7 @@
 #include "core/router/capacity.h"
 #include "core/router/weigh.h"
 #include "core/telemetry/health.h"
+#include "core/telemetry/router_health.h"
 #include "core/tensor/scalar.h"
 
 namespace moe {

@@ -3,9 +3,34 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <type_traits>
+
+#include "core/base/vector_math.h"
 
 namespace moe {
 namespace {
+
+// f32 rows are vectorised; f64 is the definition.
+SWITCHYARD_VECTORISED void softmaxRow(float* s, const float* z, std::int64_t experts) {
+  const float largest = vectorMax(z, experts);
+  float sum = 0;
+#pragma omp simd reduction(+ : sum)
+  for (std::int64_t e = 0; e < experts; ++e) {
+    s[e] = vectorExp(z[e] - largest);
+    sum += s[e];
+  }
+  const float scale = 1.0f / sum;
+#pragma omp simd
+  for (std::int64_t e = 0; e < experts; ++e) s[e] *= scale;
+}
+
+SWITCHYARD_VECTORISED void sigmoids(float* s, const float* z, std::int64_t n) {
+#pragma omp simd
+  for (std::int64_t i = 0; i < n; ++i) s[i] = vectorSigmoid(z[i]);
+}
+void sigmoids(double* s, const double* z, std::int64_t n) {
+  for (std::int64_t i = 0; i < n; ++i) s[i] = 1 / (1 + std::exp(-z[i]));
+}
 
 template <class S>
 void softmaxRow(S* s, const S* z, const S* keep, std::int64_t experts) {
@@ -26,12 +51,19 @@ void softmaxRow(S* s, const S* z, const S* keep, std::int64_t experts) {
 template <class S>
 void score(S* s, const S* z, const S* keep, Recipe::Score kind, std::int64_t tokens, std::int64_t experts) {
   if (kind == Recipe::Score::softmax) {
-    for (std::int64_t t = 0; t < tokens; ++t) softmaxRow(s + t * experts, z + t * experts, keep, experts);
+    for (std::int64_t t = 0; t < tokens; ++t, s += experts, z += experts) {
+      if constexpr (std::is_same_v<S, float>)
+        if (!keep) {
+          softmaxRow(s, z, experts);
+          continue;
+        }
+      softmaxRow(s, z, keep, experts);
+    }
     return;
   }
   const std::int64_t n = tokens * experts;
   if (kind == Recipe::Score::sigmoid)
-    for (std::int64_t i = 0; i < n; ++i) s[i] = 1 / (1 + std::exp(-z[i]));
+    sigmoids(s, z, n);
   else
     std::copy(z, z + n, s);
   if (!keep) return;

@@ -130,64 +130,6 @@ DropHealth dropHealth(std::span<const std::int32_t> final, std::int64_t slots, s
   return health;
 }
 
-template <class S>
-RouterHealth routerHealth(std::span<const S> scores, std::int64_t experts) {
-  RouterHealth health;
-  const std::int64_t tokens = rowsOf(scores.size(), experts);
-  if (tokens == 0) return health;
-  std::vector<double> importance(at(experts), 0.0);
-  for (std::int64_t t = 0; t < tokens; ++t) {
-    const auto row = scores.subspan(at(t * experts), at(experts));
-    double sum = 0;
-    for (const S score : row) sum += static_cast<double>(score);
-    for (std::int64_t e = 0; e < experts; ++e) {
-      const double p = sum > 0 ? static_cast<double>(row[at(e)]) / sum : 1 / static_cast<double>(experts);
-      health.entropy += entropyOf(p);
-      importance[at(e)] += p;
-    }
-  }
-  health.entropy /= static_cast<double>(tokens);
-  for (const double sum : importance) health.meanProbEntropy += entropyOf(sum / static_cast<double>(tokens));
-  health.mutualInformation = health.meanProbEntropy - health.entropy;
-  health.importanceCv2 = cv2(importance);
-  return health;
-}
-
-template <class S>
-double zLoss(std::span<const S> logits, std::int64_t experts) {
-  return meanOverTokens(rowsOf(logits.size(), experts), [&](std::int64_t t) {
-    const auto row = logits.subspan(at(t * experts), at(experts));
-    const auto largest = static_cast<double>(*std::max_element(row.begin(), row.end()));
-    double sum = 0;
-    for (const S z : row) sum += std::exp(static_cast<double>(z) - largest);
-    const double logSum = largest + std::log(sum);
-    return logSum * logSum;
-  });
-}
-
-template <class S>
-double meanMargin(std::span<const S> ranking, std::int64_t experts, std::span<const std::int32_t> table,
-                  std::int64_t slots) {
-  constexpr double kInfinity = std::numeric_limits<double>::infinity();
-  double sum = 0;
-  std::int64_t counted = 0;
-  for (std::int64_t t = 0; t < rowsOf(table.size(), slots); ++t) {
-    const auto selected = rowOf(table, slots, t);
-    double least = kInfinity, next = -kInfinity;
-    for (std::int32_t e = 0; e < experts; ++e) {
-      const auto r = static_cast<double>(ranking[at(t * experts + e)]);
-      if (contains(selected, e))
-        least = std::min(least, r);
-      else
-        next = std::max(next, r);
-    }
-    if (!std::isfinite(least) || !std::isfinite(next)) continue;
-    sum += least - next;
-    ++counted;
-  }
-  return counted > 0 ? sum / static_cast<double>(counted) : 0;
-}
-
 double saturation(std::span<const std::int32_t> table, std::span<const std::int32_t> reference, std::int64_t slots) {
   assert(table.size() == reference.size());
   return meanOverTokens(rowsOf(table.size(), slots), [&](std::int64_t t) {
@@ -274,12 +216,5 @@ double meanLargestShare(std::span<const double> specialisation, std::int64_t exp
   }
   return counted > 0 ? sum / static_cast<double>(counted) : 0;
 }
-
-template RouterHealth routerHealth<float>(std::span<const float>, std::int64_t);
-template RouterHealth routerHealth<double>(std::span<const double>, std::int64_t);
-template double zLoss<float>(std::span<const float>, std::int64_t);
-template double zLoss<double>(std::span<const double>, std::int64_t);
-template double meanMargin<float>(std::span<const float>, std::int64_t, std::span<const std::int32_t>, std::int64_t);
-template double meanMargin<double>(std::span<const double>, std::int64_t, std::span<const std::int32_t>, std::int64_t);
 
 }  // namespace moe

@@ -43,25 +43,6 @@ struct DropHealth {
 DropHealth dropHealth(std::span<const std::int32_t> final, std::int64_t slots, std::int64_t asked,
                       std::int64_t dropped);
 
-// The router's certainty. Scores (T, E) are made into probabilities by dividing each row by its sum (sigmoid routers).
-
-struct RouterHealth {
-  double entropy = 0;            // mean over tokens of H(p_t), nats
-  double meanProbEntropy = 0;    // H(mean over tokens of p_t), nats
-  double mutualInformation = 0;  // the second minus the first: high where experts are both specialised and balanced
-  double importanceCv2 = 0;      // CV^2 of sum over tokens of p_te
-};
-template <class S>
-RouterHealth routerHealth(std::span<const S> scores, std::int64_t experts);
-/// Mean over tokens of logsumexp(z)^2; logits (T, E).
-template <class S>
-double zLoss(std::span<const S> logits, std::int64_t experts);
-/// Mean over tokens of the smallest selected minus the largest unselected ranking value (T, E). Tokens that have
-/// nothing on one of the two sides (or only -inf) are left out; 0 where that leaves none.
-template <class S>
-double meanMargin(std::span<const S> ranking, std::int64_t experts, std::span<const std::int32_t> table,
-                  std::int64_t slots);
-
 // Selections compared. Both tables are of the same tokens.
 
 /// Mean over tokens of (experts in both sets) / slots: router saturation against a later checkpoint.

@@ -10,19 +10,16 @@
 namespace moe {
 namespace {
 
-void append(std::vector<double>& out, const Tensor& values) {
-  if (values.empty()) return;
-  withScalar(values.dtype(),
-             [&]<class S>() { out.insert(out.end(), values.span<S>().begin(), values.span<S>().end()); });
-}
-
-/// Rows of raw logits become probabilities; scores of the other kinds are made so by dividing each row by its sum.
-void softmaxRows(std::span<double> rows, std::int64_t width) {
-  for (std::size_t begin = 0; begin < rows.size(); begin += static_cast<std::size_t>(width)) {
-    const auto row = rows.subspan(begin, static_cast<std::size_t>(width));
+/// Raw logits (T, E) as probabilities but for a factor a row, which the sums divide out.
+template <class S>
+std::vector<double> expOfRows(std::span<const S> logits, std::int64_t experts) {
+  std::vector<double> out(logits.begin(), logits.end());
+  for (std::size_t begin = 0; begin < out.size(); begin += static_cast<std::size_t>(experts)) {
+    const auto row = std::span(out).subspan(begin, static_cast<std::size_t>(experts));
     const double largest = std::ranges::max(row);
     for (double& value : row) value = std::exp(value - largest);
   }
+  return out;
 }
 
 }  // namespace
@@ -30,8 +27,8 @@ void softmaxRows(std::span<double> rows, std::int64_t width) {
 void LayerStatistics::clear() {
   micro_ = dropped_ = 0;
   counts_.clear();
-  scores_.clear();
-  ranking_.clear();
+  router_ = {};
+  margins_ = {};
   asked_.clear();
   final_.clear();
   plain_.clear();
@@ -44,10 +41,14 @@ void LayerStatistics::add(const Routing& routing, const Recipe& recipe) {
   counts_.resize(routing.load.size());
   for (std::size_t e = 0; e < counts_.size(); ++e) counts_[e] += routing.load[e];
   dropped_ += routing.dropped;
-  const std::size_t before = scores_.size();
-  append(scores_, routing.scores);
-  if (recipe.score == Recipe::Score::identity) softmaxRows(std::span(scores_).subspan(before), experts_);
-  append(ranking_, routing.ranking);
+  withScalar(routing.dtype, [&]<class S>() {
+    const std::span<const S> scores = routing.scores.span<S>(), ranking = routing.ranking.span<S>();
+    if (recipe.score != Recipe::Score::identity)
+      addScores<S>(router_, scores, experts_);
+    else
+      addScores<double>(router_, expOfRows(scores, experts_), experts_);
+    if (!ranking.empty()) addMargins<S>(margins_, ranking, experts_, routing.asked, slots_);
+  });
   asked_.insert(asked_.end(), routing.asked.begin(), routing.asked.end());
   final_.insert(final_.end(), routing.final.begin(), routing.final.end());
   balance_.resize(routing.balance.size());
@@ -85,12 +86,10 @@ LayerPoint LayerStatistics::point(int layer) const {
   const DropHealth drops = dropHealth(final_, slots_, asked, dropped_);
   point.dropRate = static_cast<float>(drops.dropRate);
   point.tokenDropRate = static_cast<float>(drops.tokenDropRate);
-  if (!scores_.empty()) {
-    const RouterHealth router = routerHealth<double>(scores_, experts_);
-    point.routerEntropy = static_cast<float>(router.entropy);
-    point.meanProbEntropy = static_cast<float>(router.meanProbEntropy);
-  }
-  if (!ranking_.empty()) point.margin = static_cast<float>(meanMargin<double>(ranking_, experts_, asked_, slots_));
+  const RouterHealth router = routerHealth(router_);
+  point.routerEntropy = static_cast<float>(router.entropy);
+  point.meanProbEntropy = static_cast<float>(router.meanProbEntropy);
+  point.margin = static_cast<float>(margins_.mean());
   if (!plain_.empty()) point.biasJaccard = static_cast<float>(meanJaccard(asked_, slots_, plain_, slots_));
   for (double value : balance_) point.balance.push_back(static_cast<float>(value / static_cast<double>(micro_)));
   return point;

@@ -4,6 +4,7 @@
 #include "core/router/recipe.h"
 #include "core/router/routing.h"
 #include "core/telemetry/points.h"
+#include "core/telemetry/router_health.h"
 
 namespace moe {
 
@@ -21,8 +22,9 @@ class LayerStatistics {
   void addUnbiased(const Routing& routing, const Recipe& recipe);
 
   std::int64_t experts_ = 0, slots_ = 0, micro_ = 0, dropped_ = 0;
-  std::vector<std::int64_t> counts_;      // (E)
-  std::vector<double> scores_, ranking_;  // (T, E) probabilities, ranking values
+  std::vector<std::int64_t> counts_;  // (E)
+  RouterSums router_;
+  MarginSums margins_;
   std::vector<std::int32_t> asked_, final_,
       plain_;                    // (T, slots); plain_: without the selection bias, empty if there is none
   std::vector<double> balance_;  // one a term: sum over micro-batches

@@ -4,7 +4,7 @@
 #include <cmath>
 
 #include "core/backend/onednn/rows.h"
-#include "core/backend/onednn/vector_math.h"
+#include "core/base/vector_math.h"
 
 namespace moe {
 namespace {

@@ -6,7 +6,7 @@
 #include "core/backend/onednn/gemm.h"
 #include "core/backend/onednn/onednn_backend.h"
 #include "core/backend/onednn/rows.h"
-#include "core/backend/onednn/vector_math.h"
+#include "core/base/vector_math.h"
 
 namespace moe {
 namespace {

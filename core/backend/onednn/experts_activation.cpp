@@ -1,6 +1,6 @@
 #include "core/backend/onednn/experts_activation.h"
 
-#include "core/backend/onednn/vector_math.h"
+#include "core/base/vector_math.h"
 
 namespace moe {
 namespace {

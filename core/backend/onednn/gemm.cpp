@@ -1,6 +1,6 @@
 #include "core/backend/onednn/gemm.h"
 
-#include "core/backend/onednn/vectorised.h"
+#include "core/base/vectorised.h"
 
 namespace moe {
 namespace {

@@ -5,7 +5,7 @@
 #include "core/backend/onednn/gemm.h"
 #include "core/backend/onednn/onednn_backend.h"
 #include "core/backend/onednn/rows.h"
-#include "core/backend/onednn/vectorised.h"
+#include "core/base/vectorised.h"
 
 namespace moe {
 namespace {

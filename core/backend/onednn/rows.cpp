@@ -1,7 +1,7 @@
 // Bound by memory, or by the caches the rows lie in.
 #include "core/backend/onednn/rows.h"
 
-#include "core/backend/onednn/vectorised.h"
+#include "core/base/vectorised.h"
 
 namespace moe {
 namespace {

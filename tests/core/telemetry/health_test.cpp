@@ -3,6 +3,7 @@
 #include <cmath>
 #include <limits>
 
+#include "core/telemetry/router_health.h"
 #include "tests/support/register.h"
 
 using namespace moe;

@@ -1,4 +1,4 @@
-#include "core/backend/onednn/vector_math.h"
+#include "core/base/vector_math.h"
 
 #include <cmath>
 #include <limits>
@@ -26,6 +26,17 @@ class VectorMathTest : public QObject {
     QVERIFY(vectorExp(1000.0f) > 2.3e38f && std::isfinite(vectorExp(1000.0f)));
     QVERIFY(std::isnan(vectorExp(std::numeric_limits<float>::quiet_NaN())));
     QCOMPARE(vectorExp(0.0f), 1.0f);
+  }
+  void logIsWithinItsBound() {
+    double worst = 0;
+    for (double power = -126; power < 127; power += 0.00041) {
+      const auto argument = static_cast<float>(std::exp2(power));
+      const double right = std::log(static_cast<double>(argument));
+      worst = std::max(worst, std::abs(vectorLog(argument) - right) / std::max(0.5, std::abs(right)));
+    }
+    QVERIFY2(worst <= 2e-7, qPrintable(QString::number(worst)));
+    QCOMPARE(vectorLog(1.0f), 0.0f);
+    QCOMPARE(0.0f * vectorLog(0.0f), 0.0f);
   }
   void theNormalDistributionIsWithinItsBound() {
     double worst = 0;

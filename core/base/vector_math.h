@@ -3,7 +3,7 @@
 #include <bit>
 #include <cstdint>
 
-#include "core/backend/onednn/vectorised.h"
+#include "core/base/vectorised.h"
 
 namespace moe {
 
@@ -27,6 +27,24 @@ SWITCHYARD_INLINE float vectorExp(float x) {
   const std::uint32_t power = std::bit_cast<std::uint32_t>(shifted) << 23;
   const float scaled = std::bit_cast<float>(std::bit_cast<std::uint32_t>(p) + power);
   return x < kLow ? 0.0f : scaled;
+}
+
+/// log(x) of x >= 0, absolute error <= 1e-7 and relative <= 2e-7 or so away from 1; the log of the smallest normal
+/// number for all below it, so that x * vectorLog(x) is 0 at 0.
+/// x = 2^n m, 0.75 <= m < 1.5: log(m) = 2 atanh(s), s = (m - 1) / (m + 1), |s| <= 0.2, by its series.
+SWITCHYARD_INLINE float vectorLog(float x) {
+  constexpr float kSmallest = 1.17549435e-38f;
+  const auto bits = std::bit_cast<std::uint32_t>(x > kSmallest ? x : kSmallest);
+  const std::uint32_t shifted = bits - 0x3f400000u;  // 0.75: exponents count from there
+  const auto n = static_cast<float>(static_cast<std::int32_t>(shifted) >> 23);
+  const float m = std::bit_cast<float>((shifted & 0x007fffffu) + 0x3f400000u);
+  const float s = (m - 1.0f) / (m + 1.0f), square = s * s;
+  float p = 0.111111111f;
+  p = p * square + 0.142857143f;
+  p = p * square + 0.2f;
+  p = p * square + 0.333333333f;
+  const float atanh = s + s * (square * p);
+  return n * 0.693359375f + (2.0f * atanh - n * 2.12194440e-4f);
 }
 
 SWITCHYARD_INLINE float vectorSigmoid(float x) {
