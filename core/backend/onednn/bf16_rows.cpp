@@ -4,7 +4,7 @@
 #include <algorithm>
 #include <bit>
 
-#include "core/backend/onednn/vectorised.h"
+#include "core/base/vectorised.h"
 
 namespace moe {
 namespace {
