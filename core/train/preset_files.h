@@ -9,7 +9,7 @@ struct PresetFile {
   std::string id, text;  // "name" of name.json
 };
 
-/// Written by core/embed_presets.cmake into the build folder.
+/// Written by core/embed_json.cmake into the build folder.
 std::vector<PresetFile> presetFiles();
 
 }  // namespace moe

@@ -11,7 +11,7 @@ namespace {
 const QMap<QString, int> kFloors = {
     {"core/base", 0},    {"core/telemetry", 1}, {"core/tensor", 2},  {"core/router", 3},  {"core/data", 3},
     {"core/backend", 4}, {"core/model", 5},     {"core/train", 6},   {"core/inspect", 6}, {"core/store", 6},
-    {"core/formats", 7}, {"core/session", 8},   {"ui", 9},           {"app", 10}};
+    {"core/formats", 7}, {"core/session", 8},   {"core/experiments", 9}, {"ui", 10},         {"app", 11}};
 
 QString houseOf(const QString& path) {
   const QStringList parts = path.split('/');

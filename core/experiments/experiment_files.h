@@ -1,0 +1,15 @@
+#pragma once
+#include <string>
+#include <vector>
+
+namespace moe {
+
+/// One file of resources/experiments as it was when the program was built.
+struct ExperimentFile {
+  std::string id, text;  // "name" of name.json
+};
+
+/// Written by core/embed_json.cmake into the build folder.
+std::vector<ExperimentFile> experimentFiles();
+
+}  // namespace moe

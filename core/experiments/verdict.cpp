@@ -1,0 +1,87 @@
+#include "core/experiments/verdict.h"
+
+#include <algorithm>
+#include <cstdio>
+
+#include "core/base/error.h"
+
+namespace moe {
+namespace {
+
+constexpr int kRatioDigits = 2;
+
+std::string number(double value) {
+  char text[32];
+  std::snprintf(text, sizeof text, "%g", value);
+  return text;
+}
+
+std::string nameOf(const Quantity& quantity) {
+  const NamedMeasure named = measureNamed(quantity.measure);
+  std::string text(named.measure->label);
+  if (named.step >= 0) text += " after " + std::to_string(named.step) + " steps";
+  return text + " of *" + quantity.arm + "*";
+}
+
+std::vector<double> required(const Outcome& outcome, const Quantity& quantity) {
+  std::vector<double> values = outcome.values(quantity.arm, quantity.measure);
+  if (values.empty())
+    throw Error("experiment", outcome.experiment.id + ": " + quantity.arm + " has no " + quantity.measure +
+                                  "; a band expects it, so choose a measure its model has or validate at that step");
+  return values;
+}
+
+}  // namespace
+
+std::vector<double> Outcome::values(const std::string& arm, const std::string& measure) const {
+  const auto found = std::ranges::find(experiment.arms, arm, &Arm::name);
+  std::vector<double> list;
+  for (const ArmResult& result : results[static_cast<std::size_t>(found - experiment.arms.begin())]) {
+    const std::optional<double> value = result.value(measure);
+    if (!value) return {};
+    list.push_back(*value);
+  }
+  return list;
+}
+
+Verdict judge(const Outcome& outcome, const Band& band) {
+  Verdict verdict;
+  verdict.values = required(outcome, band.of);
+  if (band.against != Band::Against::nothing) {
+    const std::vector<double> other = required(outcome, band.other);
+    for (std::size_t seed = 0; seed < other.size(); ++seed)
+      if (band.against == Band::Against::minus)
+        verdict.values[seed] -= other[seed];
+      else
+        verdict.values[seed] /= other[seed];
+  }
+  const auto within = [&](double value) {
+    return (!band.atLeast || value >= *band.atLeast) && (!band.atMost || value <= *band.atMost);
+  };
+  // A comparison with a value that is no number is false: such a band does not hold.
+  verdict.holds = band.reading == Band::Reading::mean ? within(meanOf(verdict.values)) : std::ranges::all_of(verdict.values, within);
+  return verdict;
+}
+
+std::string expectationOf(const Band& band) {
+  std::string text;
+  if (band.atLeast && band.atMost)
+    text = *band.atLeast == *band.atMost ? "exactly " + number(*band.atLeast)
+                                         : number(*band.atLeast) + " to " + number(*band.atMost);
+  else
+    text = band.atLeast ? "at least " + number(*band.atLeast) : "at most " + number(*band.atMost);
+  return text + (band.reading == Band::Reading::mean ? ", mean of the seeds" : ", every seed");
+}
+
+std::string quantityOf(const Band& band) {
+  std::string text = nameOf(band.of);
+  if (band.against == Band::Against::minus) text += " minus " + nameOf(band.other);
+  if (band.against == Band::Against::over) text += " over " + nameOf(band.other);
+  return text;
+}
+
+int digitsOf(const Band& band) {
+  return band.against == Band::Against::over ? kRatioDigits : measureNamed(band.of.measure).measure->digits;
+}
+
+}  // namespace moe
