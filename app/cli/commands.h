@@ -14,5 +14,6 @@ void addDevices(CLI::App& program);
 void addBench(CLI::App& program);
 void addVerifyRouting(CLI::App& program);
 void addRuns(CLI::App& program);
+void addExperiments(CLI::App& program);
 
 }  // namespace moe::cli

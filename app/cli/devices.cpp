@@ -1,12 +1,12 @@
 #include <array>
 #include <cstdio>
-#include <fstream>
 #include <nlohmann/json.hpp>
 #include <string>
 #include <vector>
 
 #include "app/cli/commands.h"
 #include "app/cli/json_lines.h"
+#include "app/cli/machine.h"
 #include "core/backend/backend.h"
 #include "core/base/error.h"
 #include "core/session/run_preparation.h"
@@ -14,13 +14,6 @@
 namespace moe::cli {
 
 namespace {
-
-std::string processorName() {
-  std::ifstream file("/proc/cpuinfo");
-  for (std::string line; std::getline(file, line);)
-    if (line.starts_with("model name") && line.find(": ") != std::string::npos) return line.substr(line.find(": ") + 2);
-  return "processor";
-}
 
 void print(bool asJson) {
   const std::string processor = processorName();

@@ -18,6 +18,7 @@ int main(int argc, char** argv) {
   moe::cli::addPresets(program);
   moe::cli::addVerifyRouting(program);
   moe::cli::addRuns(program);
+  moe::cli::addExperiments(program);
   moe::cli::addBench(program);
   moe::cli::addDevices(program);
   try {

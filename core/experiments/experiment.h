@@ -13,10 +13,10 @@ namespace moe {
 /// One of the models that an experiment compares: a preset with settings of its own.
 struct Arm {
   std::string name, preset;
-  std::optional<std::int64_t> steps;                         // else the experiment's
-  std::vector<std::pair<std::string, std::string>> set;      // path, JSON text; the experiment's, then its own
-  bool denseTwin = false;                                    // the dense model of equal active parameters instead
-  std::string grownFrom;                                     // a dense arm whose networks become experts; empty: none
+  std::optional<std::int64_t> steps;                     // else the experiment's
+  std::vector<std::pair<std::string, std::string>> set;  // path, JSON text; the experiment's, then its own
+  bool denseTwin = false;                                // the dense model of equal active parameters instead
+  std::string grownFrom;                                 // a dense arm whose networks become experts; empty: none
 };
 
 /// What a band bounds: a measure of an arm, or how it stands to another.
@@ -29,18 +29,18 @@ struct Band {
   std::string says;
   Quantity of;
   enum class Against { nothing, minus, over } against = Against::nothing;
-  Quantity other;                                            // where `against` says so; of the same seed
+  Quantity other;  // where `against` says so; of the same seed
   enum class Reading { eachSeed, mean } reading = Reading::eachSeed;
   std::optional<double> atLeast, atMost;
 };
 
 /// A published claim, how it is tried at this size, and what is expected.
 struct Experiment {
-  std::string id, title, question, claim, source, here;      // here: what differs from the published setting
+  std::string id, title, question, claim, source, here;  // here: what differs from the published setting
   std::vector<std::uint64_t> seeds;
   std::int64_t steps = 0;
   std::vector<Arm> arms;
-  std::vector<std::string> measures;                         // columns of its table
+  std::vector<std::string> measures;  // columns of its table
   std::vector<Band> bands;
 };
 

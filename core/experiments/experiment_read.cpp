@@ -99,7 +99,8 @@ Band readBand(const json& value, const std::string& path, const Experiment& expe
   Band band;
   readText(object, "says", band.says);
   band.of = readQuantity(object, experiment, {});
-  for (const auto& [key, against] : {std::pair{"minus", Band::Against::minus}, std::pair{"over", Band::Against::over}}) {
+  for (const auto& [key, against] :
+       {std::pair{"minus", Band::Against::minus}, std::pair{"over", Band::Against::over}}) {
     const json* other = object.take(key);
     if (!other) continue;
     if (band.against != Band::Against::nothing) object.refuse(key, "minus or over, not both");
@@ -122,9 +123,7 @@ void checkArms(const Experiment& experiment) {
   std::set<std::string> names;
   for (std::size_t i = 0; i < experiment.arms.size(); ++i) {
     const Arm& arm = experiment.arms[i];
-    const auto refuse = [&](const std::string& sentence) {
-      throw Error(kTag, "arms." + std::to_string(i) + sentence);
-    };
+    const auto refuse = [&](const std::string& sentence) { throw Error(kTag, "arms." + std::to_string(i) + sentence); };
     if (!arm.grownFrom.empty() && !names.contains(arm.grownFrom))
       refuse(".grown_from: expected the name of an arm before this one, found " + arm.grownFrom);
     if (!names.insert(arm.name).second) refuse(".name: expected each name once, found " + arm.name + " again");

@@ -14,7 +14,8 @@ const std::vector<Measure>& measures() {
       {"max_vio_batch", "MaxVio, batch", "last 100 batches, mean of the layers", 3},
       {"max_vio_worst", "MaxVio, worst batch", "of all steps and layers", 3},
       {"dead_experts", "dead experts", "below 5 % of the fair share over the last 50 steps", 1},
-      {"rise_without_shared", "loss without shared expert", "rise in nats a token, one routed more, mean of the layers", 4},
+      {"rise_without_shared", "loss without shared expert", "rise in nats a token, one routed more, mean of the layers",
+       4},
       {"rise_without_routed", "loss without a routed expert", "rise in nats a token, mean of all", 4},
       {"rise_without_worst_routed", "loss without the routed expert missed most", "rise in nats a token", 4},
       {"active_parameters", "active parameters", "", 0},
@@ -30,7 +31,8 @@ NamedMeasure measureNamed(std::string_view name) {
   if (at != std::string_view::npos) {
     const std::string_view digits = name.substr(at + 1);
     const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), named.step);
-    if (error != std::errc{} || end != digits.data() + digits.size() || named.step < 0 || id != "validation_loss") return {};
+    if (error != std::errc{} || end != digits.data() + digits.size() || named.step < 0 || id != "validation_loss")
+      return {};
   }
   const auto found = std::ranges::find(measures(), id, &Measure::id);
   if (found != measures().end()) named.measure = &*found;

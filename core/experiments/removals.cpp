@@ -22,7 +22,9 @@ double lossOf(Backend& backend, Checkpoint checkpoint, const Corpus& corpus, std
 void measureRemovals(ArmResult& result, Backend& backend, const Trainer& trained) {
   const std::vector<LayerConfig>& layers = trained.config().model.layers;
   const Corpus& corpus = trained.corpus();
-  const auto hasShared = [](const LayerConfig& layer) { return layer.hasExperts && layer.recipe.combine.shared.has_value(); };
+  const auto hasShared = [](const LayerConfig& layer) {
+    return layer.hasExperts && layer.recipe.combine.shared.has_value();
+  };
   if (std::ranges::none_of(layers, hasShared)) return;
   const double whole = lossOf(backend, checkpointOf(trained), corpus, {});
   std::vector<double> withoutShared, withoutRouted;

@@ -66,7 +66,8 @@ void writeExperiment(std::string& text, const Outcome& outcome) {
   const Experiment& experiment = outcome.experiment;
   text += "\n## " + experiment.id + "\n\n**" + experiment.title + ".** " + experiment.question + "\n\n";
   text += "Published: " + experiment.claim + " (" + experiment.source + ")\n\n";
-  text += "Here: " + experiment.here + " " + std::to_string(experiment.steps) + " steps, seeds " + joined(outcome.seeds) + ".\n\n";
+  text += "Here: " + experiment.here + " " + std::to_string(experiment.steps) + " steps, seeds " +
+          joined(outcome.seeds) + ".\n\n";
   writeMeasures(text, outcome);
   writeBands(text, outcome);
   text += "\n";
@@ -76,7 +77,8 @@ void writeExperiment(std::string& text, const Outcome& outcome) {
 /// A value as a shell takes it: quoted where it is more than letters, digits and points.
 std::string shellText(const std::string& value) {
   const bool plain = std::ranges::all_of(value, [](char c) {
-    return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '.' || c == '_' || c == '-' || c == '=';
+    return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '.' || c == '_' ||
+           c == '-' || c == '=';
   });
   return plain ? value : "'" + value + "'";
 }
@@ -106,12 +108,16 @@ std::string reportOf(std::span<const Outcome> outcomes, const ReportOrigin& orig
     for (const auto& arm : outcome.results)
       for (const ArmResult& result : arm) seconds += result.seconds;
   }
-  std::string text = "# Experiments\n\nPublished claims about mixtures of experts, tried at a size that trains in a minute. ";
-  text += "Each file beside this page holds a claim, its arms and the bands that were written down before anything was measured; "
-          "a band is never widened. Numbers are the mean of the seeds, with the least and the greatest.\n\n";
-  text += "Made by `" + origin.command + "` on " + origin.machine + ", " + origin.date + ": " + std::to_string(held) + " of " +
-          std::to_string(bands) + " bands hold. " + textOfValues({seconds / 60}, 0) +
-          " minutes of one core, arms that experiments share counted each time. Results are kept and nothing is trained twice.\n\n";
+  std::string text =
+      "# Experiments\n\nPublished claims about mixtures of experts, tried at a size that trains in a minute. ";
+  text +=
+      "Each file beside this page holds a claim, its arms and the bands that were written down before anything was "
+      "measured; "
+      "a band is never widened. Numbers are the mean of the seeds, with the least and the greatest.\n\n";
+  text += "Made by `" + origin.command + "` on " + origin.machine + ", " + origin.date + ": " + std::to_string(held) +
+          " of " + std::to_string(bands) + " bands hold. " + textOfValues({seconds / 60}, 0) +
+          " minutes of one core, arms that experiments share counted each time. Results are kept and nothing is "
+          "trained twice.\n\n";
   writeSummary(text, outcomes);
   for (const Outcome& outcome : outcomes) writeExperiment(text, outcome);
   return text;

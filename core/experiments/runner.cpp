@@ -15,8 +15,8 @@ namespace {
 struct Task {
   std::string key, says;
   RunConfig config;
-  bool grows = false;       // needs another task's checkpoint
-  bool grownFrom = false;   // others need its checkpoint
+  bool grows = false;      // needs another task's checkpoint
+  bool grownFrom = false;  // others need its checkpoint
 };
 
 /// Every arm and seed of the experiments, each configuration once.
@@ -79,8 +79,8 @@ void train(const std::vector<const Task*>& tasks, const ResultFolder& folder, co
         const std::lock_guard lock(mutex);
         ++done;
         if (settings.progress)
-          settings.progress(task->says + ": held-out loss " + textOfValues({*result.value("validation_loss")}, 4) + " after " +
-                            textOfValues({result.seconds}, 0) + " s (" + std::to_string(done) + " of " +
+          settings.progress(task->says + ": held-out loss " + textOfValues({*result.value("validation_loss")}, 4) +
+                            " after " + textOfValues({result.seconds}, 0) + " s (" + std::to_string(done) + " of " +
                             std::to_string(tasks.size()) + ")");
       } catch (...) {
         const std::lock_guard lock(mutex);

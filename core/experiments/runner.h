@@ -10,9 +10,9 @@
 namespace moe {
 
 struct RunnerSettings {
-  std::filesystem::path folder;                   // of results; what is there already is not trained again
-  int jobs = 2;                                   // arms at a time, one thread each
-  std::vector<std::uint64_t> seeds;               // empty: each experiment's own
+  std::filesystem::path folder;      // of results; what is there already is not trained again
+  int jobs = 2;                      // arms at a time, one thread each
+  std::vector<std::uint64_t> seeds;  // empty: each experiment's own
   /// A sentence when an arm is done; from the thread that trained it, one at a time.
   std::function<void(const std::string&)> progress;
 };

@@ -14,9 +14,9 @@
 namespace moe {
 namespace {
 
-constexpr double kDeadShare = 0.05;        // of the fair share
-constexpr std::int64_t kLoadSteps = 50;    // that a dead expert is judged by
-constexpr std::size_t kVioSteps = 100;     // Wang et al. 2024 smooth MaxVio over as many batches
+constexpr double kDeadShare = 0.05;      // of the fair share
+constexpr std::int64_t kLoadSteps = 50;  // that a dead expert is judged by
+constexpr std::size_t kVioSteps = 100;   // Wang et al. 2024 smooth MaxVio over as many batches
 
 /// What the steps say of the balance.
 class BalanceWatch {
@@ -34,8 +34,9 @@ class BalanceWatch {
   }
   void report(ArmResult& result) const {
     if (recent_.empty()) return;
-    const auto dead = std::ranges::count_if(loads_.utilization(kLoadSteps),
-                                            [](const ExpertUtilization& expert) { return expert.utilization < kDeadShare; });
+    const auto dead = std::ranges::count_if(loads_.utilization(kLoadSteps), [](const ExpertUtilization& expert) {
+      return expert.utilization < kDeadShare;
+    });
     result.values.emplace_back("max_vio_batch", meanOf({recent_.begin(), recent_.end()}));
     result.values.emplace_back("max_vio_worst", worst_);
     result.values.emplace_back("dead_experts", static_cast<double>(dead));
@@ -66,7 +67,11 @@ double globalMaxVio(Trainer& trainer) {
 }  // namespace
 
 Checkpoint checkpointOf(const Trainer& trainer) {
-  return {.config = trainer.config(), .state = trainer.state(), .tokenizer = trainer.corpus().sharedTokenizer(), .run = 0, .watch = {}};
+  return {.config = trainer.config(),
+          .state = trainer.state(),
+          .tokenizer = trainer.corpus().sharedTokenizer(),
+          .run = 0,
+          .watch = {}};
 }
 
 ArmResult trainArm(const RunConfig& config, const std::filesystem::path& checkpoint) {

@@ -59,7 +59,8 @@ Verdict judge(const Outcome& outcome, const Band& band) {
     return (!band.atLeast || value >= *band.atLeast) && (!band.atMost || value <= *band.atMost);
   };
   // A comparison with a value that is no number is false: such a band does not hold.
-  verdict.holds = band.reading == Band::Reading::mean ? within(meanOf(verdict.values)) : std::ranges::all_of(verdict.values, within);
+  verdict.holds = band.reading == Band::Reading::mean ? within(meanOf(verdict.values))
+                                                      : std::ranges::all_of(verdict.values, within);
   return verdict;
 }
 

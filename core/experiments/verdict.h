@@ -18,7 +18,7 @@ struct Outcome {
 
 /// How one band came out.
 struct Verdict {
-  std::vector<double> values;   // what it bounds, one a seed
+  std::vector<double> values;  // what it bounds, one a seed
   bool holds = false;
 };
 /// Throws Error("experiment") where a band asks for a measure that its arm does not have.

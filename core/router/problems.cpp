@@ -149,7 +149,9 @@ class Check {
   void weigh() {
     const Recipe::Weigh& w = r.weigh;
     const bool normalised = w.kind == Weigh::renormalised || w.kind == Weigh::softmaxSelected;
+    // The largest of E shares is 1/E or more: a p up to there is reached by it alone.
     const bool single = (topK() && r.select.k == 1) || r.select.kind == Select::assignment ||
+                        (r.select.kind == Select::topP && r.select.p * r.experts.count <= 1) ||
                         (r.experts.count == 1 && r.select.kind != Select::expertChoice);
     refuse(
         single && normalised, "weigh.kind",

@@ -5,7 +5,7 @@
 namespace moe {
 
 HeldOutLoss heldOutLoss(Model& model, const Corpus& corpus, Batch& batch, std::int64_t sequences, std::int64_t maxTokens,
-                        PassSettings settings) {
+                        PassSettings settings, const std::function<void()>& seen) {
   settings.phase = Phase::evaluation;
   const std::int64_t length = model.config().context, most = std::max<std::int64_t>(1, maxTokens / length);
   HeldOutLoss sum;
@@ -14,6 +14,7 @@ HeldOutLoss heldOutLoss(Model& model, const Corpus& corpus, Batch& batch, std::i
     const LossSums sums = model.forward(batch, settings);
     sum.loss += sums.loss;
     sum.tokens += sums.targets;
+    if (seen) seen();
   }
   sum.loss /= static_cast<double>(sum.tokens);
   return sum;

@@ -80,6 +80,53 @@ class MixtureHeadTest : public QObject {
     QVERIFY(check(c.shares, gradients.shares));
     QVERIFY(check(c.outputs, gradients.outputs));
   }
+  void everyFormIsItsFormula() {
+    Case c;
+    double sums[6] = {};
+    int known = 0;
+    for (std::size_t t = 0; t < kTokens; ++t) {
+      const std::int32_t y = c.ids[t];
+      double likely[2] = {}, competitive[2] = {}, blend[kOutputs] = {};
+      for (std::size_t e = 0; e < kExperts; ++e) {
+        const double p = c.shares[t * kExperts + e];
+        const double* o = &c.outputs[(e * kTokens + t) * kOutputs];
+        double distance = 0, exponentials = 0;
+        for (std::size_t i = 0; i < kOutputs; ++i) {
+          const double off = c.values.as<double>()[t * kOutputs + i] - o[i];
+          distance += off * off;
+          exponentials += std::exp(o[i]);
+          blend[i] += p * o[i];
+        }
+        likely[0] += p * std::exp(-distance / 2);
+        competitive[0] += p * distance;
+        if (y < 0) continue;
+        likely[1] += p * std::exp(o[y]) / exponentials;
+        competitive[1] -= p * std::log(std::exp(o[y]) / exponentials);
+      }
+      double distance = 0, exponentials = 0;
+      for (std::size_t i = 0; i < kOutputs; ++i) {
+        const double off = c.values.as<double>()[t * kOutputs + i] - blend[i];
+        distance += off * off;
+        exponentials += std::exp(blend[i]);
+      }
+      sums[0] -= std::log(likely[0]) / kTokens;
+      sums[1] += competitive[0] / kTokens;
+      sums[2] += distance / kTokens;
+      if (y < 0) continue;
+      ++known;
+      sums[3] -= std::log(likely[1]);
+      sums[4] += competitive[1];
+      sums[5] -= std::log(std::exp(blend[y]) / exponentials);
+    }
+    int at = 0;
+    for (const Density density : {Density::gaussian, Density::categorical})
+      for (const Form form : {Form::likelihood, Form::competitive, Form::cooperative}) {
+        const double found = mixtureLoss(form, density, c.shares, c.outputs, c.target, kExperts, 0, nullptr);
+        const double expected = sums[at] / (at < 3 ? 1 : known);
+        QVERIFY2(std::abs(found - expected) < 1e-12, qPrintable(QString("%1: %2, not %3").arg(at).arg(found).arg(expected)));
+        ++at;
+      }
+  }
   void theLossesAreOrderedAsConvexitySays() {
     // -log is convex: the likelihood of the mixture is at least that of its best blend of costs.
     Case c;

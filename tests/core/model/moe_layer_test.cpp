@@ -1,5 +1,8 @@
 #include "core/model/moe_layer.h"
 
+#include <algorithm>
+#include <array>
+#include <functional>
 #include <map>
 #include <set>
 
@@ -105,13 +108,94 @@ struct Fixture {
 class MoeLayerTest : public QObject {
   Q_OBJECT
  private Q_SLOTS:
+  void everyGradientAgreesWithCentralDifferences_data() {
+    QTest::addColumn<Recipe>("recipe");
+    QTest::newRow("everything") << everything();
+    for (const auto& [name, kind] : {std::pair{"linear", ExpertKind::linear}, std::pair{"mlp", ExpertKind::mlp},
+                                     std::pair{"glu", ExpertKind::glu}, std::pair{"clamped glu", ExpertKind::clampedGlu}})
+      for (const bool onInput : {false, true}) {
+        Recipe recipe;
+        recipe.experts.count = 4;
+        recipe.experts.kind = kind;
+        if (kind != ExpertKind::linear) recipe.experts.hidden = {3};
+        recipe.experts.bias = true;
+        recipe.weigh.kind = Recipe::Weigh::Kind::score;
+        if (onInput) recipe.weigh.appliesTo = Recipe::Weigh::AppliesTo::input;
+        QTest::addRow("routed alone, %s, weight on the %s", name, onInput ? "input" : "output") << recipe;
+      }
+    Recipe plain;
+    plain.experts.count = 4;
+    plain.experts.hidden = {3};
+    const auto row = [&](const char* name, const std::function<void(Recipe::Combine&)>& edit) {
+      Recipe recipe = plain;
+      edit(recipe.combine);
+      QTest::newRow(name) << recipe;
+    };
+    row("shared", [](Recipe::Combine& c) { c.shared = Recipe::Combine::Shared{.count = 2, .hidden = 3}; });
+    row("shared, gated", [](Recipe::Combine& c) { c.shared = Recipe::Combine::Shared{.hidden = 3, .tokenGate = true}; });
+    row("dense residual", [](Recipe::Combine& c) { c.denseResidual = Recipe::Combine::DenseResidual{.hidden = 4}; });
+    row("expert dropout", [](Recipe::Combine& c) { c.expertDropout = 0.4; });
+  }
   void everyGradientAgreesWithCentralDifferences() {
-    Fixture f(everything());
+    QFETCH(Recipe, recipe);
+    Fixture f(recipe);
     f.step();
     for (const auto& [name, value] : f.values)
       QVERIFY2(f.error(value, f.gradients.find(name)->second) <= 1e-6, name.c_str());
     QVERIFY(f.error(f.x, f.dx) <= 1e-6);
-    QVERIFY(f.error(f.u, f.du) <= 1e-6);
+    if (recipe.combine.denseResidual) QVERIFY(f.error(f.u, f.du) <= 1e-6);
+  }
+  void expertsOfDifferentSizesUnderNoiseGiveTheirWeightedSum() {
+    for (const auto reach : {Recipe::Perturb::AppliesTo::both, Recipe::Perturb::AppliesTo::selection}) {
+      Recipe recipe;
+      recipe.experts.count = 4;
+      recipe.experts.kind = ExpertKind::mlp;
+      recipe.experts.activation = Activation::relu;
+      recipe.experts.hidden = {3, 5, 2, 4};
+      recipe.perturb.noise = Recipe::Perturb::Noise::gaussian;
+      recipe.perturb.sigma = 2;
+      recipe.perturb.noiseAppliesTo = reach;
+      Fixture f(recipe);
+      const Tensor noise = hostTensor({kTokens, 4}, DType::f64);
+      fillNormal(noise, {.seed = 8}, 0, 1);
+      f.input.routing.draws.noise = noise;
+      f.objective();
+      int turned = 0;
+      const double *router = f.weights.router.weight.as<double>(), *up = f.weights.experts.up.as<double>(),
+                   *down = f.weights.experts.down.as<double>();
+      for (std::int64_t t = 0; t < kTokens; ++t) {
+        const double* x = f.x.as<double>() + t * kWidth;
+        double z[4] = {}, noisy[4];
+        for (int e = 0; e < 4; ++e) {
+          for (std::int64_t d = 0; d < kWidth; ++d) z[e] += router[e * kWidth + d] * x[d];
+          noisy[e] = z[e] + 2 * noise.as<double>()[t * 4 + e];
+        }
+        const auto twoLargest = [](const double* values) {
+          std::array<int, 4> order{0, 1, 2, 3};
+          std::ranges::sort(order, [&](int a, int b) { return values[a] > values[b]; });
+          return std::pair(order[0], order[1]);
+        };
+        const auto [first, second] = twoLargest(noisy);
+        turned += twoLargest(z) != twoLargest(noisy);
+        const double* weighed = reach == Recipe::Perturb::AppliesTo::both ? noisy : z;
+        const double share = 1 / (1 + std::exp(weighed[second] - weighed[first]));
+        for (std::int64_t o = 0; o < kWidth; ++o) {
+          double y = 0;
+          for (const auto& [e, w] : {std::pair(first, share), std::pair(second, 1 - share)}) {
+            std::int64_t begin = 0;
+            for (int other = 0; other < e; ++other) begin += recipe.experts.hidden[static_cast<std::size_t>(other)];
+            const std::int64_t hidden = recipe.experts.hidden[static_cast<std::size_t>(e)];
+            for (std::int64_t h = 0; h < hidden; ++h) {
+              double unit = 0;
+              for (std::int64_t d = 0; d < kWidth; ++d) unit += up[(begin + h) * kWidth + d] * x[d];
+              y += w * down[kWidth * begin + o * hidden + h] * std::max(0.0, unit);
+            }
+          }
+          QVERIFY(std::abs(f.y.as<double>()[t * kWidth + o] - y) < 1e-12);
+        }
+      }
+      QVERIFY2(turned > 2, "the noise changed no selection");
+    }
   }
   void segmentsAreNamedOnceAndCountEveryWeight() {
     const Recipe recipe = everything();

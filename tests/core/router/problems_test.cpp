@@ -34,6 +34,7 @@ class ProblemsTest : public QObject {
     // The combinations that the vocabulary refuses, in its order.
     row("weigh.kind", "'select': {'k': 1}");
     row("weigh.kind", "'select': {'k': 1}, 'weigh': {'kind': 'softmax_selected'}");
+    row("weigh.kind", "'select': {'kind': 'top_p', 'p': 0.1}");  // a share of 1/8 or more alone reaches it
     row("weigh.kind", "'weigh': {'kind': 'one'}");
     row("weigh.kind", "'score': {'kind': 'identity'}");
     for (const char* kind : {"load", "entropy"})
@@ -50,7 +51,9 @@ class ProblemsTest : public QObject {
     row("logits.kind", "'logits': {'kind': 'none'}");
     row("select.random_second", "'select': {'k': 3, 'random_second': {}}");
     row("select.random_second", "'select': {'random_second': {}}, 'weigh': {'kind': 'score'}");
+    row("select.random_second", "'select': {'random_second': {}}, 'weigh': {'kind': 'softmax_selected'}");
     row("select.random_second", "'select': {'random_second': {}}, 'weigh': {'scale': 2}");
+    row("select.random_second", "'select': {'kind': 'all', 'random_second': {}}");
     row("select.random_second", "'select': {'random_second': {}}, 'capacity': {'slots': 2, 'order': 'token'}");
     row("select.random_second", "'select': {'random_second': {}}, 'capacity': {'slots': 2, 'overflow': 'next_best'}");
     row("balance.0.kind", "'balance': [{'kind': 'load_cv2'}]");
@@ -67,9 +70,15 @@ class ProblemsTest : public QObject {
     row("adjust.expert_groups.keep", "'select': {'k': 3}, 'adjust': {'expert_groups': {'count': 4, 'keep': 1}}");
     row("adjust.expert_groups.by", "'adjust': {'expert_groups': {'count': 8, 'keep': 2, 'by': 'top2_sum'}}");
     row("balance.0.devices", "'balance': [{'kind': 'device', 'devices': 3}]");
+    row("balance.0.devices", "'balance': [{'kind': 'communication', 'devices': 3, 'max_devices': 1}]");
     row("balance.0.max_devices", "'balance': [{'kind': 'communication', 'devices': 2}]");
     row("capacity", "'select': {'kind': 'assignment'}, 'weigh': {'kind': 'score'}, 'capacity': {'slots': 3}");
+    row("capacity", "'select': {'kind': 'assignment'}, 'weigh': {'kind': 'score'}, 'capacity': {'factor': 1.5}");
     row("capacity", "'select': {'kind': 'expert_choice'}, 'weigh': {'kind': 'score'}");
+    for (const char* term : {"'kind': 'device', 'devices': 2", "'kind': 'communication', 'devices': 2, 'max_devices': 1"})
+      row("balance.0.kind", QString("'select': {'kind': 'expert_choice'}, 'weigh': {'kind': 'score'}, 'capacity': "
+                                    "{'slots': 3}, 'balance': [{%1}]")
+                                .arg(term));
     row("balance.0.kind",
         "'select': {'kind': 'expert_choice'}, 'weigh': {'kind': 'score'}, 'capacity': {'slots': 3}, 'balance': "
         "[{'kind': 'load'}]");
@@ -83,6 +92,9 @@ class ProblemsTest : public QObject {
         "'select': {'k': 1}, 'weigh': {'kind': 'score'}, 'capacity': {'slots': 3, 'overflow': 'no_token_left_behind'}");
     row("capacity.renormalise_after_drop",
         "'weigh': {'kind': 'score'}, 'capacity': {'slots': 3, 'renormalise_after_drop': true}");
+    row("capacity.renormalise_after_drop",
+        "'select': {'kind': 'hash'}, 'logits': {'kind': 'none'}, 'weigh': {'kind': 'one'}, 'capacity': {'slots': 3, "
+        "'renormalise_after_drop': true}");
     row("experts.hidden", "'experts': {'hidden': [1, 2, 3, 4, 5, 6, 7, 8], 'init': {'kind': 'dense_copy'}}");
     row("balance.0.scope", "'balance': [{'kind': 'load', 'scope': 'token_group'}]");
     // Ranges.
