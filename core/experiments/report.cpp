@@ -80,7 +80,9 @@ std::string shellText(const std::string& value) {
     return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '.' || c == '_' ||
            c == '-' || c == '=';
   });
-  return plain ? value : "'" + value + "'";
+  if (plain) return value;
+  std::string quoted(1, '\'');
+  return quoted.append(value).append(1, '\'');
 }
 
 /// A word needs no quotes of its own: `--set` takes what is no JSON as a word.

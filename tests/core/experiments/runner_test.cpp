@@ -17,8 +17,14 @@ struct Ran {
   std::vector<std::string> said;
 };
 
-Ran run(const fs::path& folder, int jobs = 2, const nlohmann::json& file = tinyExperiment()) {
+/// Trains on a short text, kept beside the results.
+Ran run(const fs::path& folder, int jobs = 2, nlohmann::json file = tinyExperiment()) {
   Ran ran;
+  std::string text;
+  for (int i = 0; i < 60; ++i) text += i % 3 ? "the yard is full of trains. " : "one two three four five. ";
+  const fs::path source = folder / "yard.txt";
+  writeText(source, text);
+  file["set"]["data.source"] = source.string();
   RunnerSettings settings;
   settings.folder = folder;
   settings.jobs = jobs;
