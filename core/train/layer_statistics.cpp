@@ -41,13 +41,15 @@ void LayerStatistics::add(const Routing& routing, const Recipe& recipe) {
   counts_.resize(routing.load.size());
   for (std::size_t e = 0; e < counts_.size(); ++e) counts_[e] += routing.load[e];
   dropped_ += routing.dropped;
+  // Neither where the recipe has no router.
   withScalar(routing.dtype, [&]<class S>() {
-    const std::span<const S> scores = routing.scores.span<S>(), ranking = routing.ranking.span<S>();
+    if (routing.scores.empty()) return;
+    const std::span<const S> scores = routing.scores.span<S>();
     if (recipe.score != Recipe::Score::identity)
       addScores<S>(router_, scores, experts_);
     else
       addScores<double>(router_, expOfRows(scores, experts_), experts_);
-    if (!ranking.empty()) addMargins<S>(margins_, ranking, experts_, routing.asked, slots_);
+    addMargins<S>(margins_, routing.ranking.span<S>(), experts_, routing.asked, slots_);
   });
   asked_.insert(asked_.end(), routing.asked.begin(), routing.asked.end());
   final_.insert(final_.end(), routing.final.begin(), routing.final.end());
