@@ -5,6 +5,7 @@
 
 #include "app/cli/commands.h"
 #include "core/backend/onednn/gemm_peak.h"
+#include "core/session/run_preparation.h"
 #include "core/train/bench_config.h"
 #include "core/train/trainer.h"
 
@@ -84,12 +85,12 @@ void bench(const BenchOptions& options) {
   RunConfig run = benchConfig(options.config, options.dense);
   run.threads = options.threads;
   run.backend = options.backend;
-  run.computeType = options.dtype == "bf16" ? DType::bf16 : DType::f32;
-  const auto backend = makeBackend({.name = run.backend, .threads = run.threads, .computeType = run.computeType});
+  setByPath(run, "dtype", options.dtype);
+  const auto backend = makeBackend(backendOptions(run));
   const ModelSize size = sizeOf(run.model);
   nlohmann::ordered_json line{{"config", options.config},
                               {"dense", options.dense},
-                              {"dtype", options.dtype},
+                              {"dtype", nameOf(backend->computeType())},
                               {"threads", backend->threads()},
                               {"params", size.totalParameters}};
   std::vector<OperationTime> profile;
@@ -127,7 +128,7 @@ void addBench(CLI::App& program) {
   command->add_option("--config", options->config, "Which model")->check(CLI::IsMember(names));
   command->add_flag("--dense", options->dense, "The dense model of equal active parameters instead");
   command->add_option("--dtype", options->dtype, "What matrix products are computed in")
-      ->check(CLI::IsMember({"f32", "bf16"}));
+      ->check(CLI::IsMember({"f32", "bf16", "auto"}));
   command->add_option("--backend", options->backend, "Which backend: onednn or reference");
   command->add_option("--threads", options->threads, "0: all cores")->check(CLI::NonNegativeNumber);
   command->add_option("--steps", options->steps, "Timed steps, after three that are not")->check(CLI::PositiveNumber);

@@ -55,7 +55,8 @@ void addOptions(CLI::App& command, TrainOptions& options) {
   command.add_option("--steps", options.steps, "Target")->check(CLI::Range(std::int64_t{1}, INT64_MAX));
   command.add_option("--seed", options.seed, "Of weights, batches and draws");
   command.add_option("--threads", options.threads, "0: all cores")->check(CLI::Range(0, 1024));
-  command.add_option("--dtype", options.dtype, "f32, bf16, or f64 on the reference backend")->check(CLI::IsMember({"f32", "bf16", "f64"}));
+  command.add_option("--dtype", options.dtype, "f32, bf16, auto (bf16 where the processor has it and the model gains), or f64 on the reference backend")
+      ->check(CLI::IsMember({"f32", "bf16", "auto", "f64"}));
   command.add_option("--backend", options.backend, "onednn or reference")->check(CLI::IsMember({"onednn", "reference"}));
   command.add_option("--store", options.store, "Where runs are recorded (default: in the user's data folder)");
   command.add_option("--out", options.out, "Folder of this run's checkpoints (default: beside the store)");

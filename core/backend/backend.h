@@ -170,6 +170,8 @@ struct BackendOptions {
   DType computeType = DType::f32;
 };
 
+/// Whether this backend computes in this type on this processor.
+bool canCompute(const std::string& backend, DType type);
 /// Throws Error("backend") for an unknown name or a compute type this backend or processor cannot do.
 std::unique_ptr<Backend> makeBackend(const BackendOptions& options);
 

@@ -11,33 +11,48 @@ namespace {
 
 struct Entry {
   std::string_view name;
+  bool (*computes)(DType);                                  // on this processor
   std::unique_ptr<Backend> (*make)(const BackendOptions&);  // throws Error for a compute type it cannot do
 };
 
+bool referenceComputes(DType type) {
+  return type == DType::f32 || type == DType::f64;
+}
+
 std::unique_ptr<Backend> makeReference(const BackendOptions& options) {
-  if (options.computeType != DType::f32 && options.computeType != DType::f64)
+  if (!referenceComputes(options.computeType))
     throw Error("backend", "reference: expected compute type f32 or f64, found " +
                                std::string(nameOf(options.computeType)) + "; choose f32, or the onednn backend");
   return std::make_unique<ReferenceBackend>(options.computeType);
 }
 
+bool onednnComputes(DType type) {
+  return type == DType::f32 || (type == DType::bf16 && hasBf16Products());
+}
+
 std::unique_ptr<Backend> makeOnednn(const BackendOptions& options) {
-  if (options.computeType == DType::bf16 && !hasBf16Products())
-    throw Error(
-        "backend",
-        "onednn: expected a processor with AVX512-BF16 or AMX for compute type bf16, found one without; choose f32");
-  if (options.computeType != DType::f32 && options.computeType != DType::bf16)
+  if (options.computeType == DType::bf16 && !onednnComputes(DType::bf16))
+    throw Error("backend",
+                "onednn: expected a processor with AVX512-BF16 or AMX for compute type bf16, found one without; "
+                "choose f32");
+  if (!onednnComputes(options.computeType))
     throw Error("backend", "onednn: expected compute type f32 or bf16, found " +
                                std::string(nameOf(options.computeType)) + "; choose f32");
   return std::make_unique<OnednnBackend>(options.threads, options.computeType);
 }
 
 constexpr std::array kBackends{
-    Entry{"reference", makeReference},
-    Entry{"onednn", makeOnednn},
+    Entry{"reference", referenceComputes, makeReference},
+    Entry{"onednn", onednnComputes, makeOnednn},
 };
 
 }  // namespace
+
+bool canCompute(const std::string& backend, DType type) {
+  for (const Entry& entry : kBackends)
+    if (entry.name == backend) return entry.computes(type);
+  return false;
+}
 
 std::unique_ptr<Backend> makeBackend(const BackendOptions& options) {
   std::string names;

@@ -9,6 +9,7 @@
 #include <thread>
 
 #include "core/base/error.h"
+#include "core/train/compute_type.h"
 #include "core/model/upcycle.h"
 
 namespace moe {
@@ -53,6 +54,7 @@ std::shared_ptr<const Checkpoint> denseOf(RunConfig& config) {
 PreparedRun prepare(RunConfig config, std::shared_ptr<const Tokenizer> tokenizer, const Surroundings& surroundings) {
   if (config.threads == 0)
     config.threads = std::max(1, static_cast<int>(std::thread::hardware_concurrency()) - (surroundings.fluid ? 1 : 0));
+  config.computeType = chosenComputeType(config);
   if (!config.data.source.starts_with("builtin:") && !config.data.source.empty())
     config.data.source = std::filesystem::absolute(config.data.source).lexically_normal().string();
   refuse(config, surroundings);
@@ -83,7 +85,7 @@ PreparedRun prepareRun(const Checkpoint& checkpoint, const Surroundings& surroun
 }
 
 BackendOptions backendOptions(const RunConfig& config) {
-  return {.name = config.backend, .threads = config.threads, .computeType = config.computeType};
+  return {.name = config.backend, .threads = config.threads, .computeType = chosenComputeType(config)};
 }
 
 std::string beginningOf(const PreparedRun& run) {

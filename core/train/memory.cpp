@@ -1,6 +1,7 @@
 #include <algorithm>
 
 #include "core/model/segments.h"
+#include "core/train/compute_type.h"
 #include "core/train/run_config.h"
 
 namespace moe {
@@ -20,23 +21,26 @@ std::int64_t widest(const Recipe& recipe) {
   return width;
 }
 
-/// Elements one token needs in the experts of a layer, forward and backward.
-double expertElements(const Recipe& recipe, std::int64_t width, std::int64_t context) {
+/// Elements one token needs in the experts of a layer, forward and backward. hiddenShare: what an element of the hidden
+/// width takes of one.
+double expertElements(const Recipe& recipe, std::int64_t width, std::int64_t context, double hiddenShare) {
   const double k = activeExperts(recipe, context);
-  double elements = static_cast<double>(hiddenArrays(recipe.experts.kind)) * k * static_cast<double>(widest(recipe));
-  elements += static_cast<double>(width);  // the branch's output
+  double hidden = static_cast<double>(hiddenArrays(recipe.experts.kind)) * k * static_cast<double>(widest(recipe));
+  double elements = static_cast<double>(width);  // the branch's output
   if (const auto& shared = recipe.combine.shared)
-    elements += static_cast<double>(hiddenArrays(recipe.experts.kind)) * shared->count * shared->hidden;
-  if (const auto& dense = recipe.combine.denseResidual)
-    elements += static_cast<double>(hiddenArrays(dense->kind)) * dense->hidden + 2.0 * static_cast<double>(width);
-  return elements;
+    hidden += static_cast<double>(hiddenArrays(recipe.experts.kind)) * shared->count * shared->hidden;
+  if (const auto& dense = recipe.combine.denseResidual) {
+    hidden += static_cast<double>(hiddenArrays(dense->kind)) * dense->hidden;
+    elements += 2.0 * static_cast<double>(width);
+  }
+  return elements + hiddenShare * hidden;
 }
 
 /// Elements one token needs while a bank of experts is differentiated, shared by all layers: rows in and out of each
 /// assignment, and the gradients of its hidden arrays. A quarter is slack, so that shifting loads do not allocate.
-double bankGradients(double assignments, double hidden, ExpertKind kind, double width) {
+double bankGradients(double assignments, double hidden, ExpertKind kind, double width, double hiddenShare) {
   const double arrays = static_cast<double>(std::max<std::int64_t>(1, hiddenArrays(kind) - 1));
-  return 1.25 * assignments * (3 * width + arrays * hidden);
+  return 1.25 * assignments * ((1 + 2 * hiddenShare) * width + hiddenShare * arrays * hidden);
 }
 
 /// Bytes one token needs in a layer's router: (T, E) tables in the model's type, their gradients and the statistics in
@@ -50,7 +54,8 @@ double routerBytes(const Recipe& recipe, double element) {
 
 std::int64_t predictedMemory(const RunConfig& config) {
   const ModelConfig& model = config.model;
-  const double element = config.computeType == DType::f64 ? 8 : 4;
+  const DType type = chosenComputeType(config);
+  const double element = type == DType::f64 ? 8 : 4, hiddenShare = type == DType::bf16 ? 0.5 : 1;
   const double tokens = static_cast<double>(config.train.batch) * model.context, width = model.width;
   double parameters = 0;
   for (const Segment& segment : modelSegments(model)) parameters += static_cast<double>(segment.shape.elements());
@@ -62,17 +67,17 @@ std::int64_t predictedMemory(const RunConfig& config) {
     const double qkv = static_cast<double>(attention.heads + 2 * attention.kvHeads) * attention.headWidth;
     const double dense = static_cast<double>(hiddenArrays(layer.dense.kind)) * layer.dense.hidden;
     perToken += element * (4 * width + qkv + mixed + attention.heads + 4);
-    perToken += layer.hasExperts ? element * expertElements(layer.recipe, model.width, model.context) +
+    perToken += layer.hasExperts ? element * expertElements(layer.recipe, model.width, model.context, hiddenShare) +
                                        routerBytes(layer.recipe, element)
-                                 : element * dense;
-    const double bank = layer.hasExperts
-                            ? bankGradients(activeExperts(layer.recipe, model.context),
-                                            static_cast<double>(widest(layer.recipe)), layer.recipe.experts.kind, width)
-                            : bankGradients(1, layer.dense.hidden, layer.dense.kind, width);
+                                 : element * hiddenShare * dense;
+    const double bank = layer.hasExperts ? bankGradients(activeExperts(layer.recipe, model.context),
+                                                         static_cast<double>(widest(layer.recipe)),
+                                                         layer.recipe.experts.kind, width, hiddenShare)
+                                         : bankGradients(1, layer.dense.hidden, layer.dense.kind, width, hiddenShare);
     largestBranch = std::max(largestBranch, element * (2 * width + qkv + mixed + bank));
   }
   // Values, gradients and two moments; bf16 keeps a copy of every matrix to multiply with.
-  const double perParameter = 4 * element + (config.computeType == DType::bf16 ? 2 : 0);
+  const double perParameter = 4 * element + (type == DType::bf16 ? 2 : 0);
   return kProgram + static_cast<std::int64_t>(parameters * perParameter + tokens * (perToken + largestBranch));
 }
 

@@ -40,6 +40,7 @@ RunConfig runConfigOfPreset(const std::string& id) {
   nlohmann::json json = nlohmann::json::parse(found->json);
   for (const char* forTheScreen : {"order", "first", "source", "about", "scaled"}) json.erase(forTheScreen);
   json["preset"] = id;
+  json.emplace("dtype", "auto");  // the tuned ones say what they were tuned in
   return runConfigFromJson(json);
 }
 

@@ -1,6 +1,7 @@
 #pragma once
 #include <cstdint>
 #include <nlohmann/json_fwd.hpp>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -43,7 +44,9 @@ struct RunConfig {
   std::uint64_t seed = 0;
   int threads = 0;                       // 0: all cores
   std::string backend = "onednn";
-  DType computeType = DType::f32;
+  /// What matrix products are computed in. Nothing ("auto"): chosen when the run starts (chosenComputeType), and
+  /// recorded with it as chosen.
+  std::optional<DType> computeType = DType::f32;
   bool operator==(const RunConfig&) const = default;
 };
 

@@ -18,7 +18,8 @@ constexpr Word<TrainConfig::Schedule> kSchedules[] = {{"constant", TrainConfig::
                                                       {"cosine", TrainConfig::Schedule::cosine}};
 constexpr Word<TokenizerKind> kTokenizers[] = {
     {"bytes", TokenizerKind::bytes}, {"characters", TokenizerKind::characters}, {"bpe", TokenizerKind::bpe}};
-constexpr Word<DType> kComputeTypes[] = {{"f32", DType::f32}, {"f64", DType::f64}, {"bf16", DType::bf16}};
+constexpr Word<std::optional<DType>> kComputeTypes[] = {
+    {"auto", std::nullopt}, {"f32", DType::f32}, {"f64", DType::f64}, {"bf16", DType::bf16}};
 
 constexpr int kMostLayers = 1024;  // a typing error must not allocate gigabytes of layer settings
 
@@ -219,7 +220,7 @@ RunConfig runConfigFromJson(const json& source) {
   object.read("seed", config.seed);
   object.read("threads", config.threads);
   object.read("backend", config.backend);
-  object.read("dtype", config.computeType, Words<DType>(kComputeTypes));
+  object.read("dtype", config.computeType, Words<std::optional<DType>>(kComputeTypes));
   if (const json* train = object.take("train")) config.train = readTrain(*train);
   if (const json* data = object.take("data")) config.data = readData(*data);
   if (const json* alerts = object.take("alerts")) config.alerts = readAlerts(*alerts);

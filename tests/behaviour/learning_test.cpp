@@ -15,6 +15,7 @@ class LearningTest : public QObject {
     if (!std::filesystem::exists(text)) QSKIP("tinyshakespeare.txt is not beside this checkout");
     RunConfig config = runConfigOfPreset("mixtral");
     config.data.source = text;
+    config.computeType = DType::f32;
     const Trained run = train(std::move(config), 1000, 0);
     QVERIFY2(run.validationLoss <= 1.80, qPrintable(QString("%1 nats/byte").arg(run.validationLoss)));
   }

@@ -27,7 +27,7 @@ inline Trained train(RunConfig config, std::int64_t steps, std::uint64_t seed) {
   config.seed = seed;
   config.threads = 1;
   const auto corpus = loadCorpus(config.data);
-  const auto backend = makeBackend({.name = config.backend, .threads = config.threads, .computeType = config.computeType});
+  const auto backend = makeBackend({.name = config.backend, .threads = config.threads, .computeType = config.computeType.value()});
   Trainer trainer(*backend, config, corpus);
   CollapseDetector detector(0, config.alerts);
   LoadWindow window(kSummarySteps);

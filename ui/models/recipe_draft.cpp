@@ -163,7 +163,6 @@ void RecipeDraft::choosePreset(const std::string& id) {
     next.seed = draft_.seed;
     next.threads = draft_.threads;
     next.backend = draft_.backend;
-    next.computeType = draft_.computeType;
     next.alerts = draft_.alerts;
   }
   draft_ = normalised(next);

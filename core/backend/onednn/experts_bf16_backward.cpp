@@ -11,7 +11,8 @@ namespace {
 
 using Layout = Bf16ProductShape::Layout;
 
-constexpr std::int64_t kTile = 128;  // rows of a weight's gradient
+constexpr std::int64_t kTile =
+    256;  // rows of a weight's gradient: fewer, and oneDNN repacks the right operand more often
 
 /// Working memory of the operation, rows numbered by PaddedRows.
 struct BackwardRows {

@@ -33,6 +33,19 @@ class BackendTest : public QObject {
     QVERIFY(sentence({.name = "onednn", .threads = 1, .computeType = DType::f64}).find("found f64") !=
             std::string::npos);
   }
+  void whatABackendComputesInIsWhatItIsMadeWith() {
+    for (const char* name : {"reference", "onednn"})
+      for (const DType type : {DType::f32, DType::f64, DType::bf16, DType::i32}) {
+        bool made = true;
+        try {
+          QCOMPARE(makeBackend({.name = name, .threads = 1, .computeType = type})->computeType(), type);
+        } catch (const Error&) {
+          made = false;
+        }
+        QCOMPARE(canCompute(name, type), made);
+      }
+    QVERIFY(!canCompute("abacus", DType::f32));
+  }
   void memoryIsZeroedAndAligned() {
     ReferenceBackend backend;
     const Tensor tensor = backend.allocate({3, 5}, DType::f32);

@@ -44,16 +44,23 @@ class PredictedMemoryTest : public QObject {
       QVERIFY2(predictedMemory(larger) > predictedMemory(base), path);
     }
   }
+  void isWithinFifteenPercentOfWhatTrainingTakes_data() {
+    QTest::addColumn<bool>("narrow");
+    QTest::newRow("f32") << false;
+    if (canCompute("onednn", DType::bf16)) QTest::newRow("bf16") << true;
+  }
   void isWithinFifteenPercentOfWhatTrainingTakes() {
+    QFETCH(bool, narrow);
 #ifdef __SANITIZE_ADDRESS__
     QSKIP("the address sanitizer's own memory would be measured");
 #endif
     RunConfig config = runConfigOfPreset("mixtral");
+    config.computeType = narrow ? DType::bf16 : DType::f32;
     config.train.batch = 6;
     setByPath(config, "model.layers", "2");
     if (!forgetPeak() || memory("VmHWM") == 0) QSKIP("this system does not tell a process its peak memory");
     const double before = memory("VmRSS");
-    const auto backend = makeBackend({.name = "onednn", .threads = 1, .computeType = DType::f32});
+    const auto backend = makeBackend({.name = "onednn", .threads = 1, .computeType = *config.computeType});
     Trainer trainer(*backend, config, test::tinyCorpus(8));
     for (int i = 0; i < 2; ++i) trainer.step();
     // The prediction is of the headless program, which begins at 9 MB; this one carries Qt Test instead.

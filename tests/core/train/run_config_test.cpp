@@ -62,7 +62,7 @@ class RunConfigTest : public QObject {
         "[config] model.dense.hidden: expected an integer, or one a layer, found [1]");
     row(R"({"recipe": {"experts": {"count": 4, "kind": "glu", "hidden": 8}, "select": {"kind": "topk"}}})",
         "[config] select.kind: expected one of top_k");
-    row(R"({"dtype": "fp32"})", "[config] dtype: expected one of f32, f64, bf16, found \"fp32\"");
+    row(R"({"dtype": "fp32"})", "[config] dtype: expected one of auto, f32, f64, bf16, found \"fp32\"");
     row(R"([])", "[config] the configuration: expected an object, found []");
   }
   void whatIsWrongIsNamedByItsPath() {

@@ -48,6 +48,7 @@ struct Program {
 /// Small enough for a step in milliseconds.
 RunConfig smallRun() {
   RunConfig config = runConfigOfPreset("mixtral");
+  config.computeType = DType::f32;
   for (const auto& [path, value] : std::vector<std::pair<std::string, std::string>>{
            {"model.layers", "2"}, {"model.context", "32"}, {"train.batch", "2"}, {"train.steps", "100000"}, {"threads", "1"}})
     setByPath(config, path, value);
