@@ -121,6 +121,13 @@ AtomicFile::~AtomicFile() {
 }
 
 void AtomicFile::commit() {
+  // The lock belongs to the open file: while a second descriptor holds it, nobody sweeps what has not its name yet.
+  struct Held {
+    int descriptor;
+    ~Held() { ::close(descriptor); }
+  };
+  const Held held{::dup(writer_->descriptor())};
+  if (held.descriptor < 0) failed(tag_, path_, "keep it locked", errno);
   writer_->close();
   if (std::rename(partial_.c_str(), path_.c_str()) != 0) failed(tag_, path_, "put the finished file in its place", errno);
   committed_ = true;

@@ -1,5 +1,9 @@
 #include "core/base/atomic_file.h"
 
+#include <mutex>
+#include <thread>
+#include <vector>
+
 #include "core/base/error.h"
 #include "tests/support/child_process.h"
 #include "tests/support/register.h"
@@ -76,6 +80,25 @@ class AtomicFileTest : public QObject {
     QCOMPARE(entriesOf(folder.path()), 1);
     sweepPartials(folder.path());
     QVERIFY(fs::exists(living.partial()));
+  }
+  void threadsThatWriteInOneFolderLeaveEachOthersPartialsAlone() {
+    const TemporaryFolder folder;
+    std::mutex mutex;
+    std::string said;
+    std::vector<std::thread> threads;
+    for (int thread = 0; thread < 4; ++thread)
+      threads.emplace_back([&, thread] {
+        for (int i = 0; i < 60; ++i) {
+          const std::string sentence = sentenceOf([&] {
+            writeFileAtomically("test", folder / (std::to_string(thread) + "-" + std::to_string(i)), "whole");
+          });
+          const std::lock_guard<std::mutex> guard(mutex);
+          if (!sentence.empty()) said = sentence;
+        }
+      });
+    for (std::thread& thread : threads) thread.join();
+    QVERIFY2(said.empty(), said.c_str());
+    QCOMPARE(entriesOf(folder.path()), 240);
   }
   void aMissingFileAndALongOneAreRefusedInASentence() {
     const TemporaryFolder folder;
