@@ -91,6 +91,36 @@ void checkBalance(const Recipe& r, std::int64_t T) {
   }
 }
 
+/// Numbers outside of what their formulas allow. Combinations that only training refuses are not among them.
+void checkRanges(const Recipe& r) {
+  const auto share = [](double value) { return value >= 0 && value < 1; };
+  const auto positive = [](double value) { return value > 0 && std::isfinite(value); };
+  const auto notNegative = [](double value) { return value >= 0 && std::isfinite(value); };
+  const Recipe::Perturb& p = r.perturb;
+  refuse(!share(p.inputJitter), "perturb.input_jitter", "expected a share from 0 to below 1");
+  refuse(!notNegative(p.sigma), "perturb.noise.sigma", "expected 0 or more");
+  refuse(!notNegative(p.noiseEpsilon), "perturb.noise.epsilon", "expected 0 or more");
+  refuse(!(p.annealFraction >= 0 && p.annealFraction <= 1), "perturb.anneal.fraction", "expected a share from 0 to 1");
+  refuse(!share(r.combine.expertDropout), "combine.expert_dropout", "expected a share from 0 to below 1");
+  refuse(r.adjust.selectionBias && !notNegative(r.adjust.selectionBias->rate), "adjust.selection_bias.rate", "expected 0 or more");
+  refuse(r.select.kind == Recipe::Select::Kind::topP && r.select.p > 1, "select.p", "expected a share of at most 1");
+  refuse(r.select.randomSecond && !notNegative(r.select.randomSecond->scale), "select.random_second.scale", "expected 0 or more");
+  if (const auto& force = r.select.force) {
+    refuse(!(force->fraction >= 0 && force->fraction <= 1), "select.force.fraction", "expected a share from 0 to 1");
+    refuse(force->steps < 0, "select.force.steps", "expected 0 or more");
+  }
+  refuse(!notNegative(r.weigh.epsilon), "weigh.epsilon", "expected 0 or more");
+  refuse(!positive(r.weigh.scale), "weigh.scale", "expected a number above 0");
+  refuse(r.capacity.minimum < 1, "capacity.minimum", "expected at least 1");
+  refuse(r.capacity.evalFactor && !positive(*r.capacity.evalFactor), "capacity.eval_factor", "expected a number above 0");
+  refuse(!positive(r.block.normEpsilon), "block.norm_epsilon", "expected a number above 0");
+  for (std::size_t i = 0; i < r.balance.size(); ++i) {
+    const std::string where = "balance." + number(static_cast<std::int64_t>(i));
+    refuse(!notNegative(r.balance[i].coefficient), where + ".coefficient", "expected 0 or more");
+    refuse(!notNegative(r.balance[i].epsilon), where + ".epsilon", "expected 0 or more");
+  }
+}
+
 /// What the format has no inputs for.
 void checkRoles(const GoldenVector& file, const Recipe& r, const GoldenSizes& sizes) {
   const bool plain = r.experts.kind == ExpertKind::glu || r.experts.kind == ExpertKind::mlp;
@@ -130,6 +160,7 @@ void checkRoles(const GoldenVector& file, const Recipe& r, const GoldenSizes& si
 
 void refuseUnrunnable(const GoldenVector& file, const Recipe& r, const GoldenSizes& sizes) {
   const std::int64_t T = sizes['T'];
+  checkRanges(r);
   checkSelection(r, T);
   checkCapacity(r, T);
   checkBalance(r, T);

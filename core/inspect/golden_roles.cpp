@@ -236,7 +236,12 @@ void checkValues(const GoldenVector& file, const GoldenSizes& sizes) {
   requireRange(file, "metrics.reference_index", -1, E, "experts of the recipe or -1");
   requireRange(file, "run.step", 0, 9e15, "steps from 0");
   requireRange(file, "run.total_steps", 1, 9e15, "at least one step");
-  requireRange(file, "combine.expert_dropout.draw", 0, 1.5, "0 or 1");
+  for (const char* uniform : {"select.random_second.draw", "select.force.token_draw", "select.force.expert_draw"})
+    requireRange(file, uniform, 0, 1, "draws from 0 to below 1");
+  if (const GoldenTensor* keep = file.find("combine.expert_dropout.draw"))
+    for (const double value : keep->data)
+      if (value != 0 && value != 1)
+        fail("combine.expert_dropout.draw", "expected 0 or 1, found " + std::to_string(value));
   const GoldenTensor* target = file.find("head.target");
   if (target && target->type == Type::i64)
     requireRange(file, "head.target", 0, static_cast<double>(sizes['O']), "outputs of the experts");
@@ -249,6 +254,17 @@ void checkValues(const GoldenVector& file, const GoldenSizes& sizes) {
       if (length == 0 || T % length != 0 || index->data[static_cast<std::size_t>(t)] != static_cast<double>(t / length))
         fail("batch.sequence_index", "expected sequences of equal length one behind the other, counted from 0");
   }
+}
+
+/// The factor itself is drawn: U(1 - eps, 1 + eps), eps at most what the recipe says.
+void checkJitter(const GoldenVector& file, const Recipe& recipe) {
+  const GoldenTensor* factors = file.find("perturb.input_jitter.draw");
+  if (!factors || recipe.perturb.inputJitter == 0) return;
+  constexpr double kRounding = 1e-6;  // of a draw in single precision
+  for (const double factor : factors->data)
+    if (!(std::abs(factor - 1) <= recipe.perturb.inputJitter + kRounding))
+      fail("perturb.input_jitter.draw", "expected factors within " + std::to_string(recipe.perturb.inputJitter) +
+                                            " of 1, found " + std::to_string(factor));
 }
 
 }  // namespace
@@ -299,6 +315,7 @@ GoldenSizes fitInputs(const GoldenVector& file, GoldenCase& one) {
   if (recipe.combine.denseResidual) recipe.combine.denseResidual->hidden = static_cast<int>(sizes['R']);
   refuseUnrunnable(file, recipe, sizes);
   checkValues(file, sizes);
+  checkJitter(file, recipe);
   return sizes;
 }
 

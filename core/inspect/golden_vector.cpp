@@ -122,12 +122,15 @@ void readExpected(std::vector<GoldenExpected>& out, std::vector<std::string> pat
   }
 }
 
-GoldenCase readCase(const std::string& name, const Json& pipeline, const Json& expected, const std::string& where) {
+GoldenCase readCase(GoldenVector::Kind kind, const std::string& name, const Json& pipeline, const Json& expected,
+                    const std::string& where) {
   GoldenCase out;
   out.name = name;
   const std::string recipe = where.empty() ? "config.pipeline" : where + ".pipeline";
   requireObject(pipeline, recipe);
   out.recipe = recipeFromJson(pipeline, recipe);
+  // It has no default where experts are run.
+  if (kind == GoldenVector::Kind::layer) member(member(pipeline, recipe, "experts"), recipe + ".experts", "kind");
   const std::string fields = where.empty() ? "expected" : where + ".expected";
   requireObject(expected, fields);
   readExpected(out.expected, {}, expected, fields);
@@ -205,7 +208,7 @@ GoldenVector parseGoldenVector(std::string_view source) {
   readConfig(out, config);
   readInputs(out, member(json, "", "inputs"), member(config, "config", "tensors"));
   if (!json.contains("variants")) {
-    out.cases.push_back(readCase("", member(config, "config", "pipeline"), member(json, "", "expected"), ""));
+    out.cases.push_back(readCase(out.kind, "", member(config, "config", "pipeline"), member(json, "", "expected"), ""));
     return out;
   }
   if (json.contains("expected")) fail("expected", "variants take its place, but the file has both");
@@ -216,7 +219,7 @@ GoldenVector parseGoldenVector(std::string_view source) {
     const std::string where = "variants." + std::to_string(i);
     requireObject(variants[i], where);
     refuseOthers(variants[i], where, {"name", "pipeline", "expected"});
-    out.cases.push_back(readCase(text(member(variants[i], where, "name"), where + ".name"),
+    out.cases.push_back(readCase(out.kind, text(member(variants[i], where, "name"), where + ".name"),
                                  member(variants[i], where, "pipeline"), member(variants[i], where, "expected"),
                                  where));
   }

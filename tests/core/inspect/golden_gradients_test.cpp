@@ -35,11 +35,12 @@ Json fileWith(const std::string& pipeline, const std::string& draws) {
     for (const Json& extent : shape) elements *= extent.get<std::int64_t>();
     const Tensor numbers = hostTensor({elements, 1}, DType::f64);
     const bool uniform = role.find("random_second") != std::string::npos || role.find("force") != std::string::npos;
-    if (uniform)
+    if (role.find("jitter") != std::string::npos)
+      fillUniform(numbers, {.seed = seed++}, 0.9, 1.1);
+    else if (uniform)
       fillUniform(numbers, {.seed = seed++}, 0, 1);
     else
-      fillNormal(numbers, {.seed = seed++}, role.find("jitter") != std::string::npos ? 1 : 0,
-                 role.find("jitter") != std::string::npos ? 0.05 : 0.5);
+      fillNormal(numbers, {.seed = seed++}, 0, 0.5);
     for (const double value : numbers.span<double>()) tensor["data"].push_back(value);
     json["inputs"][role] = tensor;
     json["config"]["tensors"][role] = role;

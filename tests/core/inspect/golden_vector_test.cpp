@@ -1,3 +1,4 @@
+#include <cmath>
 #include <filesystem>
 #include <fstream>
 #include <functional>
@@ -167,6 +168,27 @@ class GoldenVectorTest : public QObject {
     row("more choices than experts", "olmoe.json", "select.k",
         [](Json& j) { j["config"]["pipeline"]["select"]["k"] = 17; });
     row("no experts", "olmoe.json", "experts.count", [](Json& j) { j["config"]["pipeline"]["experts"]["count"] = 0; });
+    row("no kind of experts", "olmoe.json", "config.pipeline.experts.kind",
+        [](Json& j) { j["config"]["pipeline"]["experts"].erase("kind"); });
+    row("no kind of experts in a variant", "mixtral.json", "variants.1.pipeline.experts.kind",
+        [](Json& j) { j["variants"][1]["pipeline"]["experts"].erase("kind"); });
+    for (const auto& [pointer, value] :
+         {std::pair{"/capacity/minimum", 0.0}, std::pair{"/perturb/input_jitter", 1.0}, std::pair{"/weigh/scale", 0.0},
+          std::pair{"/weigh/epsilon", -0.1}, std::pair{"/perturb/noise/sigma", -1.0}, std::pair{"/perturb/noise/epsilon", -1.0},
+          std::pair{"/perturb/anneal/fraction", 1.5}, std::pair{"/combine/expert_dropout", 1.0},
+          std::pair{"/balance/0/coefficient", -0.5}, std::pair{"/balance/0/epsilon", -0.5},
+          std::pair{"/block/norm_epsilon", 0.0}, std::pair{"/capacity/eval_factor", -1.0}}) {
+      QString path = pointer;
+      const std::string named = path.mid(1).replace('/', '.').toStdString();
+      row(pointer, "olmoe.json", named.c_str(), [pointer = std::string(pointer), value = value](Json& j) {
+        j["config"]["pipeline"][Json::json_pointer(pointer)] = value == std::floor(value) ? Json(static_cast<int>(value)) : Json(value);
+      });
+    }
+    row("a jitter beyond its bound", "dbrx.json", "perturb.input_jitter.draw",
+        [](Json& j) { j["config"]["pipeline"]["perturb"]["input_jitter"] = 0.001; });
+    row("a unit that is half kept", "switch.json", "combine.expert_dropout.draw",
+        [](Json& j) { j["inputs"]["expert_dropout_keep"]["data"][3] = 0.5; });
+    row("a draw of one", "schedules.json", "select.force.expert_draw", [](Json& j) { j["inputs"]["v"]["data"][0] = 1.0; });
     row("groups that do not divide", "deepseek_v3.json", "expert_groups",
         [](Json& j) { j["config"]["pipeline"]["adjust"]["expert_groups"]["count"] = 5; });
     row("no draws for the noise", "shazeer2017.json", "perturb.noise.draw", [](Json& j) {
