@@ -50,8 +50,8 @@ std::string textOfValues(const std::vector<double>& values, int digits) {
     return std::string(buffer);
   };
   const auto [least, most] = std::ranges::minmax(values);
-  const std::string mean = text(meanOf(values));
-  return least == most ? mean : mean + " (" + text(least) + " to " + text(most) + ")";
+  const std::string mean = text(meanOf(values)), low = text(least), high = text(most);
+  return low == high ? mean : mean + " (" + low + " to " + high + ")";
 }
 
 std::optional<double> ArmResult::value(std::string_view name) const {
