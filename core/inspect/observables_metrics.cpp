@@ -192,7 +192,7 @@ const ObservableTable& metricObservables() {
       {"avg_vio", fromLoad(&LoadHealth::avgVio)},
       {"min_over_mean", fromLoad(&LoadHealth::minOverMean)},
       {"cv2_load", fromLoad(&LoadHealth::cv2)},
-      {"dead_experts", [](GoldenRun& run) -> Result { return observedInteger(loadHealth(counts(run)).deadExperts); }},
+      {"dead_experts", [](GoldenRun& run) -> Result { return observedInteger(loadHealth(counts(run)).unused); }},
       {"load_entropy_normalised", fromLoad(&LoadHealth::entropy)},
       {"coactivation_count", pairs},
       {"coactivation_given_row", pairsGivenRow},

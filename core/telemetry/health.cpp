@@ -62,7 +62,7 @@ LoadHealth loadHealth(std::span<const std::int64_t> counts) {
   LoadHealth health;
   const std::int64_t total = std::accumulate(counts.begin(), counts.end(), std::int64_t{0});
   if (total == 0) {
-    health.deadExperts = static_cast<std::int64_t>(counts.size());
+    health.unused = static_cast<std::int64_t>(counts.size());
     return health;
   }
   const auto experts = static_cast<double>(counts.size());
@@ -75,7 +75,7 @@ LoadHealth loadHealth(std::span<const std::int64_t> counts) {
     distance += std::abs(c - mean);
     squares += (c - mean) * (c - mean);
     entropy += entropyOf(c / static_cast<double>(total));
-    health.deadExperts += count == 0;
+    health.unused += count == 0;
   }
   health.maxVio = largest / mean - 1;
   health.minOverMean = smallest / mean;
@@ -132,9 +132,16 @@ DropHealth dropHealth(std::span<const std::int32_t> final, std::int64_t slots, s
 
 double saturation(std::span<const std::int32_t> table, std::span<const std::int32_t> reference, std::int64_t slots) {
   assert(table.size() == reference.size());
-  return meanOverTokens(rowsOf(table.size(), slots), [&](std::int64_t t) {
-    return static_cast<double>(common(rowOf(table, slots, t), rowOf(reference, slots, t))) / static_cast<double>(slots);
-  });
+  double sum = 0;
+  std::int64_t counted = 0;
+  for (std::int64_t t = 0; t < rowsOf(table.size(), slots); ++t) {
+    const auto then = rowOf(reference, slots, t);
+    const std::int64_t chosen = used(then);
+    if (chosen == 0) continue;
+    sum += static_cast<double>(common(rowOf(table, slots, t), then)) / static_cast<double>(chosen);
+    ++counted;
+  }
+  return counted > 0 ? sum / static_cast<double>(counted) : 0;
 }
 
 double firstChoiceSaturation(std::span<const std::int32_t> table, std::span<const std::int32_t> reference,
@@ -144,8 +151,14 @@ double firstChoiceSaturation(std::span<const std::int32_t> table, std::span<cons
                         [&](std::int64_t t) { return table[at(t * slots)] == reference[at(t * slots)] ? 1.0 : 0.0; });
 }
 
-double churn(std::span<const std::int32_t> before, std::span<const std::int32_t> after, std::int64_t slots) {
-  return before.empty() ? 0 : 1 - firstChoiceSaturation(before, after, slots);
+double churn(std::span<const std::int32_t> before, std::int64_t slotsBefore, std::span<const std::int32_t> after,
+             std::int64_t slotsAfter) {
+  const std::int64_t tokens = rowsOf(after.size(), slotsAfter);
+  assert(tokens == rowsOf(before.size(), slotsBefore));
+  std::int64_t stayed = 0;
+  for (std::int64_t t = 0; t < tokens; ++t) stayed += common(rowOf(after, slotsAfter, t), rowOf(before, slotsBefore, t));
+  const std::int64_t all = used(after);
+  return all > 0 ? 1 - static_cast<double>(stayed) / static_cast<double>(all) : 0;
 }
 
 double meanJaccard(std::span<const std::int32_t> a, std::int64_t slotsA, std::span<const std::int32_t> b,

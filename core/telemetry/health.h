@@ -18,7 +18,7 @@ struct LoadHealth {
   double avgVio = 0;             // mean |c - m| / m
   double cv2 = 0;                // population variance of c / m^2
   double entropy = 0;            // -sum q log q / log E of the shares q = c / sum c: 0..1 (1 for a single expert)
-  std::int64_t deadExperts = 0;  // experts with c = 0
+  std::int64_t unused = 0;       // experts with c = 0 in this window. Dead is another thing: see CollapseDetector
 };
 LoadHealth loadHealth(std::span<const std::int64_t> counts);
 /// c / sum c and c / m, (E) each.
@@ -45,13 +45,16 @@ DropHealth dropHealth(std::span<const std::int32_t> final, std::int64_t slots, s
 
 // Selections compared. Both tables are of the same tokens.
 
-/// Mean over tokens of (experts in both sets) / slots: router saturation against a later checkpoint.
+/// Mean over tokens of (experts in both sets) / (experts of the reference): router saturation against a later
+/// checkpoint, |now and then| / k where every token has k. Tokens without any in the reference are left out.
 double saturation(std::span<const std::int32_t> table, std::span<const std::int32_t> reference, std::int64_t slots);
 /// Share of tokens with the same first choice.
 double firstChoiceSaturation(std::span<const std::int32_t> table, std::span<const std::int32_t> reference,
                              std::int64_t slots);
-/// Share of tokens whose first choice changed.
-double churn(std::span<const std::int32_t> before, std::span<const std::int32_t> after, std::int64_t slots);
+/// Share of the assignments in `after` that `before` did not have: 1 - sum |before and after| / sum |after|. 0 where
+/// `after` has none. The rows may differ in length (k was changed in between).
+double churn(std::span<const std::int32_t> before, std::int64_t slotsBefore, std::span<const std::int32_t> after,
+             std::int64_t slotsAfter);
 /// Mean over tokens of |A and B| / |A or B|; 1 for two empty sets.
 double meanJaccard(std::span<const std::int32_t> a, std::int64_t slotsA, std::span<const std::int32_t> b,
                    std::int64_t slotsB);

@@ -28,7 +28,7 @@ class HealthTest : public QObject {
     QVERIFY(near(health.minOverMean, 0));
     QVERIFY(near(health.avgVio, (3 + 1 + 3 + 1) / 12.0));
     QVERIFY(near(health.cv2, (9 + 1 + 9 + 1) / 4.0 / 9));
-    QCOMPARE(health.deadExperts, 1);
+    QCOMPARE(health.unused, 1);
     const double entropy = -(0.5 * std::log(0.5) + std::log(1 / 6.0) / 6 + std::log(1 / 3.0) / 3);
     QVERIFY(near(health.entropy, entropy / std::log(4)));
     QVERIFY(near(loadFraction(counts)[1], 1 / 6.0));
@@ -39,7 +39,7 @@ class HealthTest : public QObject {
     const LoadHealth health = loadHealth(counts);
     QCOMPARE(health.maxVio, 0.0);
     QCOMPARE(health.entropy, 0.0);
-    QCOMPARE(health.deadExperts, 2);
+    QCOMPARE(health.unused, 2);
     QCOMPARE(loadFraction(counts)[0], 0.0);
     QCOMPARE(utilization(counts)[0], 0.0);
   }
@@ -82,7 +82,18 @@ class HealthTest : public QObject {
     const Table now{0, 1, 2, 3}, then{1, 0, 2, 0};
     QVERIFY(near(saturation(now, then, 2), (1 + 0.5) / 2));
     QVERIFY(near(firstChoiceSaturation(now, then, 2), 0.5));
-    QVERIFY(near(churn(now, then, 2), 0.5));
+  }
+  void saturationCountsWhatTheReferenceChose() {
+    const Table now{0, -1, 1, 2, 3, -1}, then{0, -1, 1, -1, -1, -1};  // the last token chose nothing: left out
+    QVERIFY(near(saturation(now, then, 2), 1));
+    QVERIFY(near(saturation(Table{0, 2, 3, -1}, Table{0, 1, 3, 2}, 2), 0.5));
+  }
+  void churnIsTheShareOfAssignmentsThatAreNew() {
+    const Table before{0, 1, 2, 3, 1, 0}, swapped{1, 0, 3, 2, 0, 1}, after{0, 2, 2, 3, 3, 2};
+    QCOMPARE(churn(before, 2, swapped, 2), 0.0);        // only the order changed: no assignment did
+    QVERIFY(near(churn(before, 2, after, 2), 3 / 6.0));  // one of the first token's two, both of the last's
+    QVERIFY(near(churn(Table{0, 1, 2}, 1, before, 2), 5 / 6.0));  // k grew from 1 to 2: one of six stayed
+    QCOMPARE(churn(before, 2, Table{-1, -1, -1}, 1), 0.0);
   }
   void jaccardTakesSetsOfDifferentSizes() {
     const Table a{0, 1, -1, -1, -1, -1}, b{0, 2, -1, -1};
