@@ -11,7 +11,7 @@ namespace moe {
 namespace {
 
 /// Held-out sequences of a domain: whole ones, or a single padded one where it is shorter.
-std::int64_t heldOutSequences(const Corpus::Domain& domain, std::int64_t length) {
+std::int64_t sequencesIn(const Corpus::Domain& domain, std::int64_t length) {
   const auto tokens = static_cast<std::int64_t>(domain.heldOut.size());
   if (tokens < 2) return 0;
   return std::max<std::int64_t>(1, (tokens - 1) / length);
@@ -93,16 +93,21 @@ void Corpus::drawTraining(Batch& batch, std::uint64_t seed, std::int64_t step, i
   }
 }
 
+std::int64_t Corpus::heldOutSequences(std::int64_t length) const {
+  std::int64_t all = 0;
+  for (const Domain& domain : domains_) all += sequencesIn(domain, length);
+  return all;
+}
+
 bool Corpus::heldOutBatch(Batch& batch, std::int64_t first, std::int64_t sequences, std::int64_t length) const {
   assert(first >= 0 && sequences > 0 && length > 0);
-  std::int64_t all = 0;
-  for (const Domain& domain : domains_) all += heldOutSequences(domain, length);
+  const std::int64_t all = heldOutSequences(length);
   if (first >= all) return false;
   resize(batch, std::min(sequences, all - first), length);
   std::size_t domain = 0;
   std::int64_t inDomain = first;
   for (std::int64_t b = 0; b < batch.sequences; ++b, ++inDomain) {
-    while (inDomain >= heldOutSequences(domains_[domain], length)) inDomain -= heldOutSequences(domains_[domain++], length);
+    while (inDomain >= sequencesIn(domains_[domain], length)) inDomain -= sequencesIn(domains_[domain++], length);
     const std::vector<std::int32_t>& text = domains_[domain].heldOut;
     const auto size = static_cast<std::int64_t>(text.size());
     for (std::int64_t s = 0; s < length; ++s) {

@@ -47,6 +47,7 @@ class Corpus {
   /// round and round.
   void drawTraining(Batch& batch, std::uint64_t seed, std::int64_t step, int microBatch, std::int64_t sequences,
                     std::int64_t length) const;
+  std::int64_t heldOutSequences(std::int64_t length) const;
   /// Held-out sequences in order, from sequence `first`; false when fewer than one sequence is left. The last batch may
   /// be smaller (a whole number of sequences). A domain shorter than one sequence gives one, padded with masked targets.
   bool heldOutBatch(Batch& batch, std::int64_t first, std::int64_t sequences, std::int64_t length) const;

@@ -60,12 +60,36 @@ Json toJson(const StepPoint& point) {
   json["gradient_norm"] = number(point.gradientNorm);
   json["learning_rate"] = number(point.learningRate);
   json["tokens_per_second"] = number(point.tokensPerSecond);
+  if (!point.balance.empty()) json["balance"] = numbers(point.balance);
   json["layers"] = Json::array();
   for (const LayerPoint& layer : point.layers) {
     Json at = {{"layer", layer.layer}};
     for (const LayerMetricName& metric : kLayerMetricNames) at[metric.name] = number(layer.*metric.value);
     at["balance"] = numbers(layer.balance);
+    if (!layer.termGradient.empty()) at["term_gradient"] = numbers(layer.termGradient);
     at["load"] = numbers(layer.load);
+    json["layers"].push_back(std::move(at));
+  }
+  return json;
+}
+
+Json toJson(const RunStudy& study, const std::vector<StudyChange>& changes) {
+  const auto optional = [](const std::optional<double>& value) { return value ? number(*value) : Json(nullptr); };
+  Json json = {{"step", study.step}, {"tokens", study.tokens}, {"domains", study.domains}, {"domain_tokens", study.domainTokens}};
+  json["max_vio_global"] = optional(study.maxVioGlobal());
+  json["layers"] = Json::array();
+  for (std::size_t i = 0; i < study.layers.size(); ++i) {
+    const LayerStudy& layer = study.layers[i];
+    const StudyChange change = i < changes.size() ? changes[i] : StudyChange{};
+    Json at = {{"layer", layer.layer}, {"experts", layer.experts}};
+    at["max_vio_global"] = number(layer.maxVioGlobal);
+    at["saturation"] = optional(change.saturation);
+    at["churn"] = optional(change.churn);
+    at["input_specialisation"] = number(layer.inputSpecialisation);
+    at["next_specialisation"] = number(layer.nextSpecialisation);
+    at["predicted_specialisation"] = number(layer.predictedSpecialisation);
+    at["coactivation"] = numbers(layer.coactivation);
+    at["domain_shares"] = numbers(layer.domains);
     json["layers"].push_back(std::move(at));
   }
   return json;

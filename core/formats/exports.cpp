@@ -1,6 +1,7 @@
 #include "core/formats/exports.h"
 
 #include <algorithm>
+#include <cmath>
 #include <map>
 #include <nlohmann/json.hpp>
 
@@ -23,6 +24,11 @@ template <class Visit> void eachPoint(const RunStore& store, RunId run, Visit vi
     for (const StepPoint& point : store.points(run, after, std::min(after + kPieceSteps, last))) visit(point);
 }
 
+/// Empty where it was not measured at this step.
+std::string measuredText(float value) {
+  return std::isnan(value) ? std::string() : numberText(value);
+}
+
 std::string line(nlohmann::ordered_json json, const char* type) {
   nlohmann::ordered_json typed = {{"type", type}};
   typed.update(json);
@@ -32,11 +38,23 @@ std::string line(nlohmann::ordered_json json, const char* type) {
 void exportJsonl(const RunStore& store, RunId run, const TextSink& sink) {
   sink(line(toJson(store.run(run)), "run"));
   const std::vector<RunEvent> events = store.events(run);
-  std::size_t event = 0;
+  const std::vector<std::shared_ptr<const RunStudy>> studies = store.studies(run);
+  std::vector<const RunStudy*> all;
+  for (const auto& study : studies) all.push_back(study.get());
+  std::vector<std::vector<StudyChange>> changes;  // (layers) of (studies)
+  for (std::size_t layer = 0; !all.empty() && layer < all.back()->layers.size(); ++layer) changes.push_back(studyChanges(all, layer));
+  std::size_t event = 0, study = 0;
+  const auto sinkStudy = [&] {
+    std::vector<StudyChange> here;
+    for (const auto& layer : changes) here.push_back(layer[study]);
+    sink(line(toJson(*all[study++], here), "study"));
+  };
   eachPoint(store, run, [&](const StepPoint& point) {
     while (event < events.size() && events[event].step < point.step) sink(line(toJson(events[event++]), "event"));
+    while (study < all.size() && all[study]->step < point.step) sinkStudy();
     sink(line(toJson(point), "point"));
   });
+  while (study < all.size()) sinkStudy();
   while (event < events.size()) sink(line(toJson(events[event++]), "event"));
 }
 
@@ -65,7 +83,7 @@ void exportCsv(const RunStore& store, RunId run, const TextSink& sink) {
     auto layer = point.layers.begin();
     for (const auto& [number, width] : widths) {
       const bool there = layer != point.layers.end() && layer->layer == number;
-      for (const LayerMetricName& metric : kLayerMetricNames) text += ',' + (there ? numberText((*layer).*metric.value) : std::string());
+      for (const LayerMetricName& metric : kLayerMetricNames) text += ',' + (there ? measuredText((*layer).*metric.value) : std::string());
       const auto list = [&](std::size_t count, const std::vector<float>* values) {
         for (std::size_t i = 0; i < count; ++i) text += ',' + (values != nullptr && i < values->size() ? numberText((*values)[i]) : std::string());
       };

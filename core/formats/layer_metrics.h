@@ -16,6 +16,11 @@ constexpr LayerMetricName kLayerMetricNames[] = {{"max_vio", &LayerPoint::maxVio
                                                  {"load_entropy", &LayerPoint::loadEntropy},
                                                  {"mean_probability_entropy_nats", &LayerPoint::meanProbEntropy},
                                                  {"margin", &LayerPoint::margin},
-                                                 {"bias_jaccard", &LayerPoint::biasJaccard}};
+                                                 {"bias_jaccard", &LayerPoint::biasJaccard},
+                                                 {"unused_experts", &LayerPoint::unused},
+                                                 {"dead_experts", &LayerPoint::dead},
+                                                 {"importance_cv2", &LayerPoint::importanceCv2},
+                                                 {"language_gradient", &LayerPoint::languageGradient},
+                                                 {"balance_gradient", &LayerPoint::balanceGradient}};
 
 }  // namespace moe

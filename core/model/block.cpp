@@ -85,6 +85,7 @@ void Block::forwardExperts(const TensorView& out, const BlockPass& pass) {
   routing.lossScale = pass.lossScale;
   routing.history = pass.history;
   routing.trainingGroupTokens = pass.trainingGroupTokens;
+  moeInput_.watch = pass.watch;
   moeInput_.keepHidden = {};
   if (pass.phase == Phase::training && recipe.combine.expertDropout > 0) {
     moeInput_.keepHidden = keepRoom_.view(backend_, {T, moe_->widestHidden()}, out.dtype);

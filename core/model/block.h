@@ -24,6 +24,7 @@ struct BlockPass {
   std::int64_t position = 0;
   RankingHistory* history = nullptr;  // generation with expert choice
   std::int64_t trainingGroupTokens = 0;
+  BalancerWatch watch = BalancerWatch::off;
 };
 
 /// One pre-norm residual block: u = h + Attention(norm(h)); out = u + FeedForward(norm(u)), or of norm(h) where the
@@ -41,6 +42,8 @@ class Block {
   void reconfigure(const LayerConfig& config);
   /// Null for a dense block.
   Routing* routing() { return moe_ ? &moe_->routing() : nullptr; }
+  /// Of an expert block, after the passes watched.
+  BalancerGradient balancerGradient() const { return moe_->balancerGradient(moeGradients_.router); }
 
  private:
   struct Norm {

@@ -81,6 +81,12 @@ TensorView Model::logits() const {
 std::span<const Routing* const> Model::routing() const {
   return impl_->shownRouting;
 }
+std::vector<BalancerGradient> Model::balancerGradients() const {
+  impl_->backend.synchronize();
+  std::vector<BalancerGradient> all;
+  for (const int layer : impl_->expertLayers) all.push_back(impl_->blocks[static_cast<std::size_t>(layer)]->balancerGradient());
+  return all;
+}
 std::span<const int> Model::expertLayers() const {
   return impl_->expertLayers;
 }

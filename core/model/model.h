@@ -7,6 +7,7 @@
 #include "core/backend/backend.h"
 #include "core/data/corpus.h"
 #include "core/model/config.h"
+#include "core/model/moe_layer.h"
 #include "core/model/parameters.h"
 #include "core/router/balance.h"
 
@@ -19,12 +20,14 @@ struct PassSettings {
   std::uint64_t seed = 0;                  // draws
   std::uint32_t firstToken = 0;            // global index of the batch's first token (micro-batches)
   const GlobalBatchStatistics* globalBatch = nullptr;  // counts of all micro-batches; null: this batch is all
+  BalancerWatch watch = BalancerWatch::off;            // with gradients only
 };
 
 struct LossSums {
   double loss = 0;                         // sum over unmasked targets, nats
   std::int64_t targets = 0;
   double auxLoss = 0, zLoss = 0;           // coefficient * value, summed over layers
+  std::vector<double> balance;             // one a balance term: its mean over layers, or its one value
 };
 
 /// A decoder-only transformer on one backend: parameters, activations, forward beside backward. Belongs to the
@@ -59,6 +62,8 @@ class Model {
   TensorView logits() const;
   /// One an expert layer, in order; valid until the next pass.
   std::span<const Routing* const> routing() const;
+  /// One an expert layer, of the passes since PassSettings::watch began; zeros where a router has no weights.
+  std::vector<BalancerGradient> balancerGradients() const;
   /// Index in config().layers of each expert layer.
   std::span<const int> expertLayers() const;
 

@@ -91,6 +91,7 @@ void MoeLayer::backward(const MoeWeights& gradients, const TensorView& dx, const
   dAssignment_.resize(static_cast<std::size_t>(routing_.dispatch.assignments()));
   backend_.expertsBackward(dx, gradients.experts, dAssignment_, dy, input.x, saved_, routing_.dispatch, spec_,
                            weights.experts, input.keepHidden);
+  if (input.watch != BalancerWatch::off) watchBalancer(weights.router, input, routing);
   backend_.routeBackward(gradients.router, dx, routing_, recipe_, routing, dAssignment_);
   if (recipe_.combine.shared) backwardShared(gradients, dx, dy, input, weights);
   if (recipe_.combine.denseResidual) backwardDense(gradients, dPostAttention, dy, input, weights);

@@ -6,12 +6,25 @@
 
 namespace moe {
 
+/// Whether backward also measures what each balance term alone does to the router's weights; `begin` forgets what was.
+/// What is measured changes no gradient of the model.
+enum class BalancerWatch { off, begin, goOn };
+
 /// What one pass of an MoE feed-forward reads.
 struct MoeInput {
   TensorView x;  // (T, D) what the router and the experts read: normed, and of the branch block.moe_reads says
   TensorView postAttention;  // (T, D) u, read by the dense residual through its own norm; empty without one
   RoutingInput routing;      // ids, bias, draws, phase, step ...; x and weights are filled in by the layer
   TensorView keepHidden;     // (T, max F) 1 = kept (combine.expert_dropout); empty: no dropout
+  BalancerWatch watch = BalancerWatch::off;
+};
+
+/// What reaches a layer's router weights (weight, bias, noise weight together): Euclidean norms of gradients summed over
+/// the passes watched.
+struct BalancerGradient {
+  double balance = 0;         // of sum of coefficient * value over this layer's terms, z left out
+  double language = 0;        // of all the rest: the language loss, and what terms of later layers send back through x
+  std::vector<double> terms;  // of each coefficient * value
 };
 
 /// Fills `out` (T, max F) with the draws of expert dropout: 1 with probability 1 - rate, else 0. Row r is token
@@ -36,6 +49,9 @@ class MoeLayer {
   void backward(const MoeWeights& gradients, const TensorView& dx, const TensorView& dPostAttention,
                 const TensorView& dy, const MoeInput& input, const MoeWeights& weights);
 
+  /// Of the backward passes since BalancerWatch::begin; `total`: the router's gradients that they left.
+  BalancerGradient balancerGradient(const RouterWeights& total) const;
+
   const Routing& routing() const { return routing_; }
   Routing& routing() { return routing_; }
   /// (T, 1) sigmoid(w_s . x) of the last forward; empty without shared.token_gate.
@@ -46,6 +62,7 @@ class MoeLayer {
   std::int64_t widestHidden() const;
 
  private:
+  void watchBalancer(const RouterWeights& like, const MoeInput& input, const RoutingInput& routing);
   /// Room for what the routed experts' forward leaves to their backward.
   TensorView savedRoom(DType dtype);
   void forwardShared(const TensorView& y, const MoeInput& input, const MoeWeights& weights);
@@ -63,6 +80,11 @@ class MoeLayer {
   ExpertsSpec spec_, sharedSpec_, denseSpec_;
   Routing routing_;
   std::vector<double> dAssignment_;  // (A) routed
+  struct TermGradient {
+    Tensor weight, bias, noiseWeight;  // as RouterWeights
+    double scale = 0;                  // coefficient * loss scale
+  };
+  std::vector<TermGradient> termGradients_;  // of the bare values, one a balance term
   Tensor saved_;
   Dispatch sharedDispatch_, denseDispatch_;  // every token
   Tensor sharedSaved_, denseSaved_;

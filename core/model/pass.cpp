@@ -33,6 +33,7 @@ void Model::Impl::forwardToLogits(const Batch& batch, const PassSettings& settin
     pass.draws.firstToken = settings.firstToken;
     pass.lossScale = lossScale;
     pass.tokenIds = batch.ids;
+    pass.watch = settings.watch;
     blocks[i]->forward(stream[i + 1], stream[i], pass);
   }
   normed = normedRoom.view(backend, {T, D}, dtype);
@@ -63,6 +64,7 @@ void Model::Impl::finishBalance(LossSums& sums, const PassSettings& settings) {
   const BalanceTotals totals = moe::finishBalance(routings, recipe, settings.globalBatch);
   sums.zLoss = totals.zLoss;
   sums.auxLoss = totals.loss - totals.zLoss;
+  sums.balance = totals.value;
 }
 
 void Model::Impl::readLosses(LossSums& sums, const Batch& batch) {

@@ -57,6 +57,12 @@ void Recorder::add(const RunEvent& event) {
   events_.push_back(event);
 }
 
+void Recorder::add(std::shared_ptr<const RunStudy> study) {
+  if (!recorded(study->run)) return;
+  const std::lock_guard<std::mutex> guard(mutex_);
+  studies_.push_back(std::move(study));
+}
+
 void Recorder::setState(RunId run, RunSummary::State state) {
   if (recorded(run)) post([run, state](RunStore& store) { store.setState(run, state); }, &Recorder::rowsProblem_);
 }
@@ -69,22 +75,26 @@ void Recorder::setTargetSteps(RunId run, std::int64_t steps) {
 void Recorder::appendRows(RunStore& store) {
   std::map<RunId, std::vector<StepPoint>> points;
   std::vector<RunEvent> events;
+  std::vector<std::shared_ptr<const RunStudy>> studies;
   {
     const std::lock_guard<std::mutex> guard(mutex_);
     points.swap(points_);
     events.swap(events_);
+    studies.swap(studies_);
   }
-  std::size_t written = 0;
+  std::size_t written = 0, studied = 0;
   try {
     while (!points.empty()) {
       store.append(points.begin()->first, points.begin()->second);
       points.erase(points.begin());
     }
     for (; written < events.size(); ++written) store.append(events[written]);
+    for (; studied < studies.size(); ++studied) store.append(*studies[studied]);
   } catch (...) {
     const std::lock_guard<std::mutex> guard(mutex_);
     for (auto& [run, list] : points) points_[run].insert(points_[run].begin(), list.begin(), list.end());
     events_.insert(events_.begin(), events.begin() + static_cast<std::ptrdiff_t>(written), events.end());
+    studies_.insert(studies_.begin(), studies.begin() + static_cast<std::ptrdiff_t>(studied), studies.end());
     throw;
   }
 }
@@ -95,7 +105,7 @@ void Recorder::flush(bool now) {
   flushed_ = time;
   {
     const std::lock_guard<std::mutex> guard(mutex_);
-    if (points_.empty() && events_.empty()) return;
+    if (points_.empty() && events_.empty() && studies_.empty()) return;
   }
   post([this](RunStore& store) { appendRows(store); }, &Recorder::rowsProblem_);
 }

@@ -31,6 +31,7 @@ class Recorder {
   RunSummary create(RunSummary first);
   void add(const StepPoint& point);
   void add(const RunEvent& event);
+  void add(std::shared_ptr<const RunStudy> study);
   void setState(RunId run, RunSummary::State state);
   void setTargetSteps(RunId run, std::int64_t steps);
   /// Writes folder/step-N, its row, and removes what retention lets go. Waits only while two others are being written.
@@ -77,6 +78,7 @@ class Recorder {
   std::condition_variable savesChanged_;
   std::map<RunId, std::vector<StepPoint>> points_;      // not yet in the store, in order
   std::vector<RunEvent> events_;
+  std::vector<std::shared_ptr<const RunStudy>> studies_;
   std::vector<CheckpointRow> saved_;
   int saving_ = 0;
   std::string rowsProblem_, checkpointProblem_;

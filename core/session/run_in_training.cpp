@@ -66,8 +66,9 @@ void RunInTraining::restore(const Checkpoint& checkpoint, const std::vector<RunE
 }
 
 RunInTraining::Step RunInTraining::step() {
-  const auto began = std::chrono::steady_clock::now();
   Step result;
+  if (stepsDone() == 0) result.studies.push_back(study());
+  const auto began = std::chrono::steady_clock::now();
   result.point = trainer_.step();
   const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - began;
   StepPoint& point = result.point;
@@ -82,12 +83,25 @@ RunInTraining::Step RunInTraining::step() {
   }
   point.tokensPerSecond = static_cast<double>(tokensPerStep()) / std::max(1e-9, seconds.count());
   const TrainConfig& train = config().train;
-  if (trainer_.validationDue()) point.validationLoss = trainer_.evaluate();
+  if (trainer_.validationDue()) {
+    point.validationLoss = trainer_.evaluate();
+    result.studies.push_back(study());
+  }
   result.events = detector_.update(point);
+  for (LayerPoint& layer : point.layers)
+    if (const auto dead = detector_.deadExperts(layer.layer)) layer.dead = static_cast<float>(*dead);
   recorder_.add(point);
   for (const RunEvent& event : result.events) record(event);
+  std::erase_if(result.studies, [](const auto& study) { return study->layers.empty(); });
+  for (const auto& study : result.studies) recorder_.add(study);
   if (finished() || (train.checkpointEvery > 0 && point.step % train.checkpointEvery == 0)) saveCheckpoint(false);
   return result;
+}
+
+std::shared_ptr<const RunStudy> RunInTraining::study() {
+  auto study = std::make_shared<RunStudy>(trainer_.study());
+  study->run = id();
+  return study;
 }
 
 RunEvent RunInTraining::apply(RunEvent::Kind kind, const std::string& path, const std::string& value) {

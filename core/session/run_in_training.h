@@ -27,6 +27,7 @@ class RunInTraining {
   struct Step {
     StepPoint point;                      // as recorded; not where the loss was not finite
     std::vector<RunEvent> events;
+    std::vector<std::shared_ptr<const RunStudy>> studies;  // before the first step, and whenever the run is validated
     bool finite = true;
   };
   Step step();
@@ -59,6 +60,7 @@ class RunInTraining {
   struct Knob {
     std::string path, oldValue;
   };
+  std::shared_ptr<const RunStudy> study();
   RunEvent apply(RunEvent::Kind kind, const std::string& path, const std::string& value);
 
   RunSummary summary_;

@@ -24,6 +24,7 @@ struct StoredRun {
   std::vector<StepPoint> points;
   std::vector<RunEvent> events;
   std::vector<CheckpointRow> checkpoints;
+  std::vector<std::shared_ptr<const RunStudy>> studies;
 };
 StoredRun readRun(const RunStore& store, RunId run, std::int64_t atMost);
 

@@ -63,6 +63,7 @@ struct SessionStatus {
 struct Outbox {
   std::vector<StepPoint> points;
   std::vector<RunEvent> events;
+  std::vector<std::shared_ptr<const RunStudy>> studies;  // in order; each also in the store
   std::optional<SessionStatus> status;                // when it changed
   std::shared_ptr<const TextRouting> probe;           // latest wins; null: no new one
   std::shared_ptr<const TextRouting> generation;

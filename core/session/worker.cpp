@@ -92,7 +92,10 @@ void Worker::stepRun(RunInTraining& run) {
   const RunInTraining::Step step = run.step();
   if (step.finite) {
     if (&run == run_.get()) speed_.pass(run.tokensPerStep());
-    out_.put([&](Outbox& box) { box.points.push_back(step.point); });
+    out_.put([&](Outbox& box) {
+      box.points.push_back(step.point);
+      box.studies.insert(box.studies.end(), step.studies.begin(), step.studies.end());
+    });
   }
   for (const RunEvent& event : step.events) publish(event);
   if (!step.finite) {

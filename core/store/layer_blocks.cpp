@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <bit>
 #include <cassert>
+#include <cmath>
 #include <cstring>
 #include <iterator>
 #include <stdexcept>
@@ -15,7 +16,10 @@ static_assert(std::endian::native == std::endian::little, "blocks are written as
 // The order is the file's: append only, with a migration.
 constexpr float LayerPoint::* kMetrics[] = {&LayerPoint::maxVio,          &LayerPoint::cv2,         &LayerPoint::dropRate,
                                             &LayerPoint::tokenDropRate,   &LayerPoint::routerEntropy, &LayerPoint::loadEntropy,
-                                            &LayerPoint::meanProbEntropy, &LayerPoint::margin,      &LayerPoint::biasJaccard};
+                                            &LayerPoint::meanProbEntropy, &LayerPoint::margin,      &LayerPoint::biasJaccard,
+                                            &LayerPoint::unused,          &LayerPoint::dead,        &LayerPoint::importanceCv2,
+                                            &LayerPoint::languageGradient, &LayerPoint::balanceGradient};
+constexpr std::size_t kFirstMetrics = 9;  // of stores of version 1, which had neither assignments nor term gradients
 
 template <class T> void put(std::vector<std::byte>& out, const T* values, std::size_t count) {
   const auto* bytes = reinterpret_cast<const std::byte*>(values);
@@ -54,7 +58,12 @@ std::vector<std::byte> encodeMetrics(std::span<const LayerRecord> records) {
     const auto offset = static_cast<std::uint32_t>(record.step - records.front().step);
     put(out, &offset, 1);
     for (const auto metric : kMetrics) put(out, &(record.point.*metric), 1);
+    const auto assignments = static_cast<float>(record.point.assignments);
+    put(out, &assignments, 1);
     put(out, record.point.balance.data(), record.point.balance.size());
+    std::vector<float> gradients = record.point.termGradient;
+    gradients.resize(record.point.balance.size(), kNotMeasured);
+    put(out, gradients.data(), gradients.size());
   }
   return out;
 }
@@ -66,7 +75,10 @@ std::vector<std::byte> encodeLoads(std::span<const LayerRecord> records) {
 }
 
 std::vector<LayerRecord> decodeRecords(const BlockShape& shape, Bytes metrics, Bytes loads) {
-  const std::size_t metricBytes = sizeof(float) * (1 + std::size(kMetrics) + static_cast<std::size_t>(shape.terms));
+  const auto terms = static_cast<std::size_t>(shape.terms);
+  const std::size_t firstBytes = sizeof(float) * (1 + kFirstMetrics + terms);
+  const bool first = metrics.size() == firstBytes * static_cast<std::size_t>(shape.count);
+  const std::size_t metricBytes = first ? firstBytes : sizeof(float) * (2 + std::size(kMetrics) + 2 * terms);
   const std::size_t loadBytes = sizeof(float) * static_cast<std::size_t>(shape.experts);
   const auto count = static_cast<std::size_t>(shape.count);
   if (metrics.size() % metricBytes != 0 || metrics.size() / metricBytes != count) throw std::length_error("metrics");
@@ -78,9 +90,24 @@ std::vector<LayerRecord> decodeRecords(const BlockShape& shape, Bytes metrics, B
     metricsLeft.take(&offset, 1);
     record.step = shape.firstStep + offset;
     record.point.layer = shape.layer;
-    for (const auto metric : kMetrics) metricsLeft.take(&(record.point.*metric), 1);
-    record.point.balance.resize(static_cast<std::size_t>(shape.terms));
-    metricsLeft.take(record.point.balance.data(), record.point.balance.size());
+    for (std::size_t i = 0; i < std::size(kMetrics); ++i) {
+      float& value = record.point.*kMetrics[i];
+      if (first && i >= kFirstMetrics)
+        value = kNotMeasured;
+      else
+        metricsLeft.take(&value, 1);
+    }
+    float assignments = 0;
+    if (!first) metricsLeft.take(&assignments, 1);
+    record.point.assignments = assignments;
+    record.point.balance.resize(terms);
+    metricsLeft.take(record.point.balance.data(), terms);
+    if (!first) {
+      record.point.termGradient.resize(terms);
+      metricsLeft.take(record.point.termGradient.data(), terms);
+      if (std::ranges::all_of(record.point.termGradient, [](float value) { return std::isnan(value); }))
+        record.point.termGradient.clear();
+    }
     if (loads.empty()) continue;
     record.point.load.resize(static_cast<std::size_t>(shape.experts));
     loadsLeft.take(record.point.load.data(), record.point.load.size());

@@ -13,7 +13,8 @@ namespace moe {
 // Per-layer values are kept as blocks of steps. A block is open while it is shorter than kBlockSteps: each append adds a
 // small open one, and once they hold enough steps they are joined into a closed one, in the same transaction. So every
 // moment is safe, and a step is written twice at most. All numbers little-endian.
-//   metrics: a step each: u32 step - firstStep, the metrics, the balance terms, f32
+//   metrics: a step each: u32 step - firstStep, the metrics, the assignments, the balance terms, their gradients (NaN
+//            where not measured), f32. Version 1 had fewer metrics and neither assignments nor gradients: the length tells
 //   loads:   (steps, experts) f32
 //   summary: a bucket each: u32 first step - firstStep, u32 steps, then low, high, last (experts) f32
 

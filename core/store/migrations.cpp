@@ -40,6 +40,20 @@ CREATE TABLE checkpoints(
   run INTEGER NOT NULL, step INTEGER NOT NULL, path TEXT NOT NULL,
   healthy INTEGER NOT NULL, pinned INTEGER NOT NULL, bytes INTEGER NOT NULL, PRIMARY KEY(run, step)) WITHOUT ROWID;
 CREATE TABLE settings(key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+)sql",
+R"sql(
+ALTER TABLE points ADD COLUMN balance BLOB;  -- f32 a balance term, as it is trained on
+CREATE TABLE studies(                    -- a run at a validation, over text that stays the same
+  run INTEGER NOT NULL, step INTEGER NOT NULL, tokens INTEGER NOT NULL,
+  domains TEXT NOT NULL, domain_tokens BLOB NOT NULL,  -- names ended by a line feed each; i64 each
+  PRIMARY KEY(run, step)) WITHOUT ROWID;
+CREATE TABLE layer_studies(
+  run INTEGER NOT NULL, step INTEGER NOT NULL, layer INTEGER NOT NULL, experts INTEGER NOT NULL, slots INTEGER NOT NULL,
+  selections BLOB NOT NULL,              -- (T, slots) i16
+  coactivation BLOB NOT NULL,            -- (E, E) f32
+  domain_shares BLOB NOT NULL,           -- (domains, E) f32
+  input_specialisation REAL, next_specialisation REAL, predicted_specialisation REAL, max_vio_global REAL,
+  PRIMARY KEY(run, step, layer)) WITHOUT ROWID;
 )sql"};
 constexpr auto kVersion = static_cast<std::int64_t>(std::size(kSteps));
 
@@ -48,9 +62,9 @@ std::int64_t numberOf(Connection& connection, const char* sql) {
   return rows.next() ? rows.integer(0) : 0;
 }
 
-std::int64_t versionOf(Connection& connection) { return numberOf(connection, "PRAGMA user_version"); }
-
 }  // namespace
+
+std::int64_t versionOf(Connection& connection) { return numberOf(connection, "PRAGMA user_version"); }
 
 void checkVersion(Connection& connection) {
   const std::string name = connection.file().string();

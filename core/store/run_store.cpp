@@ -56,6 +56,7 @@ std::unique_ptr<RunStore> RunStore::open(const fs::path& file, Access access) {
     if (!impl->db.query("SELECT 1 FROM sqlite_schema WHERE name = 'runs'").next())
       throw Error("store", file.string() + ": expected a run store, found an empty file; train to fill it");
   }
+  impl->version = versionOf(impl->db);
   return std::unique_ptr<RunStore>(new RunStore(std::move(impl)));
 }
 

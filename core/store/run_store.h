@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "core/telemetry/points.h"
+#include "core/telemetry/study.h"
 
 namespace moe {
 
@@ -73,7 +74,9 @@ class RunStore {
   /// Points in ascending order of step, in one transaction. Loads are kept a blob a layer and block of steps.
   void append(RunId run, std::span<const StepPoint> points);
   void append(const RunEvent& event);
-  /// Drops points and events after `step` (a resume from an older checkpoint).
+  /// A second study of a step takes the place of the first.
+  void append(const RunStudy& study);
+  /// Drops points, events and studies after `step` (a resume from an older checkpoint).
   void truncate(RunId run, std::int64_t step);
 
   std::vector<RunSummary> runs() const;
@@ -83,6 +86,8 @@ class RunStore {
   std::vector<StepPoint> points(RunId run, std::int64_t after = 0, std::int64_t until = INT64_MAX, std::int64_t atMost = 0,
                                 bool withLoads = true) const;
   std::vector<RunEvent> events(RunId run) const;
+  /// In order of step.
+  std::vector<std::shared_ptr<const RunStudy>> studies(RunId run) const;
   std::vector<LoadColumns> loads(RunId run, std::int64_t after, std::int64_t until, int columns) const;
 
   void recordCheckpoint(const CheckpointRow& row);

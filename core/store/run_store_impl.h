@@ -15,6 +15,7 @@ struct RunStore::Impl {
   Access access;
   std::optional<StoreLock> lock;
   mutable Connection db;
+  std::int64_t version = 0;  // of the file: below this program's where it was opened read-only
   std::map<std::pair<RunId, int>, std::int64_t> openSteps;  // steps in open blocks, by run and layer; absent: not counted yet
 
   Impl(std::filesystem::path path, Access how, Connection::Mode mode);
@@ -26,6 +27,9 @@ struct RunStore::Impl {
   /// Throws where there is no run of this id.
   void requireRun(RunId run) const;
   [[noreturn]] void damaged() const;
+
+  // run_store_studies.cpp; the caller holds a transaction.
+  void truncateStudies(RunId run, std::int64_t step);
 
   // run_store_layers.cpp; the caller holds a transaction.
   void appendLayer(RunId run, int layer, std::vector<LayerRecord> records);

@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <cmath>
+#include <cstring>
 #include <limits>
 
 #include "core/base/error.h"
@@ -56,10 +57,10 @@ void RunStore::append(RunId run, std::span<const StepPoint> points) {
                                  std::to_string(newest) + ", found step " + std::to_string(point.step) + "; drop the later ones first");
       newest = point.step;
       impl_->db.run(
-          "INSERT INTO points(run, step, loss, validation_loss, aux_loss, z_loss, gradient_norm, learning_rate, tokens_per_second) "
-          "VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?)",
+          "INSERT INTO points(run, step, loss, validation_loss, aux_loss, z_loss, gradient_norm, learning_rate, tokens_per_second, balance) "
+          "VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
           run, point.step, point.loss, point.validationLoss, point.auxLoss, point.zLoss, point.gradientNorm, point.learningRate,
-          point.tokensPerSecond);
+          point.tokensPerSecond, std::as_bytes(std::span(point.balance)));
       if (point.validationLoss) impl_->db.run("UPDATE runs SET validation_loss = ? WHERE id = ?", point.validationLoss, run);
       for (const LayerPoint& layer : point.layers) layers[layer.layer].push_back({point.step, layer});
     }
@@ -80,6 +81,7 @@ void RunStore::truncate(RunId run, std::int64_t step) {
   impl_->db.run("DELETE FROM points WHERE run = ? AND step > ?", run, step);
   impl_->db.run("DELETE FROM events WHERE run = ? AND step > ?", run, step);
   impl_->truncateLayers(run, step);
+  impl_->truncateStudies(run, step);
   impl_->db.run(
       "UPDATE runs SET steps = COALESCE((SELECT MAX(step) FROM points WHERE run = ?1), parent_step), "
       "train_loss = (SELECT loss FROM points WHERE run = ?1 ORDER BY step DESC LIMIT 1), "
@@ -93,8 +95,10 @@ std::vector<StepPoint> RunStore::points(RunId run, std::int64_t after, std::int6
   std::vector<StepPoint> points;
   {
     Rows rows = impl_->db.query(
-        "SELECT step, loss, validation_loss, aux_loss, z_loss, gradient_norm, learning_rate, tokens_per_second FROM points "
-        "WHERE run = ? AND step > ? AND step <= ? ORDER BY step",
+        impl_->version < 2 ? "SELECT step, loss, validation_loss, aux_loss, z_loss, gradient_norm, learning_rate, tokens_per_second, "
+                             "NULL FROM points WHERE run = ? AND step > ? AND step <= ? ORDER BY step"
+                           : "SELECT step, loss, validation_loss, aux_loss, z_loss, gradient_norm, learning_rate, tokens_per_second, "
+                             "balance FROM points WHERE run = ? AND step > ? AND step <= ? ORDER BY step",
         run, after, until);
     while (rows.next()) {
       StepPoint& point = points.emplace_back();
@@ -107,6 +111,9 @@ std::vector<StepPoint> RunStore::points(RunId run, std::int64_t after, std::int6
       point.gradientNorm = rows.real(5);
       point.learningRate = rows.real(6);
       point.tokensPerSecond = rows.real(7);
+      const Bytes balance = rows.blob(8);
+      point.balance.resize(balance.size() / sizeof(float));
+      if (!balance.empty()) std::memcpy(point.balance.data(), balance.data(), point.balance.size() * sizeof(float));
     }
   }
   points = thinned(std::move(points), atMost);

@@ -96,6 +96,7 @@ void RunStore::deleteRun(RunId run) {
   impl_->db.run("DELETE FROM runs WHERE id = ?", run);
   impl_->requireFound(run);
   impl_->deleteLayers(run);
+  impl_->truncateStudies(run, -1);
   impl_->db.run("DELETE FROM points WHERE run = ?", run);
   impl_->db.run("DELETE FROM events WHERE run = ?", run);
   impl_->db.run("DELETE FROM checkpoints WHERE run = ?", run);

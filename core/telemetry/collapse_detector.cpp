@@ -38,10 +38,12 @@ void CollapseDetector::configure(AlertConfig config) {
 std::vector<RunEvent> CollapseDetector::update(const StepPoint& point) {
   window_.push(point);
   std::vector<RunEvent> events;
+  utilization_.clear();
   if (window_.size() < config_.window) return events;
+  utilization_ = window_.utilization(config_.window);
   std::vector<Alert> standing;
   auto before = standing_.begin();
-  for (const ExpertUtilization& expert : window_.utilization(config_.window)) {
+  for (const ExpertUtilization& expert : utilization_) {
     const bool stood = before != standing_.end() && before->layer == expert.layer && before->expert == expert.expert;
     Alert alert{run_, expert.layer, expert.expert, stood ? before->since : point.step, expert.utilization};
     if (stood) ++before;
@@ -54,6 +56,13 @@ std::vector<RunEvent> CollapseDetector::update(const StepPoint& point) {
   }
   standing_ = std::move(standing);
   return events;
+}
+
+std::optional<int> CollapseDetector::deadExperts(int layer) const {
+  if (utilization_.empty()) return std::nullopt;
+  return static_cast<int>(std::count_if(utilization_.begin(), utilization_.end(), [&](const ExpertUtilization& expert) {
+    return expert.layer == layer && expert.utilization < config_.threshold;
+  }));
 }
 
 void CollapseDetector::restore(const WatchState& state) {

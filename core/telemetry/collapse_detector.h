@@ -1,5 +1,6 @@
 #pragma once
 #include <cstdint>
+#include <optional>
 #include <vector>
 
 #include "core/telemetry/alert_config.h"
@@ -22,6 +23,9 @@ class CollapseDetector {
   std::vector<RunEvent> update(const StepPoint& point);
 
   const std::vector<Alert>& standing() const { return standing_; }
+  /// Experts of a layer whose mean load over the window is below the threshold at the last update; nothing while the
+  /// window is not full. Without the alerts' hysteresis.
+  std::optional<int> deadExperts(int layer) const;
   const LoadWindow& window() const { return window_; }
 
   WatchState state() const { return {window_.steps(), standing_}; }
@@ -32,6 +36,7 @@ class CollapseDetector {
   AlertConfig config_;
   LoadWindow window_;
   std::vector<Alert> standing_;     // in order of layer and expert
+  std::vector<ExpertUtilization> utilization_;  // over the window at the last update; empty while it is not full
 };
 
 }  // namespace moe

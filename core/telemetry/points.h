@@ -1,5 +1,6 @@
 #pragma once
 #include <cstdint>
+#include <limits>
 #include <optional>
 #include <string>
 #include <vector>
@@ -8,6 +9,9 @@ namespace moe {
 
 /// Identifies a run in the store and on every value that leaves the worker. 0: none.
 using RunId = std::int64_t;
+
+/// What a number says that was not measured at this step.
+inline constexpr float kNotMeasured = std::numeric_limits<float>::quiet_NaN();
 
 /// One expert layer at one step. All from asked assignments (before capacity) of the step's whole batch, unless said.
 struct LayerPoint {
@@ -23,7 +27,13 @@ struct LayerPoint {
   float meanProbEntropy = 0;        // H(mean over tokens of p_t), nats; minus routerEntropy = mutual information
   float margin = 0;                 // mean over tokens: smallest selected - largest unselected ranking value
   float biasJaccard = 1;            // mean Jaccard of the selected sets with and without the selection bias
+  float unused = 0;                 // experts without any assignment in this step
+  float dead = kNotMeasured;        // experts below the alert's threshold over its window; until it is full not measured
+  float importanceCv2 = 0;          // CV^2 of sum over tokens of p_te
+  float languageGradient = kNotMeasured;  // norm on the router's weights of the loss without this layer's balance terms
+  float balanceGradient = kNotMeasured;   // norm there of sum of coefficient * value, z left out; every few steps
   std::vector<float> balance;       // value of each balance term of the recipe, without coefficient
+  std::vector<float> termGradient;  // norm there of each coefficient * value; empty where not measured
 };
 
 /// One optimiser step: small, never dropped on its way out.
@@ -37,6 +47,7 @@ struct StepPoint {
   double gradientNorm = 0;          // before clipping
   double learningRate = 0;
   double tokensPerSecond = 0;       // of this step
+  std::vector<float> balance;       // each balance term as it is trained on: mean over layers, or its one value
   std::vector<LayerPoint> layers;   // expert layers only, in order
 };
 

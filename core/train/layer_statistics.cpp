@@ -35,12 +35,14 @@ void LayerStatistics::clear() {
   balance_.clear();
 }
 
-void LayerStatistics::add(const Routing& routing, const Recipe& recipe) {
+void LayerStatistics::add(const Routing& routing, const Recipe& recipe, bool measuring) {
   experts_ = routing.experts;
   slots_ = routing.slots;
   counts_.resize(routing.load.size());
   for (std::size_t e = 0; e < counts_.size(); ++e) counts_[e] += routing.load[e];
   dropped_ += routing.dropped;
+  ++micro_;
+  if (!measuring) return;
   // Neither where the recipe has no router.
   withScalar(routing.dtype, [&]<class S>() {
     if (routing.scores.empty()) return;
@@ -56,7 +58,6 @@ void LayerStatistics::add(const Routing& routing, const Recipe& recipe) {
   balance_.resize(routing.balance.size());
   for (std::size_t i = 0; i < balance_.size(); ++i) balance_[i] += routing.balance[i].value;
   if (recipe.adjust.selectionBias) addUnbiased(routing, recipe);
-  ++micro_;
 }
 
 void LayerStatistics::addUnbiased(const Routing& routing, const Recipe& recipe) {
@@ -82,6 +83,7 @@ LayerPoint LayerStatistics::point(int layer) const {
   point.maxVio = static_cast<float>(load.maxVio);
   point.cv2 = static_cast<float>(load.cv2);
   point.loadEntropy = static_cast<float>(load.entropy);
+  point.unused = static_cast<float>(load.unused);
   std::int64_t asked = 0;
   for (std::int64_t count : counts_) asked += count;
   point.assignments = static_cast<double>(asked);
@@ -91,6 +93,7 @@ LayerPoint LayerStatistics::point(int layer) const {
   const RouterHealth router = routerHealth(router_);
   point.routerEntropy = static_cast<float>(router.entropy);
   point.meanProbEntropy = static_cast<float>(router.meanProbEntropy);
+  point.importanceCv2 = static_cast<float>(router.importanceCv2);
   point.margin = static_cast<float>(margins_.mean());
   if (!plain_.empty()) point.biasJaccard = static_cast<float>(meanJaccard(asked_, slots_, plain_, slots_));
   for (double value : balance_) point.balance.push_back(static_cast<float>(value / static_cast<double>(micro_)));

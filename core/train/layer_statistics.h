@@ -12,7 +12,8 @@ namespace moe {
 class LayerStatistics {
  public:
   void clear();
-  void add(const Routing& routing, const Recipe& recipe);
+  /// `measuring`: else the counts alone are kept.
+  void add(const Routing& routing, const Recipe& recipe, bool measuring = true);
   LayerPoint point(int layer) const;
   /// (E) asked assignments of the step's whole batch.
   const std::vector<std::int64_t>& counts() const { return counts_; }

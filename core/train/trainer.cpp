@@ -81,12 +81,15 @@ Trainer::Impl::Totals Trainer::Impl::differentiate() {
     draw(micro);
     PassSettings settings = settingsOf(micro);
     settings.globalBatch = global ? &globalBatch : nullptr;
+    if (watchesBalancer()) settings.watch = micro == 0 ? BalancerWatch::begin : BalancerWatch::goOn;
     const LossSums sums = model.forwardBackward(batch, settings, share);
     totals.loss += sums.loss;
     totals.targets += static_cast<double>(sums.targets);
     totals.auxLoss += share * sums.auxLoss;
     totals.zLoss += share * sums.zLoss;
-    for (std::size_t i = 0; i < layers.size(); ++i) layers[i].add(*model.routing()[i], recipe(i));
+    totals.balance.resize(sums.balance.size());
+    for (std::size_t i = 0; i < sums.balance.size(); ++i) totals.balance[i] += share * sums.balance[i];
+    for (std::size_t i = 0; i < layers.size(); ++i) layers[i].add(*model.routing()[i], recipe(i), measuring);
   }
   double sums[] = {totals.loss, totals.targets};
   reduce.sum(sums);
@@ -119,8 +122,8 @@ StepPoint Trainer::step() {
   point.zLoss = totals.zLoss;
   point.gradientNorm = run.optimizer.gradientNorm(run.model.parameters());
   point.learningRate = learningRateAt(run.config.train, run.done);
-  for (std::size_t i = 0; i < run.layers.size(); ++i)
-    point.layers.push_back(run.layers[i].point(run.model.expertLayers()[i]));
+  point.balance.assign(totals.balance.begin(), totals.balance.end());
+  point.layers = run.layerPoints(run.watchesBalancer());
   if (!std::isfinite(point.loss) || !std::isfinite(point.gradientNorm)) {
     if (std::isfinite(point.loss)) point.loss = std::numeric_limits<double>::quiet_NaN();
     return point;
@@ -136,7 +139,16 @@ StepPoint Trainer::step() {
 
 double Trainer::evaluate(std::int64_t maxTokens) {
   Impl& run = *impl_;
-  return heldOutLoss(run.model, *run.corpus, run.batch, run.config.train.batch, maxTokens, run.settingsOf(0)).loss;
+  run.validationCounts.assign(run.layers.size(), {});
+  run.validatedStep = run.done;
+  const auto count = [&run] {
+    for (std::size_t i = 0; i < run.layers.size(); ++i) {
+      const std::vector<std::int64_t>& load = run.model.routing()[i]->load;
+      run.validationCounts[i].resize(load.size());
+      for (std::size_t e = 0; e < load.size(); ++e) run.validationCounts[i][e] += load[e];
+    }
+  };
+  return heldOutLoss(run.model, *run.corpus, run.batch, run.config.train.batch, maxTokens, run.settingsOf(0), count).loss;
 }
 
 std::int64_t Trainer::stepsDone() const {

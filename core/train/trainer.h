@@ -9,11 +9,17 @@
 #include "core/data/corpus.h"
 #include "core/model/model.h"
 #include "core/telemetry/points.h"
+#include "core/telemetry/study.h"
 #include "core/train/evaluation.h"
 #include "core/train/run_config.h"
 #include "core/train/training_state.h"
 
 namespace moe {
+
+/// Tokens that a study looks at, rounded to whole batches.
+inline constexpr std::int64_t kStudyTokens = 2048;
+/// Steps from one look at the balance terms' gradients to the next.
+inline constexpr std::int64_t kBalancerEvery = 10;
 
 /// One run's training: a synchronous step and nothing else. No threads, no clock, no I/O. Not thread-safe; uses the
 /// backend's thread. tokensPerSecond of the points is filled by whoever holds the clock.
@@ -31,6 +37,11 @@ class Trainer {
 
   /// Mean loss in nats a token over the held-out split, at most `maxTokens`.
   double evaluate(std::int64_t maxTokens = kValidationTokens);
+  /// What the expert layers do with a fixed part of the held-out split, about kStudyTokens spread evenly over it. Carries
+  /// the loads of the whole validation where evaluate() ran at this very step. Its `run` is 0.
+  RunStudy study();
+  /// Whether points carry health metrics beyond the loads; training itself is the same bit for bit. On at first.
+  void setMeasuring(bool on);
 
   std::int64_t stepsDone() const;
   bool finished() const { return stepsDone() >= config().train.steps; }

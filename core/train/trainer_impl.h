@@ -11,6 +11,7 @@ struct Trainer::Impl {
   /// Sums over the step's whole batch.
   struct Totals {
     double loss = 0, targets = 0, auxLoss = 0, zLoss = 0;
+    std::vector<double> balance;  // one a term
   };
 
   Impl(Backend& backend, RunConfig config, std::shared_ptr<const Corpus> corpus);
@@ -22,6 +23,11 @@ struct Trainer::Impl {
   /// Counts of all micro-batches before any is differentiated: a forward pass more.
   void countGlobalBatch();
   Totals differentiate();
+  /// Whether this step also measures what the balance terms do to the routers.
+  bool watchesBalancer() const;
+  std::vector<LayerPoint> layerPoints(bool watched) const;
+  /// Held-out sequences spread over the whole split, the same for the whole run.
+  void drawStudy(Batch& out, std::int64_t first, std::int64_t sequences) const;
   void updateSelectionBiases();
 
   Backend& backend;
@@ -34,6 +40,9 @@ struct Trainer::Impl {
   Batch batch;
   std::vector<LayerStatistics> layers;  // expert layers
   GlobalBatchStatistics globalBatch;
+  bool measuring = true;
+  std::vector<std::vector<std::int64_t>> validationCounts;  // (expert layers) of (E), of the last evaluation
+  std::int64_t validatedStep = -1;
 };
 
 }  // namespace moe

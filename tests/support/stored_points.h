@@ -17,6 +17,7 @@ inline StepPoint pointAt(std::int64_t step, int experts = 4) {
   point.gradientNorm = s + 0.125;
   point.learningRate = 1e-3;
   point.tokensPerSecond = 8000 + s;
+  point.balance = {static_cast<float>(s), -1};
   for (const int layer : {1, 3}) {
     LayerPoint at;
     at.layer = layer;
@@ -24,9 +25,12 @@ inline StepPoint pointAt(std::int64_t step, int experts = 4) {
     for (int e = 0; e < experts; ++e) at.load.push_back(base + static_cast<float>(e) / 8);
     float next = base;
     for (float* metric : {&at.maxVio, &at.cv2, &at.dropRate, &at.tokenDropRate, &at.routerEntropy, &at.loadEntropy,
-                          &at.meanProbEntropy, &at.margin, &at.biasJaccard})
+                          &at.meanProbEntropy, &at.margin, &at.biasJaccard, &at.unused, &at.dead, &at.importanceCv2,
+                          &at.languageGradient, &at.balanceGradient})
       *metric = next += 0.5f;
+    at.assignments = 4096;
     at.balance = {base, -base};
+    if (step % 10 == 1) at.termGradient = {base / 4, 0};
     point.layers.push_back(at);
   }
   return point;
@@ -41,14 +45,16 @@ inline std::vector<StepPoint> pointsFrom(std::int64_t first, std::int64_t last, 
 inline bool same(const LayerPoint& a, const LayerPoint& b) {
   return a.layer == b.layer && a.load == b.load && a.maxVio == b.maxVio && a.cv2 == b.cv2 && a.dropRate == b.dropRate &&
          a.tokenDropRate == b.tokenDropRate && a.routerEntropy == b.routerEntropy && a.loadEntropy == b.loadEntropy &&
-         a.meanProbEntropy == b.meanProbEntropy && a.margin == b.margin && a.biasJaccard == b.biasJaccard && a.balance == b.balance;
+         a.meanProbEntropy == b.meanProbEntropy && a.margin == b.margin && a.biasJaccard == b.biasJaccard && a.balance == b.balance &&
+         a.unused == b.unused && a.dead == b.dead && a.importanceCv2 == b.importanceCv2 && a.languageGradient == b.languageGradient &&
+         a.balanceGradient == b.balanceGradient && a.assignments == b.assignments && a.termGradient == b.termGradient;
 }
 
 /// All but the run.
 inline bool same(const StepPoint& a, const StepPoint& b) {
   if (a.step != b.step || a.loss != b.loss || a.validationLoss != b.validationLoss || a.auxLoss != b.auxLoss || a.zLoss != b.zLoss ||
       a.gradientNorm != b.gradientNorm || a.learningRate != b.learningRate || a.tokensPerSecond != b.tokensPerSecond ||
-      a.layers.size() != b.layers.size())
+      a.balance != b.balance || a.layers.size() != b.layers.size())
     return false;
   for (std::size_t i = 0; i < a.layers.size(); ++i)
     if (!same(a.layers[i], b.layers[i])) return false;

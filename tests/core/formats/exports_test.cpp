@@ -54,17 +54,19 @@ class ExportsTest : public QObject {
     const Stored stored;
     auto points = pointsFrom(1, 5000, 2);
     points[1].layers[0].load[1] = 0.1f;
+    points[1].layers[0].balanceGradient = kNotMeasured;
     stored.store->append(stored.run, points);
     const QStringList lines = stored.lines(ExportFormat::csv);
     QCOMPARE(lines.size(), 5001);
     const QStringList names = lines[0].split(',');
     QCOMPARE(names.mid(0, 8), QStringList({"step", "train_loss_nats_per_token", "validation_loss_nats_per_token", "aux_loss", "z_loss",
                                            "gradient_norm", "learning_rate", "tokens_per_second"}));
-    QCOMPARE(names.mid(8, 13), QStringList({"layer1_max_vio", "layer1_cv2", "layer1_dropped_share", "layer1_dropped_tokens_share",
+    QCOMPARE(names.mid(8, 18), QStringList({"layer1_max_vio", "layer1_cv2", "layer1_dropped_share", "layer1_dropped_tokens_share",
                                             "layer1_router_entropy_nats", "layer1_load_entropy", "layer1_mean_probability_entropy_nats",
-                                            "layer1_margin", "layer1_bias_jaccard", "layer1_balance0", "layer1_balance1",
-                                            "layer1_expert0_load_share", "layer1_expert1_load_share"}));
-    QCOMPARE(names.size(), 8 + 2 * 13);
+                                            "layer1_margin", "layer1_bias_jaccard", "layer1_unused_experts", "layer1_dead_experts",
+                                            "layer1_importance_cv2", "layer1_language_gradient", "layer1_balance_gradient",
+                                            "layer1_balance0", "layer1_balance1", "layer1_expert0_load_share", "layer1_expert1_load_share"}));
+    QCOMPARE(names.size(), 8 + 2 * 18);
     const QStringList second = lines[2].split(','), hundredth = lines[100].split(',');
     QCOMPARE(second.size(), names.size());
     QCOMPARE(second[0], QString("2"));
@@ -73,6 +75,7 @@ class ExportsTest : public QObject {
     QCOMPARE(hundredth[2], QString("5.9"));
     QCOMPARE(second[names.indexOf("layer1_max_vio")], QString("21.5"));
     QCOMPARE(second[names.indexOf("layer3_balance1")], QString("-23"));
+    QCOMPARE(second[names.indexOf("layer1_balance_gradient")], QString());
     QCOMPARE(second[names.indexOf("layer1_expert1_load_share")], QString("0.1"));
   }
   void theLinesOfJsonHoldRunEventsAndPointsInOrder() {
@@ -102,6 +105,31 @@ class ExportsTest : public QObject {
     QCOMPARE(lines[3]["layers"][1]["layer"], nlohmann::json(3));
     QCOMPARE(lines[3]["layers"][1]["load"], nlohmann::json({23.0, 23.125}));
     QCOMPARE(lines[4]["loss"], nlohmann::json(nullptr));
+  }
+  void studiesStandBetweenThePointsAndCompareThemselves() {
+    const Stored stored;
+    stored.store->append(stored.run, pointsFrom(1, 3, 2));
+    for (const std::int64_t step : {0, 2}) {
+      RunStudy study;
+      study.run = stored.run;
+      study.step = step;
+      study.tokens = 4;
+      study.domains = {"yard"};
+      study.domainTokens = {4};
+      LayerStudy layer{.layer = 1, .experts = 2, .slots = 1, .selections = {0, 0, 1, 1}, .coactivation = {0, 0, 0, 0}, .domains = {0.5f, 0.5f}};
+      if (step == 2) layer.selections = {0, 0, 0, 1};
+      study.layers.push_back(layer);
+      stored.store->append(study);
+    }
+    std::vector<nlohmann::json> lines;
+    for (const QString& line : stored.lines(ExportFormat::jsonl)) lines.push_back(nlohmann::json::parse(line.toStdString()));
+    QCOMPARE(lines.size(), std::size_t{6});
+    QCOMPARE(lines[1]["type"], nlohmann::json("study"));
+    QCOMPARE(lines[1]["layers"][0]["churn"], nlohmann::json(nullptr));
+    QCOMPARE(lines[1]["layers"][0]["saturation"], nlohmann::json(0.75));
+    QCOMPARE(lines[4]["type"], nlohmann::json("study"));
+    QCOMPARE(lines[4]["layers"][0]["churn"], nlohmann::json(0.25));
+    QCOMPARE(lines[4]["max_vio_global"], nlohmann::json(nullptr));
   }
   void aRunWithoutPointsGivesItsHeader() {
     const Stored stored;

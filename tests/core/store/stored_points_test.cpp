@@ -76,7 +76,10 @@ class StoredPointsTest : public QObject {
     auto points = pointsFrom(1, 300, 4);
     for (const StepPoint& point : pointsFrom(301, 650, 6)) points.push_back(point);
     for (std::size_t i = 500; i < 650; ++i)
-      for (LayerPoint& layer : points[i].layers) layer.balance.pop_back();
+      for (LayerPoint& layer : points[i].layers) {
+        layer.balance.pop_back();
+        if (!layer.termGradient.empty()) layer.termGradient.pop_back();
+      }
     filled.append(points, 9);
     QVERIFY(same(filled.store->points(filled.run), points));
   }

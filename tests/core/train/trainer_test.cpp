@@ -64,6 +64,40 @@ class TrainerTest : public QObject {
     QVERIFY2(last < 0.6 * first, std::to_string(last).c_str());
     QVERIFY(run.trainer.evaluate() < 0.7 * first);
   }
+  void measuringChangesNoBitAndLooksAtTheBalancerNowAndThen() {
+    Run measured(eventful()), plain(eventful());
+    plain.trainer.setMeasuring(false);
+    for (std::int64_t step = 1; step <= kBalancerEvery + 1; ++step) {
+      const StepPoint a = measured.trainer.step(), b = plain.trainer.step();
+      QCOMPARE(a.loss, b.loss);
+      QCOMPARE(a.layers[0].load, b.layers[0].load);
+      const bool looked = step == 1 || step == kBalancerEvery + 1;
+      QCOMPARE(std::isfinite(a.layers[1].balanceGradient), looked);
+      QCOMPARE(a.layers[1].termGradient.size(), std::size_t{looked ? 1u : 0u});
+      QVERIFY(!looked || (a.layers[1].balanceGradient > 0 && a.layers[1].languageGradient > 0));
+      QVERIFY(std::isnan(b.layers[1].balanceGradient));
+      QCOMPARE(a.balance.size(), std::size_t{1});
+      QVERIFY(std::abs(a.balance[0] - (a.layers[0].balance[0] + a.layers[1].balance[0]) / 2) < 1e-6);
+    }
+    QVERIFY(sameState(measured.trainer.state(), plain.trainer.state()));
+  }
+  void aStudyLooksAtTheSameTextEveryTimeAndLeavesTheRunAlone() {
+    Run run(eventful()), other(eventful());
+    for (int i = 0; i < 3; ++i) run.trainer.step(), other.trainer.step();
+    const RunStudy now = run.trainer.study(), again = run.trainer.study();
+    QCOMPARE(now.step, std::int64_t{3});
+    QCOMPARE(now.layers[0].selections, again.layers[0].selections);
+    QCOMPARE(now.layers[1].domains, again.layers[1].domains);
+    QCOMPARE(now.domainTokens, std::vector<std::int64_t>{now.tokens});
+    QCOMPARE(now.layers[1].selections.size(), static_cast<std::size_t>(2 * now.tokens));
+    QVERIFY(!now.maxVioGlobal());  // not validated at this step
+    run.trainer.evaluate();
+    QVERIFY(run.trainer.study().maxVioGlobal());
+    QVERIFY(now.layers[0].inputSpecialisation >= 0.25f && now.layers[0].inputSpecialisation <= 1);
+    QVERIFY(sameState(run.trainer.state(), other.trainer.state()));
+    run.trainer.step(), other.trainer.step();
+    QVERIFY(sameState(run.trainer.state(), other.trainer.state()));
+  }
   void theSameSeedGivesTheSameNumbersAndAnotherDoesNot() {
     Run one(eventful()), two(eventful());
     RunConfig config = eventful();

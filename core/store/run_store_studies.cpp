@@ -1,0 +1,105 @@
+#include <cstring>
+
+#include "core/store/run_store_impl.h"
+
+namespace moe {
+namespace {
+
+std::string joined(const std::vector<std::string>& names) {
+  std::string text;
+  for (const std::string& name : names) text += name + '\n';
+  return text;
+}
+
+std::vector<std::string> split(const std::string& text) {
+  std::vector<std::string> names;
+  for (std::size_t begin = 0; begin < text.size();) {
+    const std::size_t end = std::min(text.find('\n', begin), text.size());
+    names.push_back(text.substr(begin, end - begin));
+    begin = end + 1;
+  }
+  return names;
+}
+
+template <class T>
+std::optional<std::vector<T>> valuesOf(Bytes bytes, std::int64_t count) {
+  if (count < 0 || bytes.size() % sizeof(T) != 0 || static_cast<std::int64_t>(bytes.size() / sizeof(T)) != count) return std::nullopt;
+  std::vector<T> values(static_cast<std::size_t>(count));
+  if (!values.empty()) std::memcpy(values.data(), bytes.data(), bytes.size());
+  return values;
+}
+
+template <class T>
+Bytes bytesOf(const std::vector<T>& values) {
+  return std::as_bytes(std::span(values));
+}
+
+}  // namespace
+
+void RunStore::append(const RunStudy& study) {
+  impl_->requireWrite();
+  Transaction transaction(impl_->db);
+  impl_->requireRun(study.run);
+  impl_->db.run("DELETE FROM layer_studies WHERE run = ? AND step = ?", study.run, study.step);
+  impl_->db.run("INSERT OR REPLACE INTO studies(run, step, tokens, domains, domain_tokens) VALUES(?, ?, ?, ?, ?)", study.run,
+                study.step, study.tokens, joined(study.domains), bytesOf(study.domainTokens));
+  for (const LayerStudy& layer : study.layers)
+    impl_->db.run(
+        "INSERT INTO layer_studies(run, step, layer, experts, slots, selections, coactivation, domain_shares, "
+        "input_specialisation, next_specialisation, predicted_specialisation, max_vio_global) "
+        "VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        study.run, study.step, layer.layer, layer.experts, layer.slots, bytesOf(layer.selections), bytesOf(layer.coactivation),
+        bytesOf(layer.domains), static_cast<double>(layer.inputSpecialisation), static_cast<double>(layer.nextSpecialisation),
+        static_cast<double>(layer.predictedSpecialisation), static_cast<double>(layer.maxVioGlobal));
+  transaction.commit();
+}
+
+void RunStore::Impl::truncateStudies(RunId run, std::int64_t step) {
+  db.run("DELETE FROM studies WHERE run = ? AND step > ?", run, step);
+  db.run("DELETE FROM layer_studies WHERE run = ? AND step > ?", run, step);
+}
+
+std::vector<std::shared_ptr<const RunStudy>> RunStore::studies(RunId run) const {
+  std::vector<std::shared_ptr<const RunStudy>> studies;
+  if (impl_->version < 2) return studies;
+  const auto checked = [&](auto values) {
+    if (!values) impl_->damaged();
+    return std::move(*values);
+  };
+  Rows rows = impl_->db.query("SELECT step, tokens, domains, domain_tokens FROM studies WHERE run = ? ORDER BY step", run);
+  while (rows.next()) {
+    auto study = std::make_shared<RunStudy>();
+    study->run = run;
+    study->step = rows.integer(0);
+    study->tokens = rows.integer(1);
+    study->domains = split(rows.text(2));
+    const auto domains = static_cast<std::int64_t>(study->domains.size());
+    study->domainTokens = checked(valuesOf<std::int64_t>(rows.blob(3), domains));
+    Rows layers = impl_->db.query(
+        "SELECT layer, experts, slots, selections, coactivation, domain_shares, input_specialisation, next_specialisation, "
+        "predicted_specialisation, max_vio_global FROM layer_studies WHERE run = ? AND step = ? ORDER BY layer",
+        run, study->step);
+    while (layers.next()) {
+      constexpr std::int64_t kMost = 1 << 20;  // experts, slots or tokens that anyone could have written
+      const std::int64_t experts = layers.integer(1), slots = layers.integer(2);
+      if (experts < 0 || experts > kMost || slots < 0 || slots > kMost || study->tokens < 0 || study->tokens > kMost) impl_->damaged();
+      LayerStudy& layer = study->layers.emplace_back();
+      layer.layer = static_cast<int>(layers.integer(0));
+      layer.experts = static_cast<std::int32_t>(experts);
+      layer.slots = static_cast<std::int32_t>(slots);
+      layer.selections = checked(valuesOf<std::int16_t>(layers.blob(3), study->tokens * slots));
+      for (const std::int16_t expert : layer.selections)
+        if (expert < -1 || expert >= experts) impl_->damaged();
+      layer.coactivation = checked(valuesOf<float>(layers.blob(4), experts * experts));
+      layer.domains = checked(valuesOf<float>(layers.blob(5), domains * experts));
+      layer.inputSpecialisation = static_cast<float>(layers.real(6));
+      layer.nextSpecialisation = static_cast<float>(layers.real(7));
+      layer.predictedSpecialisation = static_cast<float>(layers.real(8));
+      layer.maxVioGlobal = static_cast<float>(layers.real(9));
+    }
+    studies.push_back(std::move(study));
+  }
+  return studies;
+}
+
+}  // namespace moe

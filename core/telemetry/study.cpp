@@ -1,0 +1,69 @@
+#include "core/telemetry/study.h"
+
+#include <cmath>
+
+#include "core/telemetry/health.h"
+
+namespace moe {
+namespace {
+
+std::vector<float> narrowed(const std::vector<double>& values) { return {values.begin(), values.end()}; }
+
+std::vector<std::int32_t> widened(const std::vector<std::int16_t>& values) { return {values.begin(), values.end()}; }
+
+/// OLMoE's number for a layer: first choices, mean over the ids present of the largest share.
+float vocabularySpecialisation(std::span<const std::int32_t> selections, std::int64_t slots, std::int64_t experts,
+                               std::span<const std::int32_t> ids, std::int64_t vocabulary) {
+  const std::vector<double> shares = specialisation(selections, slots, experts, ids, vocabulary, true);
+  return static_cast<float>(meanLargestShare(shares, experts, ids));
+}
+
+bool comparable(const RunStudy& a, const RunStudy& b, std::size_t layer) {
+  return layer < a.layers.size() && layer < b.layers.size() && a.tokens == b.tokens &&
+         a.layers[layer].layer == b.layers[layer].layer && a.layers[layer].experts == b.layers[layer].experts;
+}
+
+}  // namespace
+
+std::optional<double> RunStudy::maxVioGlobal() const {
+  double sum = 0;
+  for (const LayerStudy& layer : layers) sum += static_cast<double>(layer.maxVioGlobal);
+  if (layers.empty() || !std::isfinite(sum)) return std::nullopt;
+  return sum / static_cast<double>(layers.size());
+}
+
+LayerStudy studyLayer(int layer, std::span<const std::int32_t> selections, std::int64_t slots, std::int64_t experts,
+                      const StudyText& text) {
+  LayerStudy study;
+  study.layer = layer;
+  study.experts = static_cast<std::int32_t>(experts);
+  study.slots = static_cast<std::int32_t>(slots);
+  study.selections.assign(selections.begin(), selections.end());
+  study.coactivation = narrowed(coactivationGivenRow(coactivation(selections, slots, experts), countSelections(selections, experts)));
+  study.domains = narrowed(specialisation(selections, slots, experts, text.domainOf, text.domains));
+  study.inputSpecialisation = vocabularySpecialisation(selections, slots, experts, text.inputIds, text.vocabulary);
+  study.nextSpecialisation = vocabularySpecialisation(selections, slots, experts, text.nextIds, text.vocabulary);
+  study.predictedSpecialisation = vocabularySpecialisation(selections, slots, experts, text.predictedIds, text.vocabulary);
+  return study;
+}
+
+std::vector<StudyChange> studyChanges(std::span<const RunStudy* const> studies, std::size_t layer) {
+  std::vector<StudyChange> changes(studies.size());
+  if (studies.empty() || layer >= studies.back()->layers.size()) return changes;
+  const LayerStudy& last = studies.back()->layers[layer];
+  const std::vector<std::int32_t> newest = widened(last.selections);
+  std::vector<std::int32_t> before;
+  for (std::size_t i = 0; i < studies.size(); ++i) {
+    if (layer >= studies[i]->layers.size()) continue;
+    const LayerStudy& now = studies[i]->layers[layer];
+    std::vector<std::int32_t> present = widened(now.selections);
+    if (comparable(*studies[i], *studies.back(), layer) && now.slots == last.slots)
+      changes[i].saturation = saturation(present, newest, now.slots);
+    if (i > 0 && comparable(*studies[i - 1], *studies[i], layer))
+      changes[i].churn = churn(before, studies[i - 1]->layers[layer].slots, present, now.slots);
+    before = std::move(present);
+  }
+  return changes;
+}
+
+}  // namespace moe

@@ -1,0 +1,58 @@
+#pragma once
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "core/telemetry/points.h"
+
+namespace moe {
+
+/// What one expert layer does with the study's text: too dear for every step, measured whenever the run is validated.
+struct LayerStudy {
+  int layer = 0;                         // index in the model's list of layers
+  std::int32_t experts = 0, slots = 0;   // E, columns of `selections`
+  std::vector<std::int16_t> selections;  // (T, slots) asked experts in selection order, -1 unused
+  std::vector<float> coactivation;       // (E, E) N_ij / N_i over all pairs of slots; the diagonal is 0
+  std::vector<float> domains;            // (domains, E) selections by tokens of the domain / tokens of the domain
+  // Mean over token ids of the largest share any expert has of the id's first choices: by the id read, the true next
+  // id, and the id the model predicts.
+  float inputSpecialisation = 0, nextSpecialisation = 0, predictedSpecialisation = 0;
+  float maxVioGlobal = kNotMeasured;     // max c / mean c - 1 of the counts of the whole validation
+
+  bool operator==(const LayerStudy&) const = default;
+};
+
+/// One run at one step, over text that stays the same for the whole run.
+struct RunStudy {
+  RunId run = 0;
+  std::int64_t step = 0;
+  std::vector<std::string> domains;
+  std::vector<std::int64_t> domainTokens;  // (domains)
+  std::int64_t tokens = 0;                 // T
+  std::vector<LayerStudy> layers;          // expert layers only, in order
+
+  /// Mean over layers of maxVioGlobal; nothing where it was not measured.
+  std::optional<double> maxVioGlobal() const;
+};
+
+/// How one layer's selections compare with those of other steps of the run.
+struct StudyChange {
+  std::optional<double> churn;       // share of assignments that changed since the study before
+  std::optional<double> saturation;  // share of the experts of the newest study chosen already now
+};
+/// One a study; `studies` of one run in order of step, `layer` an index in RunStudy::layers. Nothing where two studies
+/// cannot be compared: other text, other experts, or no study before.
+std::vector<StudyChange> studyChanges(std::span<const RunStudy* const> studies, std::size_t layer);
+
+/// The numbers of a layer from the selections themselves. domainOf, inputIds, nextIds, predictedIds: (T) each, negative
+/// leaves the token out; `vocabulary` bounds the ids.
+struct StudyText {
+  std::span<const std::int32_t> domainOf, inputIds, nextIds, predictedIds;
+  std::int64_t domains = 0, vocabulary = 0;
+};
+LayerStudy studyLayer(int layer, std::span<const std::int32_t> selections, std::int64_t slots, std::int64_t experts,
+                      const StudyText& text);
+
+}  // namespace moe
