@@ -32,6 +32,17 @@ std::optional<double> RunStudy::maxVioGlobal() const {
   return sum / static_cast<double>(layers.size());
 }
 
+std::vector<float> evenShares(const LayerStudy& layer) {
+  const auto experts = static_cast<std::size_t>(layer.experts);
+  std::vector<float> shares;
+  for (std::size_t begin = 0; experts > 0 && begin < layer.domains.size(); begin += experts) {
+    double sum = 0;
+    for (std::size_t e = 0; e < experts; ++e) sum += static_cast<double>(layer.domains[begin + e]);
+    shares.push_back(static_cast<float>(sum / static_cast<double>(experts)));
+  }
+  return shares;
+}
+
 LayerStudy studyLayer(int layer, std::span<const std::int32_t> selections, std::int64_t slots, std::int64_t experts,
                       const StudyText& text) {
   LayerStudy study;

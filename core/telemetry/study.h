@@ -37,6 +37,9 @@ struct RunStudy {
   std::optional<double> maxVioGlobal() const;
 };
 
+/// (domains) share of a domain's tokens each expert would have if all were alike: assignments a token / E.
+std::vector<float> evenShares(const LayerStudy& layer);
+
 /// How one layer's selections compare with those of other steps of the run.
 struct StudyChange {
   std::optional<double> churn;       // share of assignments that changed since the study before

@@ -1,0 +1,132 @@
+#include "core/telemetry/explanation.h"
+
+#include <cmath>
+
+#include "core/telemetry/explanation_text.h"
+
+namespace moe {
+namespace {
+
+std::string sumOfTerms(const StepPoint& point, const RunFacts& facts, bool z, double total) {
+  std::string text;
+  for (std::size_t i = 0; i < facts.terms.size() && i < point.balance.size(); ++i) {
+    const RunFacts::Term& term = facts.terms[i];
+    if (term.z != z) continue;
+    if (!text.empty()) text += " + ";
+    text += figureText(term.coefficient) + " \u00b7 " + figureText(static_cast<double>(point.balance[i]));
+    if (term.copies > 1) text += " \u00b7 " + std::to_string(term.copies) + " layers";
+  }
+  return text.empty() ? "= " + figureText(total) : text + " = " + figureText(total);
+}
+
+Explanation lossOf(double loss, const std::string& name, std::int64_t step, const std::string& text) {
+  return {nameAt(name, -1, step), "mean over tokens of \u2212log p(next token)",
+          "= " + figureText(loss) + " nats / token = " + figureText(loss / std::log(2.0)) + " bits; perplexity e^" + figureText(loss) +
+              " = " + figureText(std::exp(loss)),
+          text};
+}
+
+/// The term's value at perfect balance with the assignments a token has at this step.
+std::optional<double> atBalance(const StepPoint& point, const RunFacts::Term& term, const RunFacts& facts) {
+  if (!term.atBalance || *term.atBalance <= 0) return std::nullopt;
+  if (!term.timesAssignments) return term.atBalance;
+  double assignments = 0;
+  for (const LayerPoint& layer : point.layers) assignments += layer.assignments;
+  const auto places = static_cast<double>(point.layers.size()) * static_cast<double>(facts.tokens);
+  return *term.atBalance * (assignments > 0 && places > 0 ? assignments / places : facts.slots);
+}
+
+}  // namespace
+
+Explanation explain(RunQuantity quantity, const StepPoint& point, const RunFacts& facts) {
+  const auto at = [&](const char* what) { return nameAt(what, -1, point.step); };
+  switch (quantity) {
+    case RunQuantity::loss:
+      return lossOf(point.loss, "Training loss", point.step, "How surprised the model is by the next token of this step's batch; lower is better.");
+    case RunQuantity::validationLoss:
+      if (!point.validationLoss)
+        return {at("Validation loss"), "mean over tokens of \u2212log p(next token)", "Not measured yet: it comes with every validation.", ""};
+      return lossOf(*point.validationLoss, "Validation loss", point.step, "The same over held-out text, which the model never trains on.");
+    case RunQuantity::auxLoss:
+      return {at("Aux loss"), "\u03a3 coefficient \u00b7 value, over all balance terms but z", sumOfTerms(point, facts, false, point.auxLoss),
+              "What the balance terms add to the loss that is minimised."};
+    case RunQuantity::zLoss:
+      return {at("z loss"), "\u03a3 coefficient \u00b7 mean (log \u03a3 exp z)\u00b2", sumOfTerms(point, facts, true, point.zLoss),
+              "Keeps the router's logits small, which keeps training stable."};
+    case RunQuantity::gradientNorm:
+      return {at("Gradient norm"), "\u221a(\u03a3 g\u00b2) over all trained weights, before clipping", "= " + figureText(point.gradientNorm),
+              "How steep the loss is where the model stands."};
+    case RunQuantity::learningRate:
+      return {at("Learning rate"), "schedule at this step", "= " + figureText(point.learningRate), "How far one step goes."};
+    case RunQuantity::tokensPerSecond:
+      return {at("Speed"), "tokens of the step / its seconds",
+              point.tokensPerSecond > 0 ? figureText(static_cast<double>(facts.tokens)) + " / " +
+                                              figureText(static_cast<double>(facts.tokens) / point.tokensPerSecond) + " s = " +
+                                              figureText(point.tokensPerSecond) + " tokens / s"
+                                        : "Not measured yet.",
+              "Training alone: validation, checkpoints and pauses do not count."};
+    case RunQuantity::totalParameters:
+      return {"Parameters", "every trained number of the model, once",
+              "= " + figureText(static_cast<double>(facts.totalParameters)),
+              "What has to be kept in memory, whichever experts are used."};
+    case RunQuantity::activeParameters: {
+      const auto total = static_cast<double>(facts.totalParameters), active = static_cast<double>(facts.activeParameters);
+      return {"Active parameters", "all parameters \u2212 those of experts a token does not pass",
+              figureText(total) + " \u2212 " + figureText(total - active) + " = " + figureText(active),
+              "What one token is worked on by: the cost of a token follows these, not the total."};
+    }
+    case RunQuantity::flops:
+      return {"Work a token", "3 \u00b7 2 \u00b7 multiply-adds forward; backward counts twice",
+              "3 \u00b7 2 \u00b7 " + figureText(facts.flopsPerToken / 6) + " = " + figureText(facts.flopsPerToken) + " floating-point operations",
+              "Attention is counted at half the context on average."};
+  }
+  return {};
+}
+
+std::optional<double> scaledTerm(const StepPoint& point, std::size_t term, const RunFacts& facts) {
+  if (term >= point.balance.size() || term >= facts.terms.size()) return std::nullopt;
+  const auto value = static_cast<double>(point.balance[term]);
+  if (facts.terms[term].oneAbove) return 1 + value;
+  const auto balanced = atBalance(point, facts.terms[term], facts);
+  return balanced ? std::optional(value / *balanced) : std::nullopt;
+}
+
+Explanation explainTerm(const StepPoint& point, std::size_t term, const RunFacts& facts) {
+  const RunFacts::Term& one = facts.terms.at(term);
+  Explanation text{nameAt(one.label, -1, point.step), one.formula, "Not measured yet.", ""};
+  if (term >= point.balance.size()) return text;
+  const std::string value = figureText(static_cast<double>(point.balance[term]));
+  const auto scaled = scaledTerm(point, term, facts);
+  if (!scaled) {
+    text.values = "= " + value;
+    text.meaning = "It balances nothing, so it has no place on the scale on which 1 is perfect balance.";
+    return text;
+  }
+  text.values = "raw " + value + "; on the common scale " +
+                (one.oneAbove ? "1 + " + value : value + " / " + figureText(*atBalance(point, one, facts))) + " = " + figureText(*scaled);
+  text.meaning = "On the common scale 1 is perfect balance, whatever the convention: here " + one.convention + ".";
+  return text;
+}
+
+bool actsOnRouter(double termGradient, double languageGradient) {
+  constexpr double kRounding = 1e-6;  // f32 sums of terms that cancel leave about this much
+  return termGradient > 0 && termGradient >= kRounding * languageGradient;
+}
+
+std::vector<std::string> idleTerms(const StepPoint& point, const RunFacts& facts) {
+  std::vector<std::string> sentences;
+  for (std::size_t i = 0; i < facts.terms.size(); ++i) {
+    if (facts.terms[i].coefficient == 0) continue;
+    std::string layers;
+    for (const LayerPoint& layer : point.layers)
+      if (i < layer.termGradient.size() &&
+          !actsOnRouter(static_cast<double>(layer.termGradient[i]), static_cast<double>(layer.languageGradient)))
+        layers += (layers.empty() ? "" : ", ") + std::to_string(layer.layer);
+    if (!layers.empty())
+      sentences.push_back(facts.terms[i].label + " has a coefficient of " + figureText(facts.terms[i].coefficient) +
+                          ", but its gradient on the router is zero in layer " + layers + ": it changes nothing there.");
+  }
+  return sentences;
+}
+
+}  // namespace moe

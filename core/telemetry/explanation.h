@@ -1,0 +1,71 @@
+#pragma once
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/telemetry/points.h"
+#include "core/telemetry/study.h"
+
+namespace moe {
+
+/// How a number on the screen came about: its formula, and the same with the present values in it.
+struct Explanation {
+  std::string name;     // "MaxVio, layer 2, step 400"
+  std::string formula;  // "max c / mean c − 1"
+  std::string values;   // "412 / 256 − 1 = 0.61"; a sentence where it was not measured
+  std::string meaning;  // one sentence
+};
+
+/// Numbers of a run that do not change from step to step.
+struct RunFacts {
+  struct Term {
+    std::string label, formula;
+    double coefficient = 0;
+    bool z = false;                   // belongs to the z loss, not to the aux loss
+    int copies = 1;                   // how often the coefficient counts: once a layer, or once for all
+    std::optional<double> atBalance;  // value at perfect balance, with one assignment a token
+    bool timesAssignments = false;    // atBalance grows with the assignments a token has
+    bool oneAbove = false;            // scaled = 1 + value instead of value / atBalance
+    std::string convention;
+  };
+  std::int64_t tokens = 0;            // a step
+  double slots = 0;                   // k
+  std::vector<Term> terms;
+  std::int64_t totalParameters = 0, activeParameters = 0;
+  double flopsPerToken = 0;
+  double deadBelow = 0;               // of the fair share
+  int deadWindow = 0;                 // steps
+};
+
+enum class RunQuantity { loss, validationLoss, auxLoss, zLoss, gradientNorm, learningRate, tokensPerSecond, totalParameters, activeParameters, flops };
+Explanation explain(RunQuantity quantity, const StepPoint& point, const RunFacts& facts);
+
+enum class LayerQuantity {
+  maxVio, cv2, importanceCv2, dropRate, tokenDropRate, routerEntropy, loadEntropy, mutualInformation, margin, biasJaccard,
+  unused, dead, balancer
+};
+Explanation explain(LayerQuantity quantity, const LayerPoint& layer, std::int64_t step, const RunFacts& facts);
+/// Norm of the balance terms' gradient / norm of the language loss's; nothing where it was not measured or that is 0.
+std::optional<double> balancerShare(const LayerPoint& layer);
+/// Load and utilisation of one expert.
+Explanation explainLoad(const LayerPoint& layer, std::size_t expert, std::int64_t step);
+/// A term's value on the scale on which 1 is perfect balance; nothing where it was not measured or balances nothing.
+std::optional<double> scaledTerm(const StepPoint& point, std::size_t term, const RunFacts& facts);
+/// One balance term: raw value, and the same on the scale on which 1 is perfect balance.
+Explanation explainTerm(const StepPoint& point, std::size_t term, const RunFacts& facts);
+
+enum class StudyQuantity { saturation, churn, maxVioGlobal, inputSpecialisation, nextSpecialisation, predictedSpecialisation };
+/// `newest`: step of the run's newest study, which saturation is measured against.
+Explanation explain(StudyQuantity quantity, const RunStudy& study, std::size_t layer, const StudyChange& change, std::int64_t newest);
+/// Cells of the two tables of a study.
+Explanation explainCoactivation(const RunStudy& study, std::size_t layer, std::size_t row, std::size_t column);
+Explanation explainDomain(const RunStudy& study, std::size_t layer, std::size_t domain, std::size_t expert);
+
+/// Whether a balance term with a coefficient does nothing to a layer's router: its gradient there is zero, or drowned in
+/// rounding.
+bool actsOnRouter(double termGradient, double languageGradient);
+/// A sentence for every term that is switched on and does not act at this point; empty: all is well, or not measured.
+std::vector<std::string> idleTerms(const StepPoint& point, const RunFacts& facts);
+
+}  // namespace moe

@@ -1,0 +1,31 @@
+#include "core/telemetry/explanation_text.h"
+
+#include <cmath>
+#include <cstdio>
+
+namespace moe {
+
+std::string figureText(double value) {
+  if (!std::isfinite(value)) return "\u2013";
+  char text[48];
+  if (std::abs(value) < 1000) {
+    // Whole numbers as they are; otherwise three digits.
+    std::snprintf(text, sizeof text, value == std::round(value) ? "%.0f" : "%.3g", value);
+    return text;
+  }
+  std::snprintf(text, sizeof text, "%.0f", std::abs(value));
+  std::string digits = text;
+  for (auto at = static_cast<std::ptrdiff_t>(digits.size()) - 3; at > 0; at -= 3) digits.insert(static_cast<std::size_t>(at), ",");
+  if (value < 0) digits.insert(digits.begin(), '-');
+  return digits;
+}
+
+std::string shareText(double share) { return figureText(100 * share) + " %"; }
+
+std::string nameAt(const std::string& what, int layer, std::int64_t step) {
+  std::string name = what;
+  if (layer >= 0) name += ", layer " + std::to_string(layer);
+  return name + ", step " + figureText(static_cast<double>(step));
+}
+
+}  // namespace moe

@@ -1,0 +1,16 @@
+#pragma once
+#include <cstdint>
+#include <string>
+
+namespace moe {
+
+// Numbers as explanations write them, independent of the locale.
+
+/// Three digits that count, whole numbers from 1000 on grouped: 0.61, 1.2e-05, 4,096. "–" for what is not a number.
+std::string figureText(double value);
+/// 2.9 %
+std::string shareText(double share);
+/// "MaxVio, layer 2, step 400"; layer < 0: of the whole run.
+std::string nameAt(const std::string& what, int layer, std::int64_t step);
+
+}  // namespace moe

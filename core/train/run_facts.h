@@ -1,0 +1,20 @@
+#pragma once
+#include <optional>
+#include <string>
+
+#include "core/telemetry/explanation.h"
+#include "core/train/run_config.h"
+
+namespace moe {
+
+/// What explanations of a run's numbers need to know of its configuration.
+RunFacts factsOf(const RunConfig& config);
+
+/// Whether the run's routing of a token reads tokens that come after it, which a causal model must not: to be said on
+/// every picture of the run.
+bool seesLaterTokens(const ModelConfig& config);
+
+/// The configuration that a stored run keeps as JSON text; nothing where it cannot be read.
+std::optional<RunConfig> configFromText(const std::string& config);
+
+}  // namespace moe
