@@ -2,25 +2,52 @@
 
 #include <algorithm>
 #include <cmath>
+#include <iterator>
 #include <limits>
 
 namespace moe::ui {
 
 namespace {
+
 constexpr float kNone = std::numeric_limits<float>::quiet_NaN();
+
+/// One a term: as many as the pyramid is wide, none where they are not there.
+std::vector<float> fitted(const std::vector<float>& values, const Pyramid& to) {
+  std::vector<float> row = values;
+  row.resize(static_cast<std::size_t>(to.width()), kNone);
+  return row;
 }
+
+bool nowAndThen(Metric metric) {
+  return metric == Metric::validationLoss || metric == Metric::languageGradient || metric == Metric::balanceGradient;
+}
+
+/// The last row at or before `index` that has a number; empty where there is none.
+std::vector<float> newestRow(const Pyramid& values, std::size_t index) {
+  for (std::size_t i = std::min(index + 1, values.size()); i-- > 0;) {
+    const auto row = values.row(i);
+    if (std::any_of(row.begin(), row.end(), [](float value) { return std::isfinite(value); })) return {row.begin(), row.end()};
+  }
+  return {};
+}
+
+}  // namespace
 
 void RunColumns::append(const StepPoint& point) {
   if (!steps_.empty() && point.step <= steps_.back()) truncate(point.step - 1);
   if (layers_.empty() && !point.layers.empty() && steps_.empty())
     for (const LayerPoint& layer : point.layers) {
       const int experts = static_cast<int>(layer.load.size());
-      layers_.push_back({.layer = layer.layer, .experts = experts, .load = Pyramid(std::max(experts, 1)), .metrics = {}});
+      const int terms = std::max(1, static_cast<int>(layer.balance.size()));
+      layers_.push_back({.layer = layer.layer, .experts = experts, .load = Pyramid(std::max(experts, 1)), .metrics = {},
+                         .balance = Pyramid(terms), .termGradient = Pyramid(terms)});
     }
+  if (steps_.empty()) balance_ = Pyramid(std::max(1, static_cast<int>(point.balance.size())));
   steps_.push_back(point.step);
   const double whole[] = {point.loss, point.validationLoss.value_or(kNone), point.auxLoss, point.zLoss, point.gradientNorm,
                           point.learningRate, point.tokensPerSecond};
   for (std::size_t i = 0; i < whole_.size(); ++i) whole_[i].append(static_cast<float>(whole[i]));
+  balance_.append(fitted(point.balance, balance_));
   std::vector<float> relative;
   for (std::size_t l = 0; l < layers_.size(); ++l) {
     Layer& to = layers_[l];
@@ -34,8 +61,11 @@ void RunColumns::append(const StepPoint& point) {
     const LayerPoint none;
     const LayerPoint& p = from ? *from : none;
     const float values[] = {p.maxVio, p.cv2, p.dropRate, p.tokenDropRate, p.routerEntropy, p.loadEntropy, p.meanProbEntropy,
-                            p.margin, p.biasJaccard};
+                            p.margin, p.biasJaccard, p.unused, p.dead, p.importanceCv2, p.languageGradient, p.balanceGradient,
+                            static_cast<float>(p.assignments), p.meanProbEntropy - p.routerEntropy};
     for (std::size_t i = 0; i < to.metrics.size(); ++i) to.metrics[i].append(from ? values[i] : kNone);
+    to.balance.append(fitted(p.balance, to.balance));
+    to.termGradient.append(fitted(p.termGradient, to.termGradient));
   }
 }
 
@@ -51,9 +81,12 @@ void RunColumns::truncate(std::int64_t step) {
   revision_ = next;
   steps_.resize(keep);
   for (Pyramid& values : whole_) values.truncate(keep);
+  balance_.truncate(keep);
   for (Layer& layer : layers_) {
     layer.load.truncate(keep);
     for (Pyramid& values : layer.metrics) values.truncate(keep);
+    layer.balance.truncate(keep);
+    layer.termGradient.truncate(keep);
   }
 }
 
@@ -72,6 +105,37 @@ const Pyramid& RunColumns::metric(Metric metric, std::size_t layer) const {
   return layers_.at(layer).metrics[static_cast<std::size_t>(metric) - static_cast<std::size_t>(Metric::maxVio)];
 }
 
+StepPoint RunColumns::pointAt(std::size_t index) const {
+  StepPoint point;
+  point.step = steps_.at(index);
+  const auto whole = [&](Metric metric) { return valueAt(metric, 0, index).value_or(kNone); };
+  point.loss = whole(Metric::loss);
+  point.validationLoss = valueAt(Metric::validationLoss, 0, index);
+  point.auxLoss = whole(Metric::auxLoss);
+  point.zLoss = whole(Metric::zLoss);
+  point.gradientNorm = whole(Metric::gradientNorm);
+  point.learningRate = whole(Metric::learningRate);
+  point.tokensPerSecond = whole(Metric::tokensPerSecond);
+  point.balance = newestRow(balance_, index);
+  constexpr float LayerPoint::* kMembers[] = {
+      &LayerPoint::maxVio, &LayerPoint::cv2, &LayerPoint::dropRate, &LayerPoint::tokenDropRate, &LayerPoint::routerEntropy,
+      &LayerPoint::loadEntropy, &LayerPoint::meanProbEntropy, &LayerPoint::margin, &LayerPoint::biasJaccard, &LayerPoint::unused,
+      &LayerPoint::dead, &LayerPoint::importanceCv2, &LayerPoint::languageGradient, &LayerPoint::balanceGradient};
+  for (std::size_t l = 0; l < layers_.size(); ++l) {
+    LayerPoint& layer = point.layers.emplace_back();
+    layer.layer = layers_[l].layer;
+    const auto load = layers_[l].load.row(index);
+    for (const float relative : load) layer.load.push_back(relative / static_cast<float>(layers_[l].experts));
+    for (std::size_t i = 0; i < std::size(kMembers); ++i)
+      layer.*kMembers[i] =
+          static_cast<float>(valueAt(static_cast<Metric>(static_cast<std::size_t>(Metric::maxVio) + i), l, index).value_or(kNone));
+    layer.assignments = valueAt(Metric::assignments, l, index).value_or(0);
+    layer.balance = newestRow(layers_[l].balance, index);
+    layer.termGradient = newestRow(layers_[l].termGradient, index);
+  }
+  return point;
+}
+
 std::optional<double> RunColumns::valueAt(Metric metric, std::size_t layer, std::size_t index) const {
   if (isPerLayer(metric) && layer >= layers_.size()) return std::nullopt;
   const Pyramid& values = this->metric(metric, layer);
@@ -79,7 +143,7 @@ std::optional<double> RunColumns::valueAt(Metric metric, std::size_t layer, std:
   for (std::size_t i = index + 1; i-- > 0;) {
     const float value = values.row(i)[0];
     if (std::isfinite(value)) return value;
-    if (metric != Metric::validationLoss) break;
+    if (!nowAndThen(metric)) break;
   }
   return std::nullopt;
 }

@@ -12,7 +12,8 @@ namespace moe::ui {
 /// What a curve may show. The second group has one curve an expert layer.
 enum class Metric {
   loss, validationLoss, auxLoss, zLoss, gradientNorm, learningRate, tokensPerSecond,
-  maxVio, cv2, dropRate, tokenDropRate, routerEntropy, loadEntropy, meanProbEntropy, margin, biasJaccard
+  maxVio, cv2, dropRate, tokenDropRate, routerEntropy, loadEntropy, meanProbEntropy, margin, biasJaccard,
+  unused, dead, importanceCv2, languageGradient, balanceGradient, assignments, mutualInformation
 };
 constexpr bool isPerLayer(Metric metric) { return metric >= Metric::maxVio; }
 
@@ -24,7 +25,8 @@ class RunColumns {
     int layer = 0;                               // index in the model's list of layers
     int experts = 0;
     Pyramid load;                                // (steps, E) load / fair share: 1 is balance
-    std::array<Pyramid, 9> metrics;              // from Metric::maxVio on
+    std::array<Pyramid, 16> metrics;             // from Metric::maxVio on
+    Pyramid balance, termGradient;               // (steps, terms)
   };
 
   void append(const StepPoint& point);
@@ -46,13 +48,16 @@ class RunColumns {
   const std::vector<Layer>& layers() const { return layers_; }
   /// The numbers of a metric, (steps); `layer` is an index in layers(), ignored for metrics of the whole run.
   const Pyramid& metric(Metric metric, std::size_t layer = 0) const;
-  /// The metric at a point, or the newest before it that has one (validation); none: absent so far.
+  /// The point as it came, for whoever explains its numbers. What is measured only now and then is the newest measured.
+  StepPoint pointAt(std::size_t index) const;
+  /// The metric at a point, or the newest before it that has one (what is measured now and then); none: absent so far.
   std::optional<double> valueAt(Metric metric, std::size_t layer, std::size_t index) const;
 
  private:
   int revision_ = 0;
   std::vector<std::int64_t> steps_;
   std::array<Pyramid, 7> whole_;
+  Pyramid balance_;                              // (steps, terms)
   std::vector<Layer> layers_;
 };
 

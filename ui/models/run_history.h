@@ -1,8 +1,10 @@
 #pragma once
 #include <QObject>
 #include <map>
+#include <memory>
 #include <vector>
 
+#include "core/telemetry/explanation.h"
 #include "ui/models/run_columns.h"
 #include "ui/session/session_bridge.h"
 
@@ -18,6 +20,10 @@ class RunHistory : public QObject {
     RunSummary summary;
     RunColumns columns;
     std::vector<RunEvent> events;  // in order of step
+    std::vector<std::shared_ptr<const RunStudy>> studies;  // in order of step
+    std::vector<std::vector<StudyChange>> changes;         // (expert layers) of (studies)
+    RunFacts facts;                // of its newest known configuration
+    bool seesLaterTokens = false;  // to be said on every picture of it
     bool awaitsPast = false;       // reopened: its stored points are on their way
     std::vector<StepPoint> held;   // what came meanwhile
   };
@@ -38,10 +44,12 @@ class RunHistory : public QObject {
   const std::vector<Alert>& alerts() const { return alerts_; }
 
   /// Lays a stored run over the curves; replaces it where it is there already.
-  void addOverlay(const RunSummary& summary, const std::vector<StepPoint>& points, const std::vector<RunEvent>& events);
+  void addOverlay(const RunSummary& summary, const std::vector<StepPoint>& points, const std::vector<RunEvent>& events,
+                  const std::vector<std::shared_ptr<const RunStudy>>& studies = {});
   void removeOverlay(RunId run);
   /// The stored points and events of a run that was reopened; what came since goes after them.
-  void addPast(RunId run, const std::vector<StepPoint>& points, const std::vector<RunEvent>& events);
+  void addPast(RunId run, const std::vector<StepPoint>& points, const std::vector<RunEvent>& events,
+               const std::vector<std::shared_ptr<const RunStudy>>& studies = {});
 
  Q_SIGNALS:
   /// A run was reopened whose past is not known here: whoever holds the store answers with addPast().
@@ -52,11 +60,15 @@ class RunHistory : public QObject {
   void pointsAdded(moe::RunId run);
   void eventsAdded(moe::RunId run);
   void alertsChanged();
+  /// A known run was studied.
+  void studied(moe::RunId run);
 
  private:
   void startRun(const RunSummary& summary);
   void addPoints(const std::vector<StepPoint>& points);
   void addEvents(const std::vector<RunEvent>& events);
+  void addStudies(const std::vector<std::shared_ptr<const RunStudy>>& studies);
+  static void insertStudies(Run& run, const std::vector<std::shared_ptr<const RunStudy>>& studies);
   void follow(const SessionStatus& status);
   void forgetOthers();
 

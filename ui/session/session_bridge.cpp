@@ -26,6 +26,7 @@ void SessionBridge::takeAll() {
   Outbox out = port_.take();
   for (const RunSummary& run : out.startedRuns) Q_EMIT runStarted(run);
   if (!out.points.empty()) Q_EMIT pointsArrived(out.points);
+  if (!out.studies.empty()) Q_EMIT studiesArrived(out.studies);
   if (!out.events.empty()) Q_EMIT eventsArrived(out.events);
   if (out.status) {
     status_ = std::move(*out.status);

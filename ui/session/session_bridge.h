@@ -24,6 +24,7 @@ class SessionBridge : public QObject {
  Q_SIGNALS:
   void runStarted(const moe::RunSummary& run);
   void pointsArrived(const std::vector<moe::StepPoint>& points);
+  void studiesArrived(const std::vector<std::shared_ptr<const moe::RunStudy>>& studies);
   void eventsArrived(const std::vector<moe::RunEvent>& events);
   void statusChanged(const moe::SessionStatus& status);
   void probeArrived(std::shared_ptr<const moe::TextRouting> routing);

@@ -1,6 +1,7 @@
 #include "ui/views/curve_series.h"
 
 #include <QObject>
+#include <cmath>
 
 #include "ui/models/curves.h"
 #include "ui/models/run_marks.h"
@@ -18,7 +19,106 @@ bool absent(const RunColumns& run, Metric metric) {
   return values.low(top, 0)[0] == 0 && values.high(top, 0)[0] == 0;
 }
 
+Explanation explainMetric(const RunHistory::Run& run, Metric metric, std::size_t layer, double step) {
+  const auto index = run.columns.indexAt(static_cast<std::int64_t>(step));
+  if (!index) return {};
+  const StepPoint point = run.columns.pointAt(*index);
+  if (!isPerLayer(metric)) {
+    switch (metric) {
+      case Metric::validationLoss: return explain(RunQuantity::validationLoss, point, run.facts);
+      case Metric::auxLoss: return explain(RunQuantity::auxLoss, point, run.facts);
+      case Metric::zLoss: return explain(RunQuantity::zLoss, point, run.facts);
+      case Metric::gradientNorm: return explain(RunQuantity::gradientNorm, point, run.facts);
+      case Metric::learningRate: return explain(RunQuantity::learningRate, point, run.facts);
+      case Metric::tokensPerSecond: return explain(RunQuantity::tokensPerSecond, point, run.facts);
+      default: return explain(RunQuantity::loss, point, run.facts);
+    }
+  }
+  if (layer >= point.layers.size()) return {};
+  const auto of = [&](LayerQuantity quantity) { return explain(quantity, point.layers[layer], point.step, run.facts); };
+  switch (metric) {
+    case Metric::cv2: return of(LayerQuantity::cv2);
+    case Metric::dropRate: return of(LayerQuantity::dropRate);
+    case Metric::tokenDropRate: return of(LayerQuantity::tokenDropRate);
+    case Metric::routerEntropy: return of(LayerQuantity::routerEntropy);
+    case Metric::loadEntropy: return of(LayerQuantity::loadEntropy);
+    case Metric::meanProbEntropy:
+    case Metric::mutualInformation: return of(LayerQuantity::mutualInformation);
+    case Metric::margin: return of(LayerQuantity::margin);
+    case Metric::biasJaccard: return of(LayerQuantity::biasJaccard);
+    case Metric::unused: return of(LayerQuantity::unused);
+    case Metric::dead: return of(LayerQuantity::dead);
+    case Metric::importanceCv2: return of(LayerQuantity::importanceCv2);
+    case Metric::languageGradient:
+    case Metric::balanceGradient: return of(LayerQuantity::balancer);
+    default: return of(LayerQuantity::maxVio);
+  }
+}
+
+/// The study at or before a step.
+std::optional<std::size_t> studyAt(const RunHistory::Run& run, double step) {
+  std::optional<std::size_t> found;
+  for (std::size_t i = 0; i < run.studies.size() && static_cast<double>(run.studies[i]->step) <= step; ++i) found = i;
+  return found;
+}
+
+std::optional<double> studyValue(const RunHistory::Run& run, StudyQuantity quantity, std::size_t layer, std::size_t study) {
+  const RunStudy& at = *run.studies[study];
+  if (layer >= at.layers.size() || layer >= run.changes.size()) return std::nullopt;
+  const LayerStudy& values = at.layers[layer];
+  switch (quantity) {
+    case StudyQuantity::saturation: return run.changes[layer][study].saturation;
+    case StudyQuantity::churn: return run.changes[layer][study].churn;
+    case StudyQuantity::maxVioGlobal: return std::isfinite(values.maxVioGlobal) ? std::optional<double>(values.maxVioGlobal) : std::nullopt;
+    case StudyQuantity::inputSpecialisation: return values.inputSpecialisation;
+    case StudyQuantity::nextSpecialisation: return values.nextSpecialisation;
+    case StudyQuantity::predictedSpecialisation: return values.predictedSpecialisation;
+  }
+  return std::nullopt;
+}
+
 }  // namespace
+
+PlotSeries studySeriesOf(const RunHistory& history, RunId run, StudyQuantity quantity, std::size_t layer, const QString& name, const QColor& colour) {
+  PlotSeries series{.name = name, .colour = colour, .dots = true, .curve = {}, .valueAt = {}};
+  series.curve = [&history, run, quantity, layer](Curve& curve, double first, double last, int) {
+    const RunHistory::Run* known = history.find(run);
+    for (std::size_t i = 0; known && i < known->studies.size(); ++i) {
+      const auto step = static_cast<double>(known->studies[i]->step);
+      const auto value = studyValue(*known, quantity, layer, i);
+      if (value && step >= first && step <= last) curve.x.push_back(step), curve.y.push_back(*value);
+    }
+  };
+  series.valueAt = [&history, run, quantity, layer](double step) -> std::optional<double> {
+    const RunHistory::Run* known = history.find(run);
+    const auto study = known ? studyAt(*known, step) : std::nullopt;
+    return study ? studyValue(*known, quantity, layer, *study) : std::nullopt;
+  };
+  series.explain = [&history, run, quantity, layer](double step) -> Explanation {
+    const RunHistory::Run* known = history.find(run);
+    const auto study = known ? studyAt(*known, step) : std::nullopt;
+    if (!study || layer >= known->changes.size()) return {};
+    return explain(quantity, *known->studies[*study], layer, known->changes[layer][*study], known->studies.back()->step);
+  };
+  return series;
+}
+
+std::vector<PlotSeries> studySeriesFor(const RunHistory& history, const Theme& theme, StudyQuantity quantity) {
+  std::vector<PlotSeries> all;
+  const RunHistory::Run* run = history.mainRun();
+  const std::size_t layers = run ? run->changes.size() : 0;
+  for (std::size_t l = 0; l < layers; ++l)
+    all.push_back(studySeriesOf(history, history.main(), quantity, l, QString("L%1").arg(run->studies.back()->layers[l].layer),
+                                theme.layer(static_cast<int>(l), static_cast<int>(layers))));
+  return all;
+}
+
+QString cautionFor(const RunHistory& history, const std::vector<RunId>& runs) {
+  for (const RunId run : runs)
+    if (const RunHistory::Run* known = history.find(run); known && known->seesLaterTokens)
+      return runs.size() == 1 ? QObject::tr("sees later tokens") : QObject::tr("%1 sees later tokens").arg(QString::fromStdString(known->summary.name));
+  return {};
+}
 
 PlotSeries seriesOf(const RunHistory& history, RunId run, Metric metric, std::size_t layer, const QString& name, const QColor& colour,
                     Qt::PenStyle pen) {
@@ -31,6 +131,10 @@ PlotSeries seriesOf(const RunHistory& history, RunId run, Metric metric, std::si
     const RunHistory::Run* known = history.find(run);
     const auto index = known && !absent(known->columns, metric) ? known->columns.indexAt(static_cast<std::int64_t>(step)) : std::nullopt;
     return index ? known->columns.valueAt(metric, layer, *index) : std::nullopt;
+  };
+  series.explain = [&history, run, metric, layer](double step) {
+    const RunHistory::Run* known = history.find(run);
+    return known ? explainMetric(*known, metric, layer, step) : Explanation{};
   };
   return series;
 }

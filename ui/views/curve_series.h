@@ -14,6 +14,13 @@ PlotSeries seriesOf(const RunHistory& history, RunId run, Metric metric, std::si
 /// whole run.
 std::vector<PlotSeries> seriesFor(const RunHistory& history, const Theme& theme, const std::vector<Metric>& metrics);
 
+/// What is measured in a run's studies, one curve a layer.
+PlotSeries studySeriesOf(const RunHistory& history, RunId run, StudyQuantity quantity, std::size_t layer, const QString& name, const QColor& colour);
+std::vector<PlotSeries> studySeriesFor(const RunHistory& history, const Theme& theme, StudyQuantity quantity);
+
+/// What has to be said on every picture of these runs; empty: nothing.
+QString cautionFor(const RunHistory& history, const std::vector<RunId>& runs);
+
 /// The marks of the main run's events.
 std::vector<PlotMark> marksOf(const RunHistory& history, const Theme& theme);
 

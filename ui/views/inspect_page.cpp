@@ -19,6 +19,7 @@
 #include "ui/models/selection.h"
 #include "ui/session/run_library.h"
 #include "ui/session/session_bridge.h"
+#include "ui/views/curve_series.h"
 #include "ui/widgets/card.h"
 #include "ui/widgets/format.h"
 #include "ui/widgets/token_details.h"
@@ -215,6 +216,7 @@ void InspectPage::showRouting(std::shared_ptr<const TextRouting> routing, bool g
   QString words = routing_->problem.empty() ? tr("run %1 at step %2 · %3 tokens").arg(routing_->run).arg(grouped(routing_->step), grouped(static_cast<std::int64_t>(routing_->tokens.size())))
                                             : QString::fromStdString(routing_->problem);
   if (generating && !routing_->complete) words += tr(" · growing");
+  if (const QString caution = cautionFor(context_.history, {routing_->run}); !caution.isEmpty()) words += tr(" · ") + caution;
   caption_->setText(words);
   showLayers();
   showToken(context_.selection.place().token);

@@ -64,7 +64,7 @@ MainWindow::MainWindow(const PageContext& context, QWidget* parent)
   connect(&context_.session, &SessionBridge::statusChanged, this, &MainWindow::follow);
   connect(&context_.history, &RunHistory::pastWanted, this, [this](RunId run) { context_.library.read(run); });
   connect(&context_.library, &RunLibrary::runRead, this,
-          [this](const std::shared_ptr<const StoredRun>& run) { context_.history.addPast(run->summary.id, run->points, run->events); });
+          [this](const std::shared_ptr<const StoredRun>& run) { context_.history.addPast(run->summary.id, run->points, run->events, run->studies); });
   connect(&context_.theme, &Theme::changed, this, &MainWindow::dress);
   qApp->installEventFilter(this);
   dress();

@@ -9,6 +9,7 @@
 #include <QVBoxLayout>
 #include <algorithm>
 
+#include "ui/models/run_history.h"
 #include "ui/models/run_settings.h"
 #include "ui/session/session_bridge.h"
 #include "ui/theme/theme.h"
@@ -59,6 +60,8 @@ RecipePanel::RecipePanel(const PageContext& context, QWidget* parent)
   });
   connect(footer_, &RecipeFooter::restartWanted, this, [this] { context_.session.post(command::Start{.config = draft_.config()}); });
   connect(&context.session, &SessionBridge::statusChanged, this, &RecipePanel::follow);
+  connect(&context.history, &RunHistory::pointsAdded, this, &RecipePanel::showLive);
+  connect(&context.history, &RunHistory::runsChanged, this, &RecipePanel::showLive);
   connect(&context.session, &SessionBridge::problemArrived, this, [this](const QString& sentence) {
     draft_.takeBack();
     footer_->showRefusal(sentence);
@@ -159,6 +162,17 @@ void RecipePanel::refresh() {
     preset_->setToolTip(QString::fromStdString(preset.source));
   }
   for (RecipeSection* section : sections_) section->refresh();
+  showLive();
+}
+
+/// The terms' present values stand below the terms they are of: only while the draft's are the run's.
+void RecipePanel::showLive() {
+  auto* balance = static_cast<BalanceSection*>(section("balance"));
+  const RunHistory::Run* run = context_.history.mainRun();
+  if (!balance) return;
+  if (!run || run->columns.empty()) return balance->showLive(nullptr, nullptr);
+  const StepPoint point = run->columns.pointAt(run->columns.size() - 1);
+  balance->showLive(&point, &run->facts);
 }
 
 QSize RecipePanel::minimumSizeHint() const {

@@ -48,6 +48,7 @@ class RecipePanel : public QWidget {
   void buildHead(QWidget* inside);
   void follow(const SessionStatus& status);
   void refresh();
+  void showLive();
   void dress();
 
   PageContext context_;

@@ -12,6 +12,7 @@
 #include "ui/models/run_history.h"
 #include "ui/session/session_bridge.h"
 #include "ui/theme/theme.h"
+#include "ui/widgets/explain_popover.h"
 #include "ui/widgets/format.h"
 
 namespace moe::ui {
@@ -29,7 +30,7 @@ const QString kDot = QString::fromUtf8(" \u00b7 ");
 RunBar::RunBar(SessionBridge& session, RunHistory& history, Theme& theme, QWidget* parent)
     : QFrame(parent), session_(session), history_(history), theme_(theme), play_(new QAction(tr("Play"), this)),
       step_(new QAction(tr("One step"), this)), restart_(new QAction(tr("Restart from step 0"), this)),
-      progress_(new QProgressBar(this)), words_(new QLabel(this)), details_(new QLabel(this)), alerts_(new QToolButton(this)) {
+      progress_(new QProgressBar(this)), words_(new ExplainedLabel(theme, this)), details_(new QLabel(this)), alerts_(new QToolButton(this)) {
   setObjectName("runBar");
   play_->setShortcut(Qt::Key_Space);
   step_->setShortcut(Qt::Key_Period);
@@ -64,6 +65,15 @@ RunBar::RunBar(SessionBridge& session, RunHistory& history, Theme& theme, QWidge
   alerts_->setAutoRaise(true);
   connect(alerts_, &QToolButton::clicked, this, &RunBar::alertsWanted);
 
+  words_->setSource([this] {
+    std::vector<Explanation> all;
+    const RunHistory::Run* run = history_.mainRun();
+    if (!run || run->columns.empty()) return all;
+    const StepPoint point = run->columns.pointAt(run->columns.size() - 1);
+    for (const RunQuantity quantity : {RunQuantity::loss, RunQuantity::validationLoss, RunQuantity::tokensPerSecond, RunQuantity::gradientNorm, RunQuantity::learningRate})
+      all.push_back(explain(quantity, point, run->facts));
+    return all;
+  });
   connect(&session, &SessionBridge::statusChanged, this, &RunBar::showStatus);
   connect(&history, &RunHistory::pointsAdded, this, &RunBar::refresh);
   connect(&history, &RunHistory::alertsChanged, this, &RunBar::showAlerts);

@@ -10,6 +10,7 @@ class QToolButton;
 
 namespace moe::ui {
 
+class ExplainedLabel;
 class RunHistory;
 class SessionBridge;
 class Theme;
@@ -45,7 +46,8 @@ class RunBar : public QFrame {
   Theme& theme_;
   QAction *play_, *step_, *restart_;
   QProgressBar* progress_;
-  QLabel *words_, *details_;
+  ExplainedLabel* words_;
+  QLabel* details_;
   QToolButton* alerts_;
   /// What was asked for and not yet confirmed, so that the button answers at once: -1 nothing, 0 pause, 1 play.
   int asked_ = -1;

@@ -136,7 +136,7 @@ void RunsPage::tick(RunId run, bool on) {
 void RunsPage::showRead(std::shared_ptr<const StoredRun> run) {
   const RunId id = run->summary.id;
   if (std::find(wanted_.begin(), wanted_.end(), id) != wanted_.end())
-    context_.history.addOverlay(run->summary, run->points, run->events);
+    context_.history.addOverlay(run->summary, run->points, run->events, run->studies);
   if (table_->chosen() && table_->chosen()->summary.id == id) details_->show(std::move(run));
 }
 
@@ -169,9 +169,11 @@ void RunsPage::showCurves() {
       if (!run) continue;
       newest = std::max(newest, static_cast<double>(run->columns.lastStep()));
       if (isPerLayer(panel.metric) && run->columns.layers().size() <= chosen) continue;
-      series.push_back(seriesOf(context_.history, id, panel.metric, chosen, QString::fromStdString(run->summary.name),
+      const QString name = QString::fromStdString(run->summary.name);
+      series.push_back(seriesOf(context_.history, id, panel.metric, chosen, run->seesLaterTokens ? tr("%1 (sees later tokens)").arg(name) : name,
                                 context_.theme.overlay(colour)));
     }
+    panel.plot->setCaution(cautionFor(context_.history, overlays));
     panel.plot->setSeries(std::move(series));
   }
   time_->setNewest(newest);

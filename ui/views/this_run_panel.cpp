@@ -8,6 +8,7 @@
 #include <QPushButton>
 #include <QShortcut>
 #include <QVBoxLayout>
+#include <cmath>
 
 #include "ui/models/run_history.h"
 #include "ui/models/run_marks.h"
@@ -15,6 +16,7 @@
 #include "ui/session/session_bridge.h"
 #include "ui/theme/theme.h"
 #include "ui/widgets/card.h"
+#include "ui/widgets/explain_popover.h"
 #include "ui/widgets/format.h"
 
 namespace moe::ui {
@@ -50,9 +52,24 @@ ThisRunPanel::ThisRunPanel(const PageContext& context, QWidget* parent)
   form_->setRowWrapPolicy(QFormLayout::WrapLongRows);
   addFact("name", tr("run"), tr("Name of the run; it can be changed on the Runs page."));
   addFact("preset", tr("preset"), tr("What the recipe began from."));
-  addFact("total", tr("total"), tr("Parameters of the whole model."));
-  addFact("active", tr("active"), tr("Parameters one token passes: all but the experts not chosen."));
-  addFact("flops", tr("work"), tr("Floating-point operations a token in training: forward and backward, two a multiply-add."));
+  const auto one = [](RunQuantity quantity) {
+    return [quantity](const RunHistory::Run& run, const StepPoint& point) { return std::vector{explain(quantity, point, run.facts)}; };
+  };
+  addFact("total", tr("total"), tr("Parameters of the whole model."), one(RunQuantity::totalParameters));
+  addFact("active", tr("active"), tr("Parameters one token passes: all but the experts not chosen."), one(RunQuantity::activeParameters));
+  addFact("flops", tr("work"), tr("Floating-point operations a token in training: forward and backward, two a multiply-add."), one(RunQuantity::flops));
+  addFact("balance", tr("balance"), tr("Each balance term on one scale where 1 is perfect balance, then its raw value and whose convention that is."),
+          [](const RunHistory::Run& run, const StepPoint& point) {
+            std::vector<Explanation> all;
+            for (std::size_t i = 0; i < run.facts.terms.size(); ++i) all.push_back(explainTerm(point, i, run.facts));
+            return all;
+          });
+  addFact("pull", tr("balancer"), tr("Gradient of the balance terms on the router, as a share of the language loss's: the least and the most of the layers."),
+          [](const RunHistory::Run& run, const StepPoint& point) {
+            std::vector<Explanation> all;
+            for (const LayerPoint& layer : point.layers) all.push_back(explain(LayerQuantity::balancer, layer, point.step, run.facts));
+            return all;
+          });
   addFact("memory", tr("memory"), tr("Predicted peak memory of training: weights, gradients, optimizer and activations."));
   addFact("seed", tr("seed"), tr("With the same seed and thread count every number comes out the same."));
   addFact("backend", tr("backend"), tr("What does the mathematics, its number type and its threads."));
@@ -80,6 +97,7 @@ ThisRunPanel::ThisRunPanel(const PageContext& context, QWidget* parent)
 
   connect(&context.session, &SessionBridge::statusChanged, this, &ThisRunPanel::follow);
   connect(&context.history, &RunHistory::eventsAdded, this, &ThisRunPanel::showEvents);
+  connect(&context.history, &RunHistory::pointsAdded, this, &ThisRunPanel::showBalance);
   connect(&context.history, &RunHistory::runsChanged, this, [this] {
     showEvents();
     follow(context_.session.status());
@@ -90,12 +108,23 @@ ThisRunPanel::ThisRunPanel(const PageContext& context, QWidget* parent)
   showEvents();
 }
 
-void ThisRunPanel::addFact(const QString& id, const QString& name, const QString& tip) {
+void ThisRunPanel::addFact(const QString& id, const QString& name, const QString& tip,
+                           std::function<std::vector<Explanation>(const RunHistory::Run&, const StepPoint&)> source) {
   auto* label = new QLabel(name, facts_);
-  auto* value = new QLabel(facts_);
+  QLabel* value = nullptr;
+  if (source) {
+    auto* explained = new ExplainedLabel(context_.theme, facts_);
+    explained->setSource([this, source = std::move(source)] {
+      const RunHistory::Run* run = context_.history.mainRun();
+      return run ? source(*run, newest()) : std::vector<Explanation>{};
+    });
+    value = explained;
+  } else {
+    value = new QLabel(facts_);
+    value->setTextInteractionFlags(Qt::TextSelectableByMouse);
+  }
   value->setWordWrap(true);
   value->setTextFormat(Qt::PlainText);
-  value->setTextInteractionFlags(Qt::TextSelectableByMouse);
   for (QLabel* part : {label, value}) part->setToolTip(tip);
   label->setObjectName("name");
   form_->addRow(label, value);
@@ -124,9 +153,40 @@ void ThisRunPanel::follow(const SessionStatus& status) {
     put("flops", tr("%1 a token").arg(flops(status.size->flopsPerToken)));
   }
   put("memory", bytes(predictedMemory(config)));
+  showBalance();
   put("seed", QString::number(config.seed));
   put("backend", QString::fromStdString(status.backend));
   put("data", dataName(config.data));
+}
+
+StepPoint ThisRunPanel::newest() const {
+  const RunHistory::Run* run = context_.history.mainRun();
+  return run && !run->columns.empty() ? run->columns.pointAt(run->columns.size() - 1) : StepPoint{};
+}
+
+void ThisRunPanel::showBalance() {
+  const RunHistory::Run* run = context_.history.mainRun();
+  const StepPoint point = newest();
+  QStringList terms;
+  for (std::size_t i = 0; run && i < run->facts.terms.size() && i < point.balance.size(); ++i) {
+    const RunFacts::Term& term = run->facts.terms[i];
+    const QString raw = number(static_cast<double>(point.balance[i]));
+    const auto scaled = scaledTerm(point, i, run->facts);
+    terms << (scaled ? tr("%1 %2 (raw %3; %4)").arg(QString::fromStdString(term.label), twoDecimals(*scaled), raw, QString::fromStdString(term.convention))
+                     : tr("%1 %2").arg(QString::fromStdString(term.label), raw));
+  }
+  double least = INFINITY, most = -INFINITY;
+  for (const LayerPoint& layer : point.layers) {
+    const auto share = balancerShare(layer);
+    if (share) least = std::min(least, *share), most = std::max(most, *share);
+  }
+  const bool any = !terms.isEmpty(), measured = least <= most;
+  for (const auto& [id, shown] : {std::pair<const char*, bool>{"balance", any}, {"pull", any && measured}})
+    for (QWidget* part : {static_cast<QWidget*>(values_.at(id)), form_->labelForField(values_.at(id))}) part->setVisible(shown);
+  values_.at("balance")->setText(terms.join('\n'));
+  if (measured)
+    values_.at("pull")->setText(least == most ? tr("%1 of the language loss's pull").arg(percent(least))
+                                              : tr("%1 to %2 of the language loss's pull").arg(percent(least), percent(most)));
 }
 
 void ThisRunPanel::showEvents() {

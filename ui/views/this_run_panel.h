@@ -1,8 +1,10 @@
 #pragma once
 #include <QWidget>
+#include <functional>
 #include <map>
 
 #include "core/session/training_session.h"
+#include "ui/models/run_history.h"
 #include "ui/views/page_context.h"
 
 class QFormLayout;
@@ -26,7 +28,12 @@ class ThisRunPanel : public QWidget {
   QPushButton& twinButton() const { return *twin_; }
 
  private:
-  void addFact(const QString& id, const QString& name, const QString& tip);
+  /// `source` absent: the fact is no computed number.
+  void addFact(const QString& id, const QString& name, const QString& tip,
+               std::function<std::vector<Explanation>(const RunHistory::Run&, const StepPoint&)> source = {});
+  /// The newest point of the main run; an empty one before the first.
+  StepPoint newest() const;
+  void showBalance();
   void follow(const SessionStatus& status);
   void showEvents();
   void dress();

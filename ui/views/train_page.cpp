@@ -28,6 +28,22 @@ TrainPage::TrainPage(const PageContext& context, QWidget* parent)
   splitter_->setSizes({430, 570});  // shares, not px: the splitter scales them
   splitter_->setStretchFactor(0, 43);
   splitter_->setStretchFactor(1, 57);
+  heatmap_->setSource([this](int layer, int expert, std::int64_t step) {
+    std::vector<Explanation> all;
+    const RunHistory::Run* run = context_.history.mainRun();
+    const auto index = run ? run->columns.indexAt(step) : std::nullopt;
+    if (!index) return all;
+    const StepPoint point = run->columns.pointAt(*index);
+    for (const LayerPoint& at : point.layers) {
+      if (at.layer != layer) continue;
+      all.push_back(explainLoad(at, static_cast<std::size_t>(expert), point.step));
+      for (const LayerQuantity quantity : {LayerQuantity::maxVio, LayerQuantity::cv2, LayerQuantity::unused, LayerQuantity::dead,
+                                           LayerQuantity::importanceCv2, LayerQuantity::mutualInformation, LayerQuantity::margin,
+                                           LayerQuantity::biasJaccard, LayerQuantity::tokenDropRate, LayerQuantity::balancer})
+        all.push_back(moe::explain(quantity, at, point.step, run->facts));
+    }
+    return all;
+  });
   heatmap_->setHint(tr("The load of every expert in every layer appears here with the first step. Press play, or the space bar."));
 
   Plot* loss = addPlot(tr("Loss"), tr("nats / token"), tr("Cross-entropy of the next token: mean of -log p(token). Lower is better; validation is text never trained on."),
@@ -35,6 +51,8 @@ TrainPage::TrainPage(const PageContext& context, QWidget* parent)
   Plot* vio = addPlot(tr("MaxVio"), tr("by layer"), tr("How far the busiest expert is above its fair share: max load / mean load - 1. 0 is perfect balance."), {Metric::maxVio});
   vio->setLeastRange(0, 0.5);
   for (Plot* plot : {vio, loss}) plot->setFormat(twoDecimals);
+  Plot* pull = addPlot(tr("Balancer's pull"), tr("norm on the router, by layer"), tr("Norm of the balance terms' gradient on the router's weights, every ten steps; press a value to see it beside the language loss's."), {Metric::balanceGradient});
+  pull->setLeastRange(0, std::nullopt);
   Plot* token = addPlot(tr("Token entropy"), tr("nats, by layer"), tr("How undecided the router is about a single token: mean over tokens of -sum p log p."), {Metric::routerEntropy});
   token->setLeastRange(0, std::nullopt);
   token->setFormat(twoDecimals);
@@ -80,9 +98,16 @@ void TrainPage::showRuns() {
   const RunHistory::Run* run = context_.history.mainRun();
   layersShown_ = run ? run->columns.layers().size() : 0;
   heatmap_->setRun(context_.history.main(), run ? &run->columns : nullptr);
+  showCaution();
   for (const Panel& panel : panels_) panel.plot->setSeries(seriesFor(context_.history, context_.theme, panel.metrics));
   context_.time.setNewest(static_cast<double>(context_.history.newestStep()));
   showEvents();
+}
+
+void TrainPage::showCaution() {
+  const QString caution = cautionFor(context_.history, {context_.history.main()});
+  heatmap_->setCaution(caution);
+  for (const Panel& panel : panels_) panel.plot->setCaution(caution);
 }
 
 void TrainPage::showData() {
@@ -112,6 +137,7 @@ void TrainPage::showSelection() {
 
 void TrainPage::follow(const SessionStatus& status) {
   if (!status.config) return;
+  showCaution();
   double most = 0;
   bool dropping = false, balanced = false;
   for (const LayerConfig& layer : status.config->model.layers) {
@@ -124,6 +150,7 @@ void TrainPage::follow(const SessionStatus& status) {
   // A curve that can only be zero would take the room of one that says something.
   grid_->setShown(plot(Metric::dropRate), dropping);
   grid_->setShown(plot(Metric::auxLoss), balanced);
+  grid_->setShown(plot(Metric::balanceGradient), balanced);
 }
 
 void TrainPage::dress() {

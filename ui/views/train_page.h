@@ -32,6 +32,7 @@ class TrainPage : public QWidget {
   };
   Plot* addPlot(const QString& title, const QString& unit, const QString& tip, std::vector<Metric> metrics);
   void showRuns();
+  void showCaution();
   void showData();
   void showEvents();
   void showSelection();

@@ -3,6 +3,7 @@
 #include <QContextMenuEvent>
 #include <QLinearGradient>
 #include <QMenu>
+#include <QMouseEvent>
 #include <QPainter>
 #include <QScrollArea>
 #include <QShortcut>
@@ -14,6 +15,7 @@
 #include "ui/theme/palettes.h"
 #include "ui/theme/theme.h"
 #include "ui/widgets/card.h"
+#include "ui/widgets/explain_popover.h"
 #include "ui/widgets/format.h"
 #include "ui/widgets/heatmap_canvas.h"
 #include "ui/widgets/time_axis.h"
@@ -46,6 +48,10 @@ ExpertHeatmap::ExpertHeatmap(Theme& theme, TimeAxis& time, Selection& selection,
   connect(&theme, &Theme::changed, this, &ExpertHeatmap::dress);
   auto* copy = new QShortcut(QKeySequence::Copy, canvas_, this, [this] { copyFigure(*this); });
   copy->setContext(Qt::WidgetShortcut);
+  for (const int key : {Qt::Key_Return, Qt::Key_Enter}) {
+    auto* how = new QShortcut(QKeySequence(key), canvas_, this, &ExpertHeatmap::explain);
+    how->setContext(Qt::WidgetShortcut);
+  }
   dress();
 }
 
@@ -65,6 +71,23 @@ void ExpertHeatmap::setSpans(std::vector<ExpertSpan> spans) { canvas_->setSpans(
 void ExpertHeatmap::setMarks(std::vector<PlotMark> marks) { canvas_->setMarks(std::move(marks)); }
 void ExpertHeatmap::setHint(const QString& sentence) { hint_->setText(sentence); }
 
+void ExpertHeatmap::setCaution(const QString& words) {
+  if (caution_ == words) return;
+  caution_ = words;
+  showReadout();
+}
+
+void ExpertHeatmap::explain() {
+  const auto spot = canvas_->spot();
+  if (!spot || !source_) return;
+  ExplainPopover::open(theme_, this, mapToGlobal(QPoint(kPadding, headerHeight())), source_(spot->layer, spot->expert, spot->lastStep));
+}
+
+void ExpertHeatmap::mouseReleaseEvent(QMouseEvent* event) {
+  if (event->button() == Qt::LeftButton && event->pos().y() < headerHeight()) return explain();
+  QFrame::mouseReleaseEvent(event);
+}
+
 void ExpertHeatmap::refresh() {
   const RunColumns* columns = canvas_->columns();
   const bool any = columns && !columns->empty() && !columns->layers().empty();
@@ -74,7 +97,7 @@ void ExpertHeatmap::refresh() {
 }
 
 void ExpertHeatmap::showReadout() {
-  setAccessibleDescription(readout());
+  setAccessibleDescription(caution_.isEmpty() ? readout() : caution_ + ". " + readout());
   update(QRect(0, 0, width(), headerHeight()));
 }
 
@@ -169,7 +192,16 @@ void ExpertHeatmap::paintHeader(QPainter& painter, const QRect& rect) const {
   painter.drawText(QRect(rect.left(), rect.top(), rect.width(), line), Qt::AlignLeft | Qt::AlignVCenter, title);
   painter.setFont(font);
   painter.setPen(c.muted);
-  const int after = rect.left() + boldMetrics.horizontalAdvance(title + "  ");
+  int after = rect.left() + boldMetrics.horizontalAdvance(title + "  ");
+  if (!caution_.isEmpty()) {
+    painter.setFont(bold);
+    painter.setPen(c.warning);
+    painter.drawText(QRect(after, rect.top(), std::max(0, right - after), line), Qt::AlignLeft | Qt::AlignVCenter,
+                     boldMetrics.elidedText(caution_, Qt::ElideRight, std::max(0, right - after)));
+    after += boldMetrics.horizontalAdvance(caution_ + "  ");
+    painter.setFont(font);
+    painter.setPen(c.muted);
+  }
   if (right - unitWidth > after) {
     painter.drawText(QRect(right - unitWidth, rect.top(), unitWidth + 1, line), Qt::AlignRight | Qt::AlignVCenter, unit);
     const int room = right - unitWidth - 12 - after;
@@ -215,6 +247,9 @@ QSize ExpertHeatmap::sizeHint() const { return QSize(640, 340); }
 void ExpertHeatmap::contextMenuEvent(QContextMenuEvent* event) {
   QMenu menu(this);
   addFigureActions(menu, *this, this);
+  QAction* how = menu.addAction(tr("&How is this computed"));
+  how->setEnabled(canvas_->spot().has_value());
+  connect(how, &QAction::triggered, this, &ExpertHeatmap::explain);
   menu.exec(event->globalPos());
 }
 

@@ -1,8 +1,10 @@
 #pragma once
 #include <QFrame>
+#include <functional>
 #include <memory>
 #include <vector>
 
+#include "core/telemetry/explanation.h"
 #include "ui/models/selection.h"
 #include "ui/widgets/figure.h"
 
@@ -40,6 +42,13 @@ class ExpertHeatmap : public QFrame, public Figure {
   void setSpans(std::vector<ExpertSpan> spans);
   void setMarks(std::vector<PlotMark> marks);
   void setHint(const QString& sentence);
+  /// Said on the picture wherever it goes ("sees later tokens"); empty: nothing.
+  void setCaution(const QString& words);
+  QString caution() const { return caution_; }
+  /// Answers how the load of an expert at a step came about.
+  void setSource(std::function<std::vector<Explanation>(int layer, int expert, std::int64_t step)> source) { source_ = std::move(source); }
+  /// Opens that for what the readout speaks of.
+  void explain();
   /// There is new data.
   void refresh();
 
@@ -58,6 +67,7 @@ class ExpertHeatmap : public QFrame, public Figure {
   void contextMenuEvent(QContextMenuEvent* event) override;
   void paintEvent(QPaintEvent* event) override;
   void resizeEvent(QResizeEvent* event) override;
+  void mouseReleaseEvent(QMouseEvent* event) override;
 
  private:
   void dress();
@@ -69,6 +79,8 @@ class ExpertHeatmap : public QFrame, public Figure {
   QScrollArea* scroll_;
   HeatmapCanvas* canvas_;
   EmptyHint* hint_;
+  QString caution_;
+  std::function<std::vector<Explanation>(int, int, std::int64_t)> source_;
 };
 
 }  // namespace moe::ui

@@ -8,6 +8,7 @@
 #include <cmath>
 
 #include "ui/theme/theme.h"
+#include "ui/widgets/explain_popover.h"
 #include "ui/widgets/format.h"
 #include "ui/widgets/plot_parts.h"
 #include "ui/widgets/time_axis.h"
@@ -46,16 +47,24 @@ namespace {
 /// Paints the header's words; its own widget, so that running numbers redraw nothing else.
 class HeaderWidget : public QWidget {
  public:
-  HeaderWidget(const PlotHeader& words, QWidget* parent) : QWidget(parent), words_(words) {}
+  HeaderWidget(const PlotHeader& words, Plot* plot) : QWidget(plot), words_(words), plot_(plot) { setMouseTracking(true); }
 
  protected:
   void paintEvent(QPaintEvent*) override {
     QPainter painter(this);
     words_.paint(painter, rect());
   }
+  void mouseMoveEvent(QMouseEvent* event) override {
+    setCursor(words_.entryAt(rect(), event->pos()) >= 0 ? Qt::PointingHandCursor : Qt::ArrowCursor);
+  }
+  void mouseReleaseEvent(QMouseEvent* event) override {
+    const int entry = words_.entryAt(rect(), event->pos());
+    if (event->button() == Qt::LeftButton && entry >= 0) plot_->explain(entry);
+  }
 
  private:
   const PlotHeader& words_;
+  Plot* plot_;
 };
 
 }  // namespace
@@ -132,6 +141,7 @@ void Plot::dress() {
   d.words.font = d.theme.font(Theme::Size::small);
   d.words.text = c.text;
   d.words.muted = c.muted;
+  d.words.warning = c.warning;
   d.header->setFixedHeight(d.words.height());
   d.plot->setBackground(c.base);
   const QFont font = d.theme.axisFont();
@@ -196,6 +206,14 @@ void Plot::setLeastRange(std::optional<double> lowest, std::optional<double> hig
 
 void Plot::setFormat(QString (*format)(double)) { impl_->format = format; }
 
+void Plot::setCaution(const QString& words) {
+  if (impl_->words.caution == words) return;
+  impl_->words.caution = words;
+  impl_->header->update();
+}
+
+QString Plot::caution() const { return impl_->words.caution; }
+
 void Plot::refresh() { schedule(); }
 
 void Plot::schedule() {
@@ -251,7 +269,7 @@ void Plot::draw() {
     }
     d.hintItem->setText(wrapped);
   }
-  setAccessibleDescription(legend().join(", "));
+  setAccessibleDescription((QStringList(d.words.caution.isEmpty() ? QStringList() : QStringList{d.words.caution}) + legend()).join(", "));
   d.header->update();
   d.plot->replot(QCustomPlot::rpQueuedReplot);
 }
@@ -260,6 +278,19 @@ QStringList Plot::legend() const {
   QStringList all;
   for (const PlotHeader::Entry& entry : impl_->words.entries) all << entry.text;
   return all;
+}
+
+std::vector<Explanation> Plot::explanations() const {
+  const Impl& d = *impl_;
+  const double at = d.marks->cursor >= 0 ? d.marks->cursor : d.time.newest();
+  std::vector<Explanation> all;
+  for (const PlotSeries& series : d.series)
+    if (series.explain && series.valueAt && series.valueAt(at)) all.push_back(series.explain(at));
+  return all;
+}
+
+void Plot::explain(int entry) {
+  ExplainPopover::open(impl_->theme, this, mapToGlobal(QPoint(kPadding, impl_->header->geometry().bottom() + 2)), explanations(), entry);
 }
 
 QStringList Plot::shownMarks() const { return impl_->marks->shown; }
@@ -308,6 +339,8 @@ void Plot::keyPressEvent(QKeyEvent* event) {
     case Qt::Key_Plus:
     case Qt::Key_Equal: return d.time.zoom(kNearer, at);
     case Qt::Key_Minus: return d.time.zoom(1 / kNearer, at);
+    case Qt::Key_Return:
+    case Qt::Key_Enter: return explain();
     case Qt::Key_Home: return d.time.follow();
     case Qt::Key_Escape: Q_EMIT cursorMoved(-1); return;
     default: break;
@@ -319,6 +352,7 @@ void Plot::keyPressEvent(QKeyEvent* event) {
 void Plot::contextMenuEvent(QContextMenuEvent* event) {
   QMenu menu(this);
   addFigureActions(menu, *this, this);
+  connect(menu.addAction(tr("&How is this computed")), &QAction::triggered, this, [this] { explain(); });
   connect(menu.addAction(tr("Show all &steps")), &QAction::triggered, this, [this] { impl_->time.follow(); });
   menu.exec(event->globalPos());
 }

@@ -5,6 +5,7 @@
 #include <optional>
 #include <vector>
 
+#include "core/telemetry/explanation.h"
 #include "ui/widgets/figure.h"
 
 namespace moe::ui {
@@ -26,6 +27,8 @@ struct PlotSeries {
   std::function<void(Curve& curve, double first, double last, int columns)> curve;
   /// The value at a step, for the legend; none: absent.
   std::function<std::optional<double>(double step)> valueAt;
+  /// How that value came about; absent: it cannot be asked.
+  std::function<Explanation(double step)> explain = {};
 };
 
 /// A knob change or another event, drawn as a labelled tick.
@@ -53,11 +56,18 @@ class Plot : public QFrame, public Figure {
   /// Keeps the value axis from starting above `lowest` or ending below `highest`.
   void setLeastRange(std::optional<double> lowest, std::optional<double> highest);
   void setFormat(QString (*format)(double));
+  /// Said on the picture wherever it goes ("sees later tokens"); empty: nothing.
+  void setCaution(const QString& words);
+  QString caution() const;
   /// There is new data.
   void refresh();
 
   /// Names and values as the legend shows them, of the series that have any.
   QStringList legend() const;
+  /// How the legend's numbers came about, in its order.
+  std::vector<Explanation> explanations() const;
+  /// Opens them at one of the legend's entries.
+  void explain(int entry = 0);
   /// Labels of the marks that found room.
   QStringList shownMarks() const;
   /// Lowest and highest value of the axis, after the last drawing.

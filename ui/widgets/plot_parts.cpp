@@ -49,6 +49,26 @@ void PlotMarks::draw(QCPPainter* painter) {
   }
 }
 
+namespace {
+
+/// Where the entries stand, up to the last that finds room.
+std::vector<QRect> placesOf(const PlotHeader& header, const QRect& rect) {
+  const QFontMetrics metrics(header.font);
+  const int line = metrics.height(), y = rect.top() + line + 2, swatch = 2 * line / 3, space = metrics.averageCharWidth() * 2 / 3;
+  std::vector<QRect> places;
+  int x = rect.left();
+  for (std::size_t i = 0; i < header.entries.size(); ++i) {
+    const int width = swatch + space + metrics.horizontalAdvance(header.entries[i].text) + 2 * space;
+    const int rest = i + 1 < header.entries.size() ? metrics.horizontalAdvance(QChar(0x2026)) : -2 * space;
+    if (x + width + rest > rect.right()) break;
+    places.emplace_back(x, y, width, line);
+    x += width;
+  }
+  return places;
+}
+
+}  // namespace
+
 int PlotHeader::height() const { return 2 * QFontMetrics(font).height() + 4; }
 
 void PlotHeader::paint(QPainter& painter, const QRect& rect) const {
@@ -61,29 +81,42 @@ void PlotHeader::paint(QPainter& painter, const QRect& rect) const {
   painter.drawText(QRect(rect.left(), rect.top(), rect.width(), line), Qt::AlignLeft | Qt::AlignVCenter,
                    boldMetrics.elidedText(title, Qt::ElideRight, rect.width()));
   const int used = boldMetrics.horizontalAdvance(title + "  ");
+  int room = rect.width() - used;
+  if (!caution.isEmpty()) {  // before the unit: it must not be lost
+    const int wide = std::min(room, boldMetrics.horizontalAdvance(caution));
+    painter.setPen(warning);
+    painter.drawText(QRect(rect.right() - wide, rect.top(), wide + 1, line), Qt::AlignRight | Qt::AlignVCenter,
+                     boldMetrics.elidedText(caution, Qt::ElideRight, wide));
+    room -= wide + boldMetrics.averageCharWidth();
+  }
   painter.setFont(font);
   painter.setPen(muted);
-  if (rect.width() - used > 3 * metrics.averageCharWidth())
-    painter.drawText(QRect(rect.left() + used, rect.top(), rect.width() - used, line), Qt::AlignLeft | Qt::AlignVCenter,
-                     metrics.elidedText(unit, Qt::ElideRight, rect.width() - used));
+  if (room > 3 * metrics.averageCharWidth())
+    painter.drawText(QRect(rect.left() + used, rect.top(), room, line), Qt::AlignLeft | Qt::AlignVCenter,
+                     metrics.elidedText(unit, Qt::ElideRight, room));
 
   const int y = rect.top() + line + 2, swatch = 2 * line / 3, space = metrics.averageCharWidth() * 2 / 3;
-  int x = rect.left();
-  for (std::size_t i = 0; i < entries.size(); ++i) {
+  const std::vector<QRect> places = placesOf(*this, rect);
+  for (std::size_t i = 0; i < places.size(); ++i) {
     const Entry& entry = entries[i];
-    const int width = swatch + space + metrics.horizontalAdvance(entry.text) + 2 * space;
-    const int rest = i + 1 < entries.size() ? metrics.horizontalAdvance(QChar(0x2026)) : -2 * space;
-    if (x + width + rest > rect.right()) {
-      painter.setPen(muted);
-      painter.drawText(QRect(x, y, rect.right() - x, line), Qt::AlignLeft | Qt::AlignVCenter, QChar(0x2026));
-      break;
-    }
+    const int x = places[i].left();
     painter.setPen(QPen(entry.colour, std::max(2.0, line / 6.0), entry.pen, Qt::FlatCap));
     painter.drawLine(x, y + line / 2, x + swatch, y + line / 2);
     painter.setPen(text);
-    painter.drawText(QRect(x + swatch + space, y, width, line), Qt::AlignLeft | Qt::AlignVCenter, entry.text);
-    x += width;
+    painter.drawText(places[i].adjusted(swatch + space, 0, 0, 0), Qt::AlignLeft | Qt::AlignVCenter, entry.text);
   }
+  if (places.size() < entries.size()) {
+    const int x = places.empty() ? rect.left() : places.back().right() + 1;
+    painter.setPen(muted);
+    painter.drawText(QRect(x, y, rect.right() - x, line), Qt::AlignLeft | Qt::AlignVCenter, QChar(0x2026));
+  }
+}
+
+int PlotHeader::entryAt(const QRect& rect, const QPoint& point) const {
+  const std::vector<QRect> places = placesOf(*this, rect);
+  for (std::size_t i = 0; i < places.size(); ++i)
+    if (places[i].contains(point)) return static_cast<int>(i);
+  return -1;
 }
 
 }  // namespace moe::ui

@@ -55,12 +55,14 @@ struct PlotHeader {
     QColor colour;
     Qt::PenStyle pen = Qt::SolidLine;
   };
-  QString title, unit;
+  QString title, unit, caution;
   std::vector<Entry> entries;
   QFont font;
-  QColor text, muted;
+  QColor text, muted, warning;
 
   int height() const;
+  /// Index of the entry drawn at a point; -1: none.
+  int entryAt(const QRect& rect, const QPoint& point) const;
   void paint(QPainter& painter, const QRect& rect) const;
 };
 
