@@ -14,7 +14,7 @@ namespace {
 
 struct BenchOptions {
   std::string config = "tiny", dtype = "f32", backend = "onednn";
-  bool dense = false, generate = false, profile = false, json = false;
+  bool dense = false, generate = false, profile = false, recompute = false, json = false;
   int threads = 0, steps = 20;
 };
 
@@ -84,6 +84,7 @@ void printTable(const nlohmann::ordered_json& line, const std::vector<OperationT
 void bench(const BenchOptions& options) {
   RunConfig run = benchConfig(options.config, options.dense);
   run.threads = options.threads;
+  run.train.recompute = options.recompute;
   run.backend = options.backend;
   setByPath(run, "dtype", options.dtype);
   const auto backend = makeBackend(backendOptions(run));
@@ -109,6 +110,7 @@ void bench(const BenchOptions& options) {
     line["gemm_peak_gflops"] = peak / 1e9;
     line["mfu"] = flops / peak;
   }
+  if (options.recompute) line["recompute"] = true;
   if (options.profile)
     for (const OperationTime& time : profile) line["profile"][time.operation] = 1e3 * time.seconds / perWhat;
   if (options.json)
@@ -133,6 +135,7 @@ void addBench(CLI::App& program) {
   command->add_option("--threads", options->threads, "0: all cores")->check(CLI::NonNegativeNumber);
   command->add_option("--steps", options->steps, "Timed steps, after three that are not")->check(CLI::PositiveNumber);
   command->add_flag("--generate", options->generate, "Generate text one token at a time instead of training");
+  command->add_flag("--recompute", options->recompute, "Backward computes each layer again instead of keeping it");
   command->add_flag("--profile", options->profile, "Split the time by operation (ms a step, or a token)");
   command->add_flag("--json", options->json, "One JSON object on standard output");
   command->callback([options] { bench(*options); });

@@ -58,6 +58,7 @@ const GoldenRun::Gradients& GoldenRun::gradients(const GoldenObjective& objectiv
 }
 
 void GoldenRun::backwardLayer(const GoldenObjective& objective) {
+  const ActivationsScope scope(activations_);
   const TensorView u = tensor("block.post_attention"), x = tensor("x");
   Tensor dy = zeros(output_.shape());
   if (objective.output) backend_.copy(dy, tensor("grad_output"));
@@ -66,13 +67,13 @@ void GoldenRun::backwardLayer(const GoldenObjective& objective) {
   const TensorView dx = gradientOf("x");
   if (u.empty()) {
     // Without a block around it a dense residual reads x itself.
-    layer_->backward(gradientWeights(), dx, dx, dy, input, weights_);
+    layer_->backward(gradientWeights(), dx, dx, dy, input, weights_, activations_);
     return;
   }
   const TensorView du = gradientOf("block.post_attention");
   backend_.copy(du, dy);
   Tensor dNormed = zeros(x.shape);
-  layer_->backward(gradientWeights(), dNormed, du, dy, input, weights_);
+  layer_->backward(gradientWeights(), dNormed, du, dy, input, weights_, activations_);
   const bool before = recipe().block.moeReads == Recipe::Block::MoeReads::preAttention;
   backend_.normBackward(before ? dx : du, gradientOf("block.moe_norm.weight"), {}, dNormed, before ? x : u,
                         normStatistics_, tensor("block.moe_norm.weight"), NormKind::rms);

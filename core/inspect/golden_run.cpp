@@ -211,7 +211,7 @@ void GoldenRun::forward() {
   if (file_.kind == GoldenVector::Kind::layer) {
     layer_ = std::make_unique<MoeLayer>(backend_, recipe(), sizes_['D']);
     output_ = zeros({sizes_['T'], sizes_['O']});
-    layer_->forward(output_, layerInput(), weights_);
+    layer_->forward(output_, layerInput(), weights_, activations_);
     if (const TensorView u = tensor("block.post_attention"); !u.empty()) backend_.add(output_, u);
   } else {
     const RoutingInput input = routerInput();

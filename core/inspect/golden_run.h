@@ -93,6 +93,7 @@ class GoldenRun {
   std::map<std::string, Tensor> bank_, bankGradients_;
 
   bool forwardDone_ = false;
+  Activations activations_{backend_};
   std::unique_ptr<MoeLayer> layer_;
   std::unique_ptr<MixtureHead> head_;
   Routing routing_, otherLayer_;  // routing_: kinds without a layer

@@ -9,32 +9,33 @@ AttentionBlock::AttentionBlock(Backend& backend, const AttentionConfig& config, 
   spec_.ropeTheta = ropeTheta;
 }
 
-void AttentionBlock::forward(const TensorView& u, const TensorView& x, const Weights& weights, std::int64_t sequences) {
+void AttentionBlock::forward(const TensorView& u, const TensorView& x, const Weights& weights, std::int64_t sequences,
+                             Activations& memory) {
   const std::int64_t T = x.shape[0];
   spec_.sequences = sequences;
   spec_.length = T / sequences;
-  qkv_ = qkvRoom_.view(backend_, {T, spec_.qkvWidth()}, x.dtype);
-  mixed_ = mixedRoom_.view(backend_, {T, spec_.heads * spec_.headWidth}, x.dtype);
-  saved_ = savedRoom_.view(backend_, {backend_.attentionSavedElements(spec_)}, x.dtype);
+  qkv_ = memory.take({T, spec_.qkvWidth()}, x.dtype);
+  mixed_ = memory.take({T, spec_.heads * spec_.headWidth}, x.dtype);
+  saved_ = memory.take({backend_.attentionSavedElements(spec_)}, x.dtype);
   backend_.linear(qkv_, x, weights.qkv, {}, false);
   backend_.attention(mixed_, saved_, qkv_, spec_);
   backend_.linear(u, mixed_, weights.output, {}, true);
 }
 
 void AttentionBlock::backward(const TensorView& dx, const Weights& gradients, const TensorView& du, const TensorView& x,
-                              const Weights& weights, BackwardScratch& scratch) {
-  const TensorView dMixed = scratch.dMixed.view(backend_, mixed_.shape, x.dtype);
-  const TensorView dQkv = scratch.dQkv.view(backend_, qkv_.shape, x.dtype);
+                              const Weights& weights, Activations& memory) {
+  const TensorView dMixed = memory.take(mixed_.shape, x.dtype);
+  const TensorView dQkv = memory.take(qkv_.shape, x.dtype);
   backend_.linearBackward(dMixed, gradients.output, {}, du, mixed_, weights.output, false);
   backend_.attentionBackward(dQkv, dMixed, mixed_, saved_, qkv_, spec_);
   backend_.linearBackward(dx, gradients.qkv, {}, dQkv, x, weights.qkv, false);
 }
 
 void AttentionBlock::next(const TensorView& u, const TensorView& x, const Weights& weights, const KeyValueCache& cache,
-                          std::int64_t position) {
+                          std::int64_t position, Activations& memory) {
   spec_.sequences = spec_.length = 1;
-  qkv_ = qkvRoom_.view(backend_, {1, spec_.qkvWidth()}, x.dtype);
-  mixed_ = mixedRoom_.view(backend_, {1, spec_.heads * spec_.headWidth}, x.dtype);
+  qkv_ = memory.take({1, spec_.qkvWidth()}, x.dtype);
+  mixed_ = memory.take({1, spec_.heads * spec_.headWidth}, x.dtype);
   backend_.linear(qkv_, x, weights.qkv, {}, false);
   backend_.attentionNext(mixed_, cache, qkv_, spec_, position);
   backend_.linear(u, mixed_, weights.output, {}, true);

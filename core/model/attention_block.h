@@ -1,14 +1,9 @@
 #pragma once
 #include "core/backend/backend.h"
+#include "core/model/activations.h"
 #include "core/model/config.h"
-#include "core/model/growing_tensor.h"
 
 namespace moe {
-
-/// Gradients that live only while one layer is differentiated: one set for all layers.
-struct BackwardScratch {
-  GrowingTensor dNormed, dMixed, dQkv, dFeedForward, dPostAttention;
-};
 
 /// The attention branch of a block: projection to queries, keys and values, attention, projection back.
 class AttentionBlock {
@@ -21,18 +16,18 @@ class AttentionBlock {
   AttentionBlock(Backend& backend, const AttentionConfig& config, double ropeTheta);
 
   /// u (T, D) += attention over `sequences` of equal length in x (T, D).
-  void forward(const TensorView& u, const TensorView& x, const Weights& weights, std::int64_t sequences);
+  void forward(const TensorView& u, const TensorView& x, const Weights& weights, std::int64_t sequences,
+               Activations& memory);
   /// dx (T, D) is overwritten; gradients are added to. du (T, D) is the gradient of forward's u.
   void backward(const TensorView& dx, const Weights& gradients, const TensorView& du, const TensorView& x,
-                const Weights& weights, BackwardScratch& scratch);
+                const Weights& weights, Activations& memory);
   /// u (1, D) += attention of the token at `position` over the cache, which it joins.
   void next(const TensorView& u, const TensorView& x, const Weights& weights, const KeyValueCache& cache,
-            std::int64_t position);
+            std::int64_t position, Activations& memory);
 
  private:
   Backend& backend_;
   AttentionSpec spec_;
-  GrowingTensor qkvRoom_, mixedRoom_, savedRoom_;
   TensorView qkv_;    // (T, qkvWidth)
   TensorView mixed_;  // (T, heads * headWidth)
   TensorView saved_;

@@ -37,9 +37,9 @@ void Block::reconfigure(const LayerConfig& config) {
   if (moe_) moe_->reconfigure(config.recipe);
 }
 
-void Block::applyNorm(Norm& norm, const TensorView& x) {
-  norm.normed = norm.normedRoom.view(backend_, x.shape, x.dtype);
-  norm.statistics = norm.statisticsRoom.view(backend_, {x.shape[0], 2}, x.dtype);
+void Block::applyNorm(Norm& norm, const TensorView& x, Activations& memory) {
+  norm.normed = memory.take(x.shape, x.dtype);
+  norm.statistics = memory.take({x.shape[0], 2}, x.dtype);
   backend_.norm(norm.normed, norm.statistics, x, norm.weight, norm.bias, normKind_, normEpsilon_);
 }
 
@@ -47,56 +47,72 @@ void Block::normBackward(const TensorView& dx, const Norm& norm, const TensorVie
   backend_.normBackward(dx, norm.dWeight, norm.dBias, dNormed, x, norm.statistics, norm.weight, normKind_);
 }
 
-void Block::forward(const TensorView& out, const TensorView& h, const BlockPass& pass) {
+void Block::forward(const TensorView& out, const TensorView& h, const BlockPass& pass, Activations& memory) {
   h_ = h;
-  applyNorm(attentionNorm_, h);
-  postAttention_ = postAttentionRoom_.view(backend_, h.shape, h.dtype);
-  backend_.copy(postAttention_, h);
-  if (pass.cache)
-    attention_.next(postAttention_, attentionNorm_.normed, attentionWeights_, *pass.cache, pass.position);
-  else
-    attention_.forward(postAttention_, attentionNorm_.normed, attentionWeights_, pass.sequences);
-  backend_.copy(out, postAttention_);
-  const bool before = moe_ && config_.recipe.block.moeReads == Recipe::Block::MoeReads::preAttention;
-  applyNorm(feedForwardNorm_, before ? h : postAttention_);
-  if (moe_)
-    forwardExperts(out, pass);
-  else
-    dense_->forward(out, feedForwardNorm_.normed, denseWeights_);
+  pass_ = pass;
+  compute(out, false, memory);
 }
 
-void Block::forwardExperts(const TensorView& out, const BlockPass& pass) {
-  const Recipe& recipe = config_.recipe;
-  const std::int64_t T = out.shape[0], D = out.shape[1];
-  DrawKey key = pass.draws;
+void Block::forwardAgain(const TensorView& out, Activations& memory) {
+  compute(out, true, memory);
+}
+
+void Block::compute(const TensorView& out, bool again, Activations& memory) {
+  applyNorm(attentionNorm_, h_, memory);
+  postAttention_ = memory.take(h_.shape, h_.dtype);
+  backend_.copy(postAttention_, h_);
+  if (pass_.cache)
+    attention_.next(postAttention_, attentionNorm_.normed, attentionWeights_, *pass_.cache, pass_.position, memory);
+  else
+    attention_.forward(postAttention_, attentionNorm_.normed, attentionWeights_, pass_.sequences, memory);
+  backend_.copy(out, postAttention_);
+  const bool before = moe_ && config_.recipe.block.moeReads == Recipe::Block::MoeReads::preAttention;
+  applyNorm(feedForwardNorm_, before ? h_ : postAttention_, memory);
+  if (moe_)
+    computeExperts(out, again, memory);
+  else
+    dense_->forward(out, feedForwardNorm_.normed, denseWeights_, memory);
+}
+
+void Block::prepareRouting(const TensorView& out) {
+  DrawKey key = pass_.draws;
   key.layer = index_;
-  moeInput_.x = feedForwardNorm_.normed;
-  moeInput_.postAttention = recipe.combine.denseResidual ? postAttention_ : TensorView{};
   RoutingInput& routing = moeInput_.routing;
-  routing.selectionBias = pass.selectionBias;
-  routing.draws = fillDraws(draws_, recipe, key, pass.phase, T, D, out.dtype);
-  if (pass.phase != Phase::training) routing.draws.keepExpert = pass.keptExperts;
-  routing.tokenIds = pass.tokenIds;
-  routing.hashTable = pass.hashTable;
-  routing.sequences = pass.sequences;
-  routing.phase = pass.phase;
+  routing.selectionBias = pass_.selectionBias;
+  routing.draws = fillDraws(draws_, config_.recipe, key, pass_.phase, out.shape[0], out.shape[1], out.dtype);
+  if (pass_.phase != Phase::training) routing.draws.keepExpert = pass_.keptExperts;
+  routing.tokenIds = pass_.tokenIds;
+  routing.hashTable = pass_.hashTable;
+  routing.sequences = pass_.sequences;
+  routing.phase = pass_.phase;
   routing.step = key.step;
   routing.totalSteps = key.totalSteps;
-  routing.lossScale = pass.lossScale;
-  routing.history = pass.history;
-  routing.trainingGroupTokens = pass.trainingGroupTokens;
-  moeInput_.watch = pass.watch;
+  routing.lossScale = pass_.lossScale;
+  routing.history = pass_.history;
+  routing.trainingGroupTokens = pass_.trainingGroupTokens;
+  moeInput_.watch = pass_.watch;
+}
+
+void Block::computeExperts(const TensorView& out, bool again, Activations& memory) {
+  const Recipe& recipe = config_.recipe;
+  moeInput_.x = feedForwardNorm_.normed;
+  moeInput_.postAttention = recipe.combine.denseResidual ? postAttention_ : TensorView{};
+  if (!again) prepareRouting(out);
   moeInput_.keepHidden = {};
-  if (pass.phase == Phase::training && recipe.combine.expertDropout > 0) {
-    moeInput_.keepHidden = keepRoom_.view(backend_, {T, moe_->widestHidden()}, out.dtype);
-    fillKeepHidden(moeInput_.keepHidden, recipe.combine.expertDropout, key.seed, key.step, key.layer, key.firstToken);
+  if (pass_.phase == Phase::training && recipe.combine.expertDropout > 0) {
+    moeInput_.keepHidden = memory.take({out.shape[0], moe_->widestHidden()}, out.dtype);
+    fillKeepHidden(moeInput_.keepHidden, recipe.combine.expertDropout, pass_.draws.seed, pass_.draws.step, index_,
+                   pass_.draws.firstToken);
   }
-  const TensorView branch = branchRoom_.view(backend_, out.shape, out.dtype);
-  moe_->forward(branch, moeInput_, moeWeights_);
+  const TensorView branch = memory.take(out.shape, out.dtype);
+  if (again)
+    moe_->forwardAgain(branch, moeInput_, moeWeights_, memory);
+  else
+    moe_->forward(branch, moeInput_, moeWeights_, memory);
   backend_.add(out, branch);
 }
 
-void Block::backwardFeedForward(const TensorView& dNormed, const TensorView& dh, BackwardScratch& scratch) {
+void Block::backwardFeedForward(const TensorView& dNormed, const TensorView& dh, Activations& memory) {
   backend_.fill(dNormed, 0);
   if (!moe_) {
     dense_->backward(dNormed, denseGradients_, dh, feedForwardNorm_.normed, denseWeights_);
@@ -104,20 +120,20 @@ void Block::backwardFeedForward(const TensorView& dNormed, const TensorView& dh,
   }
   TensorView dPostAttention;
   if (config_.recipe.combine.denseResidual) {
-    dPostAttention = scratch.dPostAttention.view(backend_, dh.shape, dh.dtype);
+    dPostAttention = memory.take(dh.shape, dh.dtype);
     backend_.fill(dPostAttention, 0);
   }
-  moe_->backward(moeGradients_, dNormed, dPostAttention, dh, moeInput_, moeWeights_);
+  moe_->backward(moeGradients_, dNormed, dPostAttention, dh, moeInput_, moeWeights_, memory);
   if (!dPostAttention.empty()) backend_.add(dh, dPostAttention);
 }
 
-void Block::backward(const TensorView& dh, BackwardScratch& scratch) {
+void Block::backward(const TensorView& dh, Activations& memory) {
   const bool before = moe_ && config_.recipe.block.moeReads == Recipe::Block::MoeReads::preAttention;
-  const TensorView dFeedForward = scratch.dFeedForward.view(backend_, dh.shape, dh.dtype);
-  const TensorView dNormed = scratch.dNormed.view(backend_, dh.shape, dh.dtype);
-  backwardFeedForward(dFeedForward, dh, scratch);
+  const ActivationsScope scope(memory);
+  const TensorView dFeedForward = memory.take(dh.shape, dh.dtype), dNormed = memory.take(dh.shape, dh.dtype);
+  backwardFeedForward(dFeedForward, dh, memory);
   if (!before) normBackward(dh, feedForwardNorm_, dFeedForward, postAttention_);
-  attention_.backward(dNormed, attentionGradients_, dh, attentionNorm_.normed, attentionWeights_, scratch);
+  attention_.backward(dNormed, attentionGradients_, dh, attentionNorm_.normed, attentionWeights_, memory);
   normBackward(dh, attentionNorm_, dNormed, h_);
   // The experts read h itself: their share must not pass through the attention's backward.
   if (before) normBackward(dh, feedForwardNorm_, dFeedForward, h_);

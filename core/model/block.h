@@ -33,10 +33,13 @@ class Block {
  public:
   Block(Backend& backend, const ModelConfig& config, std::size_t index, const Parameters& parameters);
 
-  /// out (T, D) from h (T, D); `h` must live until backward.
-  void forward(const TensorView& out, const TensorView& h, const BlockPass& pass);
+  /// out (T, D) from h (T, D); `h`, and what `pass` points at, must live until backward. What backward reads is left in
+  /// `memory`.
+  void forward(const TensorView& out, const TensorView& h, const BlockPass& pass, Activations& memory);
+  /// Where that was released: computes it again, and `out` with it. The routing is the one that forward found.
+  void forwardAgain(const TensorView& out, Activations& memory);
   /// dh (T, D) comes as the gradient of `out` and goes as the gradient of `h`.
-  void backward(const TensorView& dh, BackwardScratch& scratch);
+  void backward(const TensorView& dh, Activations& memory);
 
   /// Settings that keep every shape.
   void reconfigure(const LayerConfig& config);
@@ -48,14 +51,16 @@ class Block {
  private:
   struct Norm {
     TensorView weight, bias, dWeight, dBias;  // (D)
-    GrowingTensor normedRoom, statisticsRoom;
-    TensorView normed, statistics;  // (T, D), (T, 2)
+    TensorView normed, statistics;            // (T, D), (T, 2)
   };
 
-  void applyNorm(Norm& norm, const TensorView& x);
+  void applyNorm(Norm& norm, const TensorView& x, Activations& memory);
   void normBackward(const TensorView& dx, const Norm& norm, const TensorView& dNormed, const TensorView& x);
-  void forwardExperts(const TensorView& out, const BlockPass& pass);
-  void backwardFeedForward(const TensorView& dNormed, const TensorView& dh, BackwardScratch& scratch);
+  void compute(const TensorView& out, bool again, Activations& memory);
+  void computeExperts(const TensorView& out, bool again, Activations& memory);
+  /// What the routing is run under, its draws among it.
+  void prepareRouting(const TensorView& out);
+  void backwardFeedForward(const TensorView& dNormed, const TensorView& dh, Activations& memory);
 
   Backend& backend_;
   LayerConfig config_;
@@ -71,7 +76,7 @@ class Block {
   MoeWeights moeWeights_, moeGradients_;
   MoeInput moeInput_;
   DrawBuffers draws_;
-  GrowingTensor postAttentionRoom_, branchRoom_, keepRoom_;
+  BlockPass pass_;            // the last forward's
   TensorView h_;              // (T, D) the pass's input
   TensorView postAttention_;  // (T, D) u
 };

@@ -2,8 +2,8 @@
 #include <functional>
 
 #include "core/backend/backend.h"
+#include "core/model/activations.h"
 #include "core/model/config.h"
-#include "core/model/growing_tensor.h"
 
 namespace moe {
 
@@ -16,7 +16,7 @@ class DenseFeedForward {
   static ExpertsWeights bind(const DenseConfig& config, const std::function<TensorView(const std::string&)>& find);
 
   /// y (T, D) += FFN(x (T, D)).
-  void forward(const TensorView& y, const TensorView& x, const ExpertsWeights& weights);
+  void forward(const TensorView& y, const TensorView& x, const ExpertsWeights& weights, Activations& memory);
   /// dx and gradients are added to.
   void backward(const TensorView& dx, const ExpertsWeights& gradients, const TensorView& dy, const TensorView& x,
                 const ExpertsWeights& weights);
@@ -25,7 +25,6 @@ class DenseFeedForward {
   Backend& backend_;
   ExpertsSpec spec_;
   Dispatch dispatch_;  // every token
-  GrowingTensor savedRoom_;
   TensorView saved_;
 };
 

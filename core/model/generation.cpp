@@ -5,9 +5,12 @@
 namespace moe {
 
 struct Model::Cache {
-  std::vector<std::unique_ptr<Block>> blocks;  // activations of one token
-  std::vector<Tensor> keys, values;            // (layers) of (context, kvHeads, headWidth)
-  std::vector<RankingHistory> histories;       // (layers)
+  explicit Cache(Backend& backend) : memory(backend) {}
+
+  Activations memory;  // of one token
+  std::vector<std::unique_ptr<Block>> blocks;
+  std::vector<Tensor> keys, values;       // (layers) of (context, kvHeads, headWidth)
+  std::vector<RankingHistory> histories;  // (layers)
   std::int64_t revision = 0;
   Tensor stream[2];                   // (1, D) each
   Tensor normed, statistics, logits;  // (1, D), (1, 2), (1, V)
@@ -15,7 +18,7 @@ struct Model::Cache {
 
 std::unique_ptr<Model::Cache, void (*)(Model::Cache*)> Model::makeCache() {
   Impl& model = *impl_;
-  auto cache = std::make_unique<Cache>();
+  auto cache = std::make_unique<Cache>(model.backend);
   cache->blocks = model.makeBlocks();
   cache->revision = model.revision;
   for (const LayerConfig& layer : model.config.layers) {
@@ -38,6 +41,7 @@ TensorView Model::next(Cache& cache, std::int32_t id, std::int64_t position) {
   if (cache.revision != model.revision)
     for (std::size_t i = 0; i < cache.blocks.size(); ++i) cache.blocks[i]->reconfigure(model.config.layers[i]);
   cache.revision = model.revision;
+  cache.memory.begin();
   const std::int32_t ids[] = {id}, positions[] = {static_cast<std::int32_t>(position)};
   const Parameters& parameters = model.parameters;
   model.backend.embedding(cache.stream[0], parameters.value("embedding.tokens"),
@@ -52,7 +56,7 @@ TensorView Model::next(Cache& cache, std::int32_t id, std::int64_t position) {
     pass.cache = &past;
     pass.position = position;
     pass.history = &cache.histories[i];
-    cache.blocks[i]->forward(cache.stream[1 - from], cache.stream[from], pass);
+    cache.blocks[i]->forward(cache.stream[1 - from], cache.stream[from], pass, cache.memory);
     if (const Routing* routing = cache.blocks[i]->routing()) model.shownRouting.push_back(routing);
   }
   model.backend.norm(cache.normed, cache.statistics, cache.stream[from], parameters.value("final_norm.weight"),

@@ -29,7 +29,8 @@ Model::Impl::Impl(Backend& theBackend, ModelConfig theConfig, DType theDtype, bo
       hashTables(config.layers.size()),
       keptExperts(config.layers.size()),
       blocks(makeBlocks()),
-      streamRooms(config.layers.size() + 1) {
+      memory(backend),
+      stream(config.layers.size() + 1) {
   fitSelectionBias(selectionBias, config);
   for (std::size_t i = 0; i < blocks.size(); ++i)
     if (Routing* routing = blocks[i]->routing()) {
@@ -77,6 +78,9 @@ std::span<const float> Model::tokenLosses() const {
 }
 TensorView Model::logits() const {
   return impl_->logits;
+}
+std::int64_t Model::activationBytes() const {
+  return impl_->memory.mostBytes();
 }
 std::span<const Routing* const> Model::routing() const {
   return impl_->shownRouting;

@@ -16,15 +16,16 @@ namespace moe {
 /// What one pass is run under.
 struct PassSettings {
   Phase phase = Phase::training;
-  std::int64_t step = 0, totalSteps = 1;   // annealing and force
-  std::uint64_t seed = 0;                  // draws
-  std::uint32_t firstToken = 0;            // global index of the batch's first token (micro-batches)
+  std::int64_t step = 0, totalSteps = 1;               // annealing and force
+  std::uint64_t seed = 0;                              // draws
+  bool recompute = false;                              // backward computes each layer again instead of having kept it
+  std::uint32_t firstToken = 0;                        // global index of the batch's first token (micro-batches)
   const GlobalBatchStatistics* globalBatch = nullptr;  // counts of all micro-batches; null: this batch is all
   BalancerWatch watch = BalancerWatch::off;            // with gradients only
 };
 
 struct LossSums {
-  double loss = 0;                         // sum over unmasked targets, nats
+  double loss = 0;  // sum over unmasked targets, nats
   std::int64_t targets = 0;
   double auxLoss = 0, zLoss = 0;           // coefficient * value, summed over layers
   std::vector<double> balance;             // one a balance term: its mean over layers, or its one value
@@ -52,14 +53,16 @@ class Model {
   /// Evaluation and generation select nothing of a layer's experts where `kept` (E) is 0; empty: all take part again.
   void keepOnly(std::size_t layer, std::span<const std::uint8_t> kept);
 
-  /// Forward; with gradients: backward too, adding to the parameters' gradients. The loss differentiated is the mean over
-  /// the batch's targets times lossScale, plus the balance terms times lossScale.
+  /// Forward; with gradients: backward too, adding to the parameters' gradients. The loss differentiated is the mean
+  /// over the batch's targets times lossScale, plus the balance terms times lossScale.
   LossSums forwardBackward(const Batch& batch, const PassSettings& settings, double lossScale);
   LossSums forward(const Batch& batch, const PassSettings& settings);
   /// Loss of each target of the last pass, nats: (T).
   std::span<const float> tokenLosses() const;
   /// Logits of the last `forward` (not overwritten there): (T, V), f32 or f64.
   TensorView logits() const;
+  /// Bytes that the largest pass so far took for activations: one allocation, from the second pass on.
+  std::int64_t activationBytes() const;
   /// One an expert layer, in order; valid until the next pass.
   std::span<const Routing* const> routing() const;
   /// One an expert layer, of the passes since PassSettings::watch began; zeros where a router has no weights.

@@ -11,13 +11,13 @@ namespace moe {
 struct Model::Impl {
   Impl(Backend& backend, ModelConfig config, DType dtype, bool training);
 
-  /// The blocks with activations of their own: one set for passes over batches, one in each generation cache.
+  /// The blocks with what they remember of a pass: one set for passes over batches, one in each generation cache.
   std::vector<std::unique_ptr<Block>> makeBlocks() const;
   BlockPass blockPass(std::size_t layer) const;
-  /// Everything up to the logits (T, V).
-  void forwardToLogits(const Batch& batch, const PassSettings& settings, double lossScale);
-  /// From the gradient of the logits to the parameters' gradients.
-  void backward(const Batch& batch);
+  /// Everything up to the logits (T, V). keepLayers: with what backward reads of each layer; else only its input.
+  void forwardToLogits(const Batch& batch, const PassSettings& settings, double lossScale, bool keepLayers);
+  /// From the gradient of the logits to the parameters' gradients. recompute: the layers were not kept.
+  void backward(const Batch& batch, bool recompute);
   LossSums pass(const Batch& batch, const PassSettings& settings, double lossScale, bool withGradients);
   void finishBalance(LossSums& sums, const PassSettings& settings);
   void readLosses(LossSums& sums, const Batch& batch);
@@ -39,12 +39,10 @@ struct Model::Impl {
   std::vector<Routing*> routings;            // of the blocks, expert layers only
   std::vector<const Routing*> shownRouting;  // of the last pass or generated token
 
-  std::vector<GrowingTensor> streamRooms;  // (layers + 1)
-  std::vector<TensorView> stream;          // (layers + 1) of (T, D): what enters each block, and what leaves the last
-  GrowingTensor normedRoom, statisticsRoom, logitsRoom, lossesRoom, dStreamRoom, dNormedRoom;
+  Activations memory;
+  std::vector<TensorView> stream;  // (layers + 1) of (T, D): what enters each block, and what leaves the last
   TensorView normed, statistics, logits, losses;  // (T, D), (T, 2), (T, V), (T)
   std::vector<float> tokenLosses;                 // (T)
-  BackwardScratch scratch;
 };
 
 }  // namespace moe

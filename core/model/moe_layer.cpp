@@ -52,39 +52,34 @@ std::int64_t MoeLayer::widestHidden() const {
   return *std::max_element(spec_.hidden.begin(), spec_.hidden.end());
 }
 
-TensorView MoeLayer::room(Tensor& tensor, Shape shape, DType dtype) {
-  if (tensor.elements() < shape.elements() || tensor.dtype() != dtype)
-    tensor = backend_.allocate({shape.elements()}, dtype);
-  return {tensor.view().data, shape, dtype, tensor.view().device};
-}
-
-TensorView MoeLayer::savedRoom(DType dtype) {
-  // A token's choices bound the assignments, so that loads may shift without growing; where that bound would be E a
-  // token (top_p, expert choice) the room follows what is asked, with slack.
-  std::int64_t most = routing_.tokens * recipe_.slotsPerToken();
+std::int64_t MoeLayer::mostAssignments() const {
+  // A token's choices bound them, so that shifting loads take the same memory; where that bound would be E a token
+  // (top_p, expert choice) there is room for what is asked.
   const auto kind = recipe_.select.kind;
-  if (kind == Recipe::Select::Kind::topP || kind == Recipe::Select::Kind::expertChoice) {
-    const std::int64_t now = backend_.expertsSavedElements(spec_, routing_.dispatch.assignments());
-    if (saved_.elements() >= now && saved_.dtype() == dtype) return saved_;
-    most = std::min(most, routing_.dispatch.assignments() * 5 / 4 + 1);
-  }
-  return room(saved_, {backend_.expertsSavedElements(spec_, most)}, dtype);
+  if (kind == Recipe::Select::Kind::topP || kind == Recipe::Select::Kind::expertChoice)
+    return routing_.dispatch.assignments();
+  return routing_.tokens * recipe_.slotsPerToken();
 }
 
-void MoeLayer::forward(const TensorView& y, const MoeInput& input, const MoeWeights& weights) {
+void MoeLayer::forward(const TensorView& y, const MoeInput& input, const MoeWeights& weights, Activations& memory) {
   RoutingInput routing = input.routing;
   routing.x = input.x;
   routing.weights = weights.router;
-  spec_.dropout = input.keepHidden.empty() ? 0 : recipe_.combine.expertDropout;
   backend_.route(routing_, recipe_, routing);
-  backend_.experts(y, savedRoom(input.x.dtype), input.x, routing_.dispatch, spec_, weights.experts, input.keepHidden,
-                   false);
-  if (recipe_.combine.shared) forwardShared(y, input, weights);
-  if (recipe_.combine.denseResidual) forwardDense(y, input, weights);
+  forwardAgain(y, input, weights, memory);
+}
+
+void MoeLayer::forwardAgain(const TensorView& y, const MoeInput& input, const MoeWeights& weights,
+                            Activations& memory) {
+  spec_.dropout = input.keepHidden.empty() ? 0 : recipe_.combine.expertDropout;
+  saved_ = memory.take({backend_.expertsSavedElements(spec_, mostAssignments())}, input.x.dtype);
+  backend_.experts(y, saved_, input.x, routing_.dispatch, spec_, weights.experts, input.keepHidden, false);
+  if (recipe_.combine.shared) forwardShared(y, input, weights, memory);
+  if (recipe_.combine.denseResidual) forwardDense(y, input, weights, memory);
 }
 
 void MoeLayer::backward(const MoeWeights& gradients, const TensorView& dx, const TensorView& dPostAttention,
-                        const TensorView& dy, const MoeInput& input, const MoeWeights& weights) {
+                        const TensorView& dy, const MoeInput& input, const MoeWeights& weights, Activations& memory) {
   RoutingInput routing = input.routing;
   routing.x = input.x;
   routing.weights = weights.router;
@@ -93,32 +88,32 @@ void MoeLayer::backward(const MoeWeights& gradients, const TensorView& dx, const
                            weights.experts, input.keepHidden);
   if (input.watch != BalancerWatch::off) watchBalancer(weights.router, input, routing);
   backend_.routeBackward(gradients.router, dx, routing_, recipe_, routing, dAssignment_);
-  if (recipe_.combine.shared) backwardShared(gradients, dx, dy, input, weights);
-  if (recipe_.combine.denseResidual) backwardDense(gradients, dPostAttention, dy, input, weights);
+  if (recipe_.combine.shared) backwardShared(gradients, dx, dy, input, weights, memory);
+  if (recipe_.combine.denseResidual) backwardDense(gradients, dPostAttention, dy, input, weights, memory);
 }
 
-void MoeLayer::forwardShared(const TensorView& y, const MoeInput& input, const MoeWeights& weights) {
+void MoeLayer::forwardShared(const TensorView& y, const MoeInput& input, const MoeWeights& weights,
+                             Activations& memory) {
   const std::int64_t T = input.x.shape[0];
   const std::int32_t count = recipe_.combine.shared->count;
   const DType dtype = input.x.dtype;
   dispatchEveryToken(sharedDispatch_, T, count);
   if (recipe_.combine.shared->tokenGate) {
-    const TensorView gate = room(gate_, {T, 1}, dtype);
-    backend_.linear(gate, input.x, weights.tokenGate, {}, false);
+    gate_ = memory.take({T, 1}, dtype);
+    backend_.linear(gate_, input.x, weights.tokenGate, {}, false);
     backend_.synchronize();
     for (std::int64_t t = 0; t < T; ++t) {
-      const double open = 1 / (1 + std::exp(-elementAt(gate, t)));
-      setElement(gate, t, open);
+      const double open = 1 / (1 + std::exp(-elementAt(gate_, t)));
+      setElement(gate_, t, open);
       for (std::int32_t e = 0; e < count; ++e) sharedDispatch_.weight[static_cast<std::size_t>(e * T + t)] = open;
     }
   }
-  const TensorView saved =
-      room(sharedSaved_, {backend_.expertsSavedElements(sharedSpec_, sharedDispatch_.assignments())}, dtype);
-  backend_.experts(y, saved, input.x, sharedDispatch_, sharedSpec_, weights.shared, {}, true);
+  sharedSaved_ = memory.take({backend_.expertsSavedElements(sharedSpec_, sharedDispatch_.assignments())}, dtype);
+  backend_.experts(y, sharedSaved_, input.x, sharedDispatch_, sharedSpec_, weights.shared, {}, true);
 }
 
 void MoeLayer::backwardShared(const MoeWeights& gradients, const TensorView& dx, const TensorView& dy,
-                              const MoeInput& input, const MoeWeights& weights) {
+                              const MoeInput& input, const MoeWeights& weights, Activations& memory) {
   const std::int64_t T = input.x.shape[0];
   const bool gated = recipe_.combine.shared->tokenGate;
   dShared_.resize(gated ? static_cast<std::size_t>(sharedDispatch_.assignments()) : 0);
@@ -126,46 +121,46 @@ void MoeLayer::backwardShared(const MoeWeights& gradients, const TensorView& dx,
                            weights.shared, {});
   if (!gated) return;
   backend_.synchronize();
-  const TensorView gate = room(gate_, {T, 1}, input.x.dtype), dGate = room(dGate_, {T, 1}, input.x.dtype);
+  const TensorView dGate = memory.take({T, 1}, input.x.dtype);
   for (std::int64_t t = 0; t < T; ++t) {
     double sum = 0;
     for (std::int32_t e = 0; e < recipe_.combine.shared->count; ++e)
       sum += dShared_[static_cast<std::size_t>(e * T + t)];
-    const double open = elementAt(gate, t);
+    const double open = elementAt(gate_, t);
     setElement(dGate, t, sum * open * (1 - open));
   }
   backend_.linearBackward(dx, gradients.tokenGate, {}, dGate, input.x, weights.tokenGate, true);
 }
 
-void MoeLayer::forwardDense(const TensorView& y, const MoeInput& input, const MoeWeights& weights) {
+void MoeLayer::forwardDense(const TensorView& y, const MoeInput& input, const MoeWeights& weights,
+                            Activations& memory) {
   const TensorView& u = input.postAttention;
   const std::int64_t T = u.shape[0];
-  TensorView normed = u;
+  denseInput_ = u;
   if (!weights.denseNorm.empty()) {
-    normed = room(denseInput_, u.shape, u.dtype);
-    backend_.norm(normed, room(denseStatistics_, {T, 2}, u.dtype), u, weights.denseNorm, {}, NormKind::rms,
-                  recipe_.block.normEpsilon);
+    denseInput_ = memory.take(u.shape, u.dtype);
+    denseStatistics_ = memory.take({T, 2}, u.dtype);
+    backend_.norm(denseInput_, denseStatistics_, u, weights.denseNorm, {}, NormKind::rms, recipe_.block.normEpsilon);
   }
   dispatchEveryToken(denseDispatch_, T, 1);
-  const TensorView saved = room(denseSaved_, {backend_.expertsSavedElements(denseSpec_, T)}, u.dtype);
-  backend_.experts(y, saved, normed, denseDispatch_, denseSpec_, weights.denseResidual, {}, true);
+  denseSaved_ = memory.take({backend_.expertsSavedElements(denseSpec_, T)}, u.dtype);
+  backend_.experts(y, denseSaved_, denseInput_, denseDispatch_, denseSpec_, weights.denseResidual, {}, true);
 }
 
 void MoeLayer::backwardDense(const MoeWeights& gradients, const TensorView& dPostAttention, const TensorView& dy,
-                             const MoeInput& input, const MoeWeights& weights) {
+                             const MoeInput& input, const MoeWeights& weights, Activations& memory) {
   const TensorView& u = input.postAttention;
-  const std::int64_t T = u.shape[0];
   if (weights.denseNorm.empty()) {
     backend_.expertsBackward(dPostAttention, gradients.denseResidual, {}, dy, u, denseSaved_, denseDispatch_,
                              denseSpec_, weights.denseResidual, {});
     return;
   }
-  const TensorView normed = room(denseInput_, u.shape, u.dtype), dNormed = room(dDenseInput_, u.shape, u.dtype);
+  const TensorView dNormed = memory.take(u.shape, u.dtype);
   backend_.fill(dNormed, 0);
-  backend_.expertsBackward(dNormed, gradients.denseResidual, {}, dy, normed, denseSaved_, denseDispatch_, denseSpec_,
-                           weights.denseResidual, {});
-  backend_.normBackward(dPostAttention, gradients.denseNorm, {}, dNormed, u, room(denseStatistics_, {T, 2}, u.dtype),
-                        weights.denseNorm, NormKind::rms);
+  backend_.expertsBackward(dNormed, gradients.denseResidual, {}, dy, denseInput_, denseSaved_, denseDispatch_,
+                           denseSpec_, weights.denseResidual, {});
+  backend_.normBackward(dPostAttention, gradients.denseNorm, {}, dNormed, u, denseStatistics_, weights.denseNorm,
+                        NormKind::rms);
 }
 
 }  // namespace moe

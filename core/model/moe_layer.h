@@ -2,6 +2,7 @@
 #include <cstdint>
 
 #include "core/backend/backend.h"
+#include "core/model/activations.h"
 #include "core/model/moe_segments.h"
 
 namespace moe {
@@ -33,7 +34,7 @@ void fillKeepHidden(const TensorView& out, double rate, std::uint64_t seed, std:
                     std::uint32_t firstToken);
 
 /// One MoE feed-forward: routing, routed experts, shared experts, dense residual. Weights belong to the caller.
-/// Buffers are allocated on first use and reused. Belongs to the backend's thread.
+/// Belongs to the backend's thread.
 class MoeLayer {
  public:
   MoeLayer(Backend& backend, const Recipe& recipe, std::int64_t width);
@@ -42,12 +43,14 @@ class MoeLayer {
   void reconfigure(const Recipe& recipe);
   const Recipe& recipe() const { return recipe_; }
 
-  /// y (T, O) = the branch's output, without the block's residual.
-  void forward(const TensorView& y, const MoeInput& input, const MoeWeights& weights);
+  /// y (T, O) = the branch's output, without the block's residual. What backward reads stays in `memory`.
+  void forward(const TensorView& y, const MoeInput& input, const MoeWeights& weights, Activations& memory);
+  /// The same once more, on the routing of the last forward: its activations, which were released, come back.
+  void forwardAgain(const TensorView& y, const MoeInput& input, const MoeWeights& weights, Activations& memory);
   /// After `forward` with the same input and weights, and after `finishBalance` over every layer where the recipe has
   /// balance terms. gradients, dx and dPostAttention (may be empty without dense residual) are added to.
   void backward(const MoeWeights& gradients, const TensorView& dx, const TensorView& dPostAttention,
-                const TensorView& dy, const MoeInput& input, const MoeWeights& weights);
+                const TensorView& dy, const MoeInput& input, const MoeWeights& weights, Activations& memory);
 
   /// Of the backward passes since BalancerWatch::begin; `total`: the router's gradients that they left.
   BalancerGradient balancerGradient(const RouterWeights& total) const;
@@ -55,24 +58,20 @@ class MoeLayer {
   const Routing& routing() const { return routing_; }
   Routing& routing() { return routing_; }
   /// (T, 1) sigmoid(w_s . x) of the last forward; empty without shared.token_gate.
-  TensorView sharedGate() const {
-    return gate_.empty() ? TensorView{} : gate_.view().rows(0, routing_.tokens).reshaped({routing_.tokens, 1});
-  }
+  TensorView sharedGate() const { return gate_; }
   /// Columns of MoeInput::keepHidden.
   std::int64_t widestHidden() const;
 
  private:
   void watchBalancer(const RouterWeights& like, const MoeInput& input, const RoutingInput& routing);
-  /// Room for what the routed experts' forward leaves to their backward.
-  TensorView savedRoom(DType dtype);
-  void forwardShared(const TensorView& y, const MoeInput& input, const MoeWeights& weights);
+  /// Assignments that the routed experts' forward must have room for.
+  std::int64_t mostAssignments() const;
+  void forwardShared(const TensorView& y, const MoeInput& input, const MoeWeights& weights, Activations& memory);
   void backwardShared(const MoeWeights& gradients, const TensorView& dx, const TensorView& dy, const MoeInput& input,
-                      const MoeWeights& weights);
-  void forwardDense(const TensorView& y, const MoeInput& input, const MoeWeights& weights);
+                      const MoeWeights& weights, Activations& memory);
+  void forwardDense(const TensorView& y, const MoeInput& input, const MoeWeights& weights, Activations& memory);
   void backwardDense(const MoeWeights& gradients, const TensorView& dPostAttention, const TensorView& dy,
-                     const MoeInput& input, const MoeWeights& weights);
-  /// A view of this shape onto `tensor`, which grows where it is too small.
-  TensorView room(Tensor& tensor, Shape shape, DType dtype);
+                     const MoeInput& input, const MoeWeights& weights, Activations& memory);
 
   Backend& backend_;
   Recipe recipe_;
@@ -85,12 +84,12 @@ class MoeLayer {
     double scale = 0;                  // coefficient * loss scale
   };
   std::vector<TermGradient> termGradients_;  // of the bare values, one a balance term
-  Tensor saved_;
+  TensorView saved_;
   Dispatch sharedDispatch_, denseDispatch_;  // every token
-  Tensor sharedSaved_, denseSaved_;
-  Tensor gate_, dGate_;                                // (T, 1) sigmoid(w_s . x) and the gradient of w_s . x
-  std::vector<double> dShared_;                        // (T * count)
-  Tensor denseInput_, denseStatistics_, dDenseInput_;  // (T, D) normed, (T, 2), (T, D)
+  TensorView sharedSaved_, denseSaved_;
+  TensorView gate_;                          // (T, 1) sigmoid(w_s . x)
+  std::vector<double> dShared_;              // (T * count)
+  TensorView denseInput_, denseStatistics_;  // (T, D) normed, (T, 2)
 };
 
 }  // namespace moe

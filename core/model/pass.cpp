@@ -16,11 +16,11 @@ BlockPass Model::Impl::blockPass(std::size_t layer) const {
   return pass;
 }
 
-void Model::Impl::forwardToLogits(const Batch& batch, const PassSettings& settings, double lossScale) {
+void Model::Impl::forwardToLogits(const Batch& batch, const PassSettings& settings, double lossScale, bool keepLayers) {
   const std::int64_t T = batch.tokens(), D = config.width;
   if (settings.phase == Phase::training) trainingTokens = T;
-  stream.resize(streamRooms.size());
-  for (std::size_t i = 0; i < stream.size(); ++i) stream[i] = streamRooms[i].view(backend, {T, D}, dtype);
+  memory.begin();
+  for (TensorView& layerInput : stream) layerInput = memory.take({T, D}, dtype);
   backend.embedding(stream[0], parameters.value("embedding.tokens"), parameters.value("embedding.positions"), batch.ids,
                     batch.positions);
   for (std::size_t i = 0; i < blocks.size(); ++i) {
@@ -34,24 +34,30 @@ void Model::Impl::forwardToLogits(const Batch& batch, const PassSettings& settin
     pass.lossScale = lossScale;
     pass.tokenIds = batch.ids;
     pass.watch = settings.watch;
-    blocks[i]->forward(stream[i + 1], stream[i], pass);
+    const std::int64_t mark = memory.mark();
+    blocks[i]->forward(stream[i + 1], stream[i], pass, memory);
+    if (!keepLayers) memory.release(mark);
   }
-  normed = normedRoom.view(backend, {T, D}, dtype);
-  statistics = statisticsRoom.view(backend, {T, 2}, dtype);
+  normed = memory.take({T, D}, dtype);
+  statistics = memory.take({T, 2}, dtype);
   backend.norm(normed, statistics, stream.back(), parameters.value("final_norm.weight"),
                parameters.value("final_norm.bias"), config.norm, config.normEpsilon);
-  logits = logitsRoom.view(backend, {T, config.vocabulary}, dtype);
+  logits = memory.take({T, config.vocabulary}, dtype);
   backend.linear(logits, normed, headWeight(), {}, false);
 }
 
-void Model::Impl::backward(const Batch& batch) {
-  const TensorView dNormed = dNormedRoom.view(backend, normed.shape, dtype);
-  const TensorView dStream = dStreamRoom.view(backend, normed.shape, dtype);
+void Model::Impl::backward(const Batch& batch, bool recompute) {
+  const TensorView dNormed = memory.take(normed.shape, dtype);
+  const TensorView dStream = memory.take(normed.shape, dtype);
   backend.linearBackward(dNormed, headGradient(), {}, logits, normed, headWeight(), false);
   backend.fill(dStream, 0);
   backend.normBackward(dStream, parameters.gradient("final_norm.weight"), parameters.gradient("final_norm.bias"),
                        dNormed, stream.back(), statistics, parameters.value("final_norm.weight"), config.norm);
-  for (std::size_t i = blocks.size(); i-- > 0;) blocks[i]->backward(dStream, scratch);
+  for (std::size_t i = blocks.size(); i-- > 0;) {
+    const ActivationsScope scope(memory);
+    if (recompute) blocks[i]->forwardAgain(stream[i + 1], memory);
+    blocks[i]->backward(dStream, memory);
+  }
   backend.embeddingBackward(parameters.gradient("embedding.tokens"), parameters.gradient("embedding.positions"),
                             dStream, batch.ids, batch.positions);
 }
@@ -84,14 +90,14 @@ LossSums Model::Impl::pass(const Batch& batch, const PassSettings& settings, dou
   assert(T > 0 && batch.length <= config.context && batch.ids.size() == static_cast<std::size_t>(T));
   LossSums sums;
   sums.targets = std::ranges::count_if(batch.targets, [](std::int32_t target) { return target >= 0; });
-  forwardToLogits(batch, settings, lossScale);
+  forwardToLogits(batch, settings, lossScale, withGradients && !settings.recompute);
   finishBalance(sums, settings);
-  losses = lossesRoom.view(backend, {T}, dtype);
+  losses = memory.take({T}, dtype);
   const double perTarget = withGradients && sums.targets > 0 ? lossScale / static_cast<double>(sums.targets) : 0;
   backend.crossEntropy(losses, logits, batch.targets, perTarget);
   if (withGradients) {
     if (perTarget == 0) backend.fill(logits, 0);  // no target: only the balance terms have a gradient
-    backward(batch);
+    backward(batch, settings.recompute);
   }
   readLosses(sums, batch);
   shownRouting.assign(routings.begin(), routings.end());

@@ -60,21 +60,24 @@ std::int64_t predictedMemory(const RunConfig& config) {
   double parameters = 0;
   for (const Segment& segment : modelSegments(model)) parameters += static_cast<double>(segment.shape.elements());
   double perToken = element * (5 * width + 2.0 * model.vocabulary);  // stream, norm and head with their gradients
-  double largestBranch = 0;                                          // gradients shared by all layers
+  double largestBranch = 0;  // shared by all layers: gradients, and with recomputation what they are computed from
   for (const LayerConfig& layer : model.layers) {
     const AttentionConfig& attention = layer.attention;
     const double mixed = static_cast<double>(attention.heads) * attention.headWidth;
     const double qkv = static_cast<double>(attention.heads + 2 * attention.kvHeads) * attention.headWidth;
     const double dense = static_cast<double>(hiddenArrays(layer.dense.kind)) * layer.dense.hidden;
-    perToken += element * (4 * width + qkv + mixed + attention.heads + 4);
-    perToken += layer.hasExperts ? element * expertElements(layer.recipe, model.width, model.context, hiddenShare) +
-                                       routerBytes(layer.recipe, element)
-                                 : element * hiddenShare * dense;
+    const double hidden =
+        layer.hasExperts ? expertElements(layer.recipe, model.width, model.context, hiddenShare) : hiddenShare * dense;
+    const double kept = element * (3 * width + qkv + mixed + attention.heads + 4 + hidden);
+    perToken += element * width;  // what enters it
+    if (layer.hasExperts) perToken += routerBytes(layer.recipe, element);
+    if (!config.train.recompute) perToken += kept;
     const double bank = layer.hasExperts ? bankGradients(activeExperts(layer.recipe, model.context),
                                                          static_cast<double>(widest(layer.recipe)),
                                                          layer.recipe.experts.kind, width, hiddenShare)
                                          : bankGradients(1, layer.dense.hidden, layer.dense.kind, width, hiddenShare);
-    largestBranch = std::max(largestBranch, element * (2 * width + qkv + mixed + bank));
+    const double gradients = element * (2 * width + qkv + mixed + bank);
+    largestBranch = std::max(largestBranch, gradients + (config.train.recompute ? kept : 0));
   }
   // Values, gradients and two moments; bf16 keeps a copy of every matrix to multiply with.
   const double perParameter = 4 * element + (type == DType::bf16 ? 2 : 0);

@@ -21,6 +21,7 @@ struct TrainConfig {
   double finalShare = 0.1;               // of the learning rate, where cosine ends
   double beta1 = 0.9, beta2 = 0.95, epsilon = 1e-8, weightDecay = 0.1;  // decay on matrices only
   double clip = 1.0;                     // gradient norm; 0: off
+  bool recompute = false;                // backward computes each layer again instead of keeping it: less memory
   int validateEvery = 100;               // steps; also at the end
   int checkpointEvery = 100;             // steps; 0: only the first and the last
   bool operator==(const TrainConfig&) const = default;

@@ -157,6 +157,7 @@ TrainConfig readTrain(const json& train) {
   object.read("epsilon", config.epsilon);
   object.read("weight_decay", config.weightDecay);
   object.read("clip", config.clip);
+  object.read("recompute", config.recompute);
   object.read("validate_every", config.validateEvery);
   object.read("checkpoint_every", config.checkpointEvery);
   object.finish();
@@ -176,6 +177,7 @@ json writeTrain(const TrainConfig& config) {
           {"epsilon", config.epsilon},
           {"weight_decay", config.weightDecay},
           {"clip", config.clip},
+          {"recompute", config.recompute},
           {"validate_every", config.validateEvery},
           {"checkpoint_every", config.checkpointEvery}};
 }

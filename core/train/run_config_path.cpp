@@ -79,9 +79,10 @@ const json* lookUp(const json& root, std::span<const std::string> words) {
 }
 
 [[noreturn]] void unknown(const std::string& path) {
-  throw Error("config", path +
-                            ": unknown setting; expected a stage of the recipe (select.k, balance.0.coefficient), "
-                            "model.*, train.*, data.*, alerts.*, start_from.checkpoint, seed, threads, backend or dtype");
+  throw Error("config",
+              path +
+                  ": unknown setting; expected a stage of the recipe (select.k, balance.0.coefficient), "
+                  "model.*, train.*, data.*, alerts.*, start_from.checkpoint, seed, threads, backend or dtype");
 }
 
 /// The object or list entry that holds the last word, made where it is missing. A list grows by one at most.
@@ -176,8 +177,9 @@ std::string getByPath(const RunConfig& config, const std::string& path) {
 
 bool changesLive(const std::string& path) {
   if (const StageSetting* setting = findSetting(path)) return setting->changesLive;
-  static constexpr std::array kLive = {"train.learning_rate",  "train.weight_decay",     "train.clip", "train.steps",
-                                       "train.validate_every", "train.checkpoint_every", "label"};
+  static constexpr std::array kLive = {
+      "train.learning_rate",  "train.weight_decay",     "train.clip", "train.steps", "train.recompute",
+      "train.validate_every", "train.checkpoint_every", "label"};
   return path.starts_with("alerts.") || std::find(kLive.begin(), kLive.end(), path) != kLive.end();
 }
 

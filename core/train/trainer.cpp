@@ -45,6 +45,7 @@ PassSettings Trainer::Impl::settingsOf(int microBatch) const {
   settings.step = done;
   settings.totalSteps = config.train.steps;
   settings.seed = config.seed;
+  settings.recompute = config.train.recompute;
   settings.firstToken = static_cast<std::uint32_t>(microBatch * config.train.batch * config.model.context);
   return settings;
 }
