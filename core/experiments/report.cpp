@@ -119,7 +119,8 @@ std::string reportOf(std::span<const Outcome> outcomes, const ReportOrigin& orig
   text += "Made by `" + origin.command + "` on " + origin.machine + ", " + origin.date + ": " + std::to_string(held) +
           " of " + std::to_string(bands) + " bands hold. " + textOfValues({seconds / 60}, 0) +
           " minutes of one core, arms that experiments share counted each time. Results are kept and nothing is "
-          "trained twice.\n\n";
+          "trained twice. The same build gives the same bits; another may sum in another order, which training amplifies "
+          "to some thousandths of a nat on a seed.\n\n";
   writeSummary(text, outcomes);
   for (const Outcome& outcome : outcomes) writeExperiment(text, outcome);
   return text;
