@@ -199,6 +199,7 @@ const Arm& armOf(const Experiment& experiment, const std::string& name) {
 RunConfig configOf(const Experiment& experiment, const Arm& arm, std::uint64_t seed, const DenseStart* dense) {
   RunConfig config = runConfigOfPreset(arm.preset);
   if (dense) config = grownFromDense(config, dense->config, dense->checkpoint);
+  config.computeType = DType::f32;  // chosen by the machine it would make the numbers that machine's
   for (const auto& [path, value] : arm.set) setByPath(config, path, value);
   if (arm.denseTwin) config.model = denseTwin(config.model);
   config.train.steps = arm.steps.value_or(experiment.steps);

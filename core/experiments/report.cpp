@@ -97,7 +97,7 @@ std::string commandOf(const Experiment& experiment, const Arm& arm) {
   std::string text = "switchyard-cli train --preset " + arm.preset;
   if (!arm.grownFrom.empty()) text += " --upcycle CHECKPOINT";
   for (const auto& [path, value] : arm.set) text += " --set " + shellText(path + "=" + plainWord(value));
-  text += " --steps " + std::to_string(arm.steps.value_or(experiment.steps)) + " --threads 1 --seed S";
+  text += " --steps " + std::to_string(arm.steps.value_or(experiment.steps)) + " --dtype f32 --threads 1 --seed S";
   if (arm.denseTwin) text += "  (its dense twin)";
   return text;
 }
