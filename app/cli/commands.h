@@ -8,6 +8,7 @@ namespace moe::cli {
 void addTrain(CLI::App& program);
 void addInspect(CLI::App& program);
 void addEvaluate(CLI::App& program);
+void addExperts(CLI::App& program);
 void addGenerate(CLI::App& program);
 void addPresets(CLI::App& program);
 void addDevices(CLI::App& program);

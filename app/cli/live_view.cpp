@@ -64,6 +64,9 @@ class LiveView : public TrainView {
     drawn_ = Clock::now();
     draw(run, point);
   }
+  void note(RunInTraining&, const RunEvent& event) override {
+    news_ = "step " + std::to_string(event.step) + ": " + event.text;
+  }
   void end(const Closing& closing) override { std::fputs(closingText(closing).c_str(), stdout); }
 
  private:

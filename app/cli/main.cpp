@@ -14,6 +14,7 @@ int main(int argc, char** argv) {
   moe::cli::addTrain(program);
   moe::cli::addInspect(program);
   moe::cli::addEvaluate(program);
+  moe::cli::addExperts(program);
   moe::cli::addGenerate(program);
   moe::cli::addPresets(program);
   moe::cli::addVerifyRouting(program);

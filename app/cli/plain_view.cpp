@@ -15,6 +15,9 @@ class JsonView : public TrainView {
   void step(RunInTraining& run, const StepPoint& point, const std::vector<RunEvent>&) override {
     printLine(stepLine(point, run.watch().standing()));
   }
+  void note(RunInTraining& run, const RunEvent& event) override {
+    printLine({{"note", event.text}, {"run", run.id()}, {"step", event.step}, {"forked", event.kind == RunEvent::Kind::forked}});
+  }
   void end(const Closing& closing) override { printLine(closingLine(closing)); }
 };
 
@@ -33,6 +36,9 @@ class PlainView : public TrainView {
       std::printf("\n");
     }
     std::fflush(stdout);
+  }
+  void note(RunInTraining&, const RunEvent& event) override {
+    std::printf("step %lld: %s\n", static_cast<long long>(event.step), event.text.c_str());
   }
   void end(const Closing& closing) override { std::printf("%s", closingText(closing).c_str()); }
 };

@@ -11,6 +11,7 @@
 #include "app/cli/train_view.h"
 #include "core/base/error.h"
 #include "core/session/checkpoints.h"
+#include "core/session/healthy_restart.h"
 
 namespace moe::cli {
 
@@ -78,7 +79,7 @@ class HeadlessRun {
     if (isOwn(row, prepared.config)) {
       recorder_.ask([&](RunStore& store) { rewindRun(store, row); });
       const auto past = recorder_.ask([&](RunStore& store) { return store.events(row.run); });
-      make(recorder_.ask([&](RunStore& store) { return store.run(row.run); }), path.parent_path(), std::move(prepared));
+      make(recorder_.ask([&](RunStore& store) { return store.run(row.run); }), options_.out.empty() ? path.parent_path() : fs::path(), std::move(prepared));
       run_->restore(checkpoint, past);
       run_->record(run_->eventOf(RunEvent::Kind::restored, "Continued from the checkpoint of step " + std::to_string(row.step) + "."));
     } else {
@@ -104,6 +105,7 @@ class HeadlessRun {
       trainLoss_ = step.point.loss;
       if (step.point.validationLoss) validationLoss_ = step.point.validationLoss;
       view_->step(*run_, step.point, step.events);
+      if (collapsed(step.events)) restartIfWanted();
       recorder_.flush(false);
       check(recorder_);
     }
@@ -111,9 +113,42 @@ class HeadlessRun {
   }
 
  private:
+  /// The policy of alerts.restart: a child of the run goes on from the last healthy checkpoint, in a folder of its own.
+  void restartIfWanted() {
+    std::string sentence;
+    auto fork = automaticRestart(*run_, recorder_, sentence);
+    if (!fork) {
+      if (sentence.empty() || gaveUp_) return;
+      gaveUp_ = true;
+      const RunEvent note = run_->eventOf(RunEvent::Kind::note, sentence);
+      run_->record(note);
+      view_->note(*run_, note);
+      return;
+    }
+    PreparedRun prepared = prepareRun(fork->checkpoint, {});
+    RunSummary first = summaryOf(prepared.config);
+    first.parent = run_->id();
+    first.parentStep = fork->checkpoint.state.step;
+    run_->saveIfChanged();
+    settle(RunSummary::State::paused);
+    run_.reset();
+    RunSummary summary = recorder_.create(std::move(first));
+    check(recorder_);
+    const fs::path folder = options_.out.empty() ? fs::path()
+                                                 : fs::path(options_.out) / ("restart-" + std::to_string(fork->checkpoint.watch.restarts));
+    make(std::move(summary), folder, std::move(prepared));
+    run_->restore(fork->checkpoint, {});
+    fork->event.run = run_->id();
+    fork->event.step = run_->stepsDone();
+    run_->begin(fork->event);
+    recorder_.setState(run_->id(), RunSummary::State::running);
+    view_->note(*run_, fork->event);
+    view_->begin(*run_, describe(*backend_));
+  }
+
   void make(RunSummary summary, fs::path folder, PreparedRun prepared) {
-    if (!options_.out.empty()) folder = fs::absolute(options_.out).lexically_normal();
-    if (folder.empty()) folder = checkpointFolder(fs::absolute(storePath_), summary.id);
+    if (folder.empty()) folder = options_.out.empty() ? checkpointFolder(fs::absolute(storePath_), summary.id) : fs::path(options_.out);
+    folder = fs::absolute(folder).lexically_normal();
     backend_ = makeBackend(backendOptions(prepared.config));
     run_ = std::make_unique<RunInTraining>(std::move(summary), std::move(folder), std::move(prepared), *backend_, recorder_);
   }
@@ -186,6 +221,7 @@ class HeadlessRun {
   std::unique_ptr<TrainView> view_;
   std::optional<double> trainLoss_, validationLoss_;
   std::int64_t tokens_ = 0;
+  bool gaveUp_ = false;                       // it was said that the run is not restarted any more
   double seconds_ = 0;                        // spent in training steps
 };
 

@@ -12,6 +12,8 @@ class TrainView {
   virtual ~TrainView() = default;
   virtual void begin(RunInTraining& run, const std::string& backend) = 0;
   virtual void step(RunInTraining& run, const StepPoint& point, const std::vector<RunEvent>& events) = 0;
+  /// Something happened between two steps: an automatic restart (the run is the new one), or why there is none.
+  virtual void note(RunInTraining& run, const RunEvent& event) = 0;
   virtual void end(const Closing& closing) = 0;
 };
 

@@ -65,7 +65,7 @@ json toJson(const WatchState& watch) {
   }
   for (const Alert& alert : watch.alerts)
     alerts.push_back({{"layer", alert.layer}, {"expert", alert.expert}, {"since", alert.since}, {"utilization", alert.utilization}});
-  return {{"loads", loads}, {"alerts", alerts}};
+  return {{"loads", loads}, {"alerts", alerts}, {"restarts", watch.restarts}};
 }
 
 WatchState watchFromJson(const json& source, const std::string& tag, const std::string& path) {
@@ -93,6 +93,8 @@ WatchState watchFromJson(const json& source, const std::string& tag, const std::
     entry.read("utilization", alert.utilization);
     watch.alerts.push_back(alert);
   });
+  object.read("restarts", watch.restarts);
+  if (watch.restarts < 0) object.refuse("restarts", "0 or more");
   object.finish();
   return watch;
 }

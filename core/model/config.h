@@ -62,6 +62,6 @@ ModelSize sizeOf(const ModelConfig& config);
 ModelConfig denseTwin(const ModelConfig& config);
 
 /// Everything wrong with a model: head counts, sizes, each layer's recipe. Paths as `--set` takes them.
-std::vector<Problem> problems(const ModelConfig& config);
+std::vector<Problem> problems(const ModelConfig& config, bool routerLearns = true);
 
 }  // namespace moe

@@ -2,6 +2,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "core/backend/backend.h"
@@ -18,6 +19,8 @@ struct Parameter {
   TensorView gradient;     // same shape; empty for a model that only infers
   bool decays = false;     // weight decay applies: matrices yes, norms and biases no
   bool frozen = false;     // the optimiser leaves it alone
+  /// Elements of it that stay, from begin to before end, ascending: single experts of a bank.
+  std::vector<std::pair<std::int64_t, std::int64_t>> frozenParts;
 };
 
 /// All segments of a model in a fixed order, allocated in two arenas (values, gradients). Movable only.

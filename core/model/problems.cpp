@@ -30,8 +30,8 @@ void checkAttention(List& list, const AttentionConfig& attention, Positions posi
                "Rotary positions turn pairs of entries: the head width must be even.");
 }
 
-void checkRecipe(List& list, const Recipe& recipe, const ModelConfig& config) {
-  for (const Problem& problem : problems(recipe)) list.require(false, problem.path, problem.sentence);
+void checkRecipe(List& list, const Recipe& recipe, const ModelConfig& config, bool routerLearns) {
+  for (const Problem& problem : problems(recipe, routerLearns)) list.require(false, problem.path, problem.sentence);
   list.require(recipe.experts.outputWidth == 0 || recipe.experts.outputWidth == config.width, "experts.output_width",
                "Inside a block the experts' output joins the residual, so its width is the model's (" +
                    std::to_string(config.width) + ").");
@@ -52,9 +52,25 @@ void checkSlices(List& list, const LayerConfig& layer) {
                    std::to_string(layer.dense.hidden) + " (model.dense.hidden).");
 }
 
+/// Terms that join the layers see one number of experts.
+void checkJoinedTerms(List& list, const ModelConfig& config) {
+  int experts = 0;
+  bool same = true, joined = false;
+  for (const LayerConfig& layer : config.layers) {
+    if (!layer.hasExperts) continue;
+    same = same && (experts == 0 || experts == layer.recipe.experts.count);
+    experts = layer.recipe.experts.count;
+    for (const Recipe::BalanceTerm& term : layer.recipe.balance)
+      joined |= term.layers == Recipe::BalanceTerm::Layers::concatenated ||
+                term.scope == Recipe::BalanceTerm::Scope::globalBatch;
+  }
+  list.require(same || !joined, "balance",
+               "A balance term over all layers concatenated, or over the global batch, needs as many experts in each layer.");
+}
+
 }  // namespace
 
-std::vector<Problem> problems(const ModelConfig& config) {
+std::vector<Problem> problems(const ModelConfig& config, bool routerLearns) {
   List list;
   const auto within = [&](int value, int low, int high, const char* path, const char* what) {
     list.require(value >= low && value <= high, path,
@@ -73,7 +89,7 @@ std::vector<Problem> problems(const ModelConfig& config) {
   for (const LayerConfig& layer : config.layers) {
     checkAttention(list, layer.attention, config.positions);
     if (layer.hasExperts) {
-      checkRecipe(list, layer.recipe, config);
+      checkRecipe(list, layer.recipe, config, routerLearns);
       checkSlices(list, layer);
     } else {
       list.require(layer.dense.hidden >= 1 && layer.dense.hidden <= 1'000'000, "model.dense.hidden",
@@ -82,6 +98,7 @@ std::vector<Problem> problems(const ModelConfig& config) {
                    "A dense layer is mlp or glu.");
     }
   }
+  checkJoinedTerms(list, config);
   return list.take();
 }
 

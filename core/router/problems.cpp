@@ -14,7 +14,7 @@ using Overflow = Recipe::Capacity::Overflow;
 
 class Check {
  public:
-  explicit Check(const Recipe& recipe) : r(recipe) {}
+  Check(const Recipe& recipe, bool routerLearns) : r(recipe), routerLearns_(routerLearns) {}
 
   std::vector<Problem> all() {
     experts();
@@ -154,10 +154,10 @@ class Check {
                         (r.select.kind == Select::topP && r.select.p * r.experts.count <= 1) ||
                         (r.experts.count == 1 && r.select.kind != Select::expertChoice);
     refuse(
-        single && normalised, "weigh.kind",
+        single && normalised && routerLearns_, "weigh.kind",
         "With one expert a token this weight is always 1: the router would get no gradient from the language loss. Use "
         "score.");
-    refuse(w.kind == Weigh::one && r.logits.kind == Recipe::Logits::Kind::linear, "weigh.kind",
+    refuse(w.kind == Weigh::one && r.logits.kind == Recipe::Logits::Kind::linear && routerLearns_, "weigh.kind",
            "A constant weight gives the router no gradient from the language loss.");
     atLeast(w.epsilon, 0, "weigh.epsilon", "Epsilon must be 0 or more.");
     refuse(!(w.scale > 0) || !std::isfinite(w.scale), "weigh.scale", "The scale must be above 0.");
@@ -237,13 +237,14 @@ class Check {
   }
 
   const Recipe& r;
+  const bool routerLearns_;
   std::vector<Problem> found_;
 };
 
 }  // namespace
 
-std::vector<Problem> problems(const Recipe& recipe) {
-  return Check(recipe).all();
+std::vector<Problem> problems(const Recipe& recipe, bool routerLearns) {
+  return Check(recipe, routerLearns).all();
 }
 
 std::vector<Problem> batchProblems(const Recipe& recipe, std::int64_t tokens) {

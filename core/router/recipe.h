@@ -188,7 +188,8 @@ struct Problem {
   std::string sentence;
 };
 
-/// Everything wrong with a recipe by itself (not with its fit to a model). Empty: it may be trained.
-std::vector<Problem> problems(const Recipe& recipe);
+/// Everything wrong with a recipe by itself (not with its fit to a model). Empty: it may be trained. A router that does
+/// not learn needs no gradient, so its weights may be constant.
+std::vector<Problem> problems(const Recipe& recipe, bool routerLearns = true);
 
 }  // namespace moe

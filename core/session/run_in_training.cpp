@@ -50,6 +50,7 @@ RunEvent RunInTraining::begin(const RunEvent& event) {
 void RunInTraining::restore(const Checkpoint& checkpoint, const std::vector<RunEvent>& past) {
   trainer_.restore(checkpoint.state);
   detector_.restore(checkpoint.watch);
+  restarts_ = checkpoint.watch.restarts;
   savedStep_ = stepsDone();
   for (const RunEvent& event : past) {
     const bool knob = event.kind == RunEvent::Kind::knob, undo = event.kind == RunEvent::Kind::undo;
@@ -141,15 +142,20 @@ std::optional<RunEvent> RunInTraining::undoKnob() {
   return event;
 }
 
-void RunInTraining::saveCheckpoint(bool pinned) {
-  if (folder_.empty()) return;
+Checkpoint RunInTraining::checkpoint() const {
   Checkpoint checkpoint;
   checkpoint.config = config();
   checkpoint.state = trainer_.state();
   checkpoint.tokenizer = prepared_.corpus->sharedTokenizer();
   checkpoint.run = id();
   checkpoint.watch = detector_.state();
-  recorder_.save(folder_, std::move(checkpoint), finite_ && detector_.standing().empty(), pinned);
+  checkpoint.watch.restarts = restarts_;
+  return checkpoint;
+}
+
+void RunInTraining::saveCheckpoint(bool pinned) {
+  if (folder_.empty()) return;
+  recorder_.save(folder_, checkpoint(), finite_ && detector_.standing().empty(), pinned);
   savedStep_ = stepsDone();
   changedSince_ = false;
 }

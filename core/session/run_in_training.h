@@ -38,6 +38,8 @@ class RunInTraining {
   std::optional<RunEvent> undoKnob();
   bool canUndo() const { return !turned_.empty(); }
 
+  /// What is there now.
+  Checkpoint checkpoint() const;
   void saveCheckpoint(bool pinned);
   /// A checkpoint of what is there now, unless it is on its way already.
   void saveIfChanged();
@@ -48,6 +50,8 @@ class RunInTraining {
   const PreparedRun& prepared() const { return prepared_; }
   const std::filesystem::path& folder() const { return folder_; }
   const CollapseDetector& watch() const { return detector_; }
+  /// Automatic restarts that led to this run.
+  int restarts() const { return restarts_; }
   std::int64_t stepsDone() const { return trainer_.stepsDone(); }
   bool finished() const { return trainer_.finished(); }
   Trainer& trainer() { return trainer_; }
@@ -70,6 +74,7 @@ class RunInTraining {
   Trainer trainer_;
   CollapseDetector detector_;
   std::vector<Knob> turned_;
+  int restarts_ = 0;
   std::int64_t savedStep_ = -1;           // of the newest checkpoint handed over
   bool changedSince_ = false;             // a knob was turned since
   bool finite_ = true;                    // the last step's loss

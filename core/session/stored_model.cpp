@@ -12,7 +12,7 @@ StoredModel loadStoredModel(Backend& backend, Checkpoint checkpoint) {
   stored.tokenizer = checkpoint.tokenizer;
   stored.run = checkpoint.run;
   stored.step = checkpoint.state.step;
-  if (const auto found = problems(stored.config.model); !found.empty())
+  if (const auto found = problems(stored.config.model, stored.config.train.routerLearns()); !found.empty())
     throw Error("checkpoint", "config.json: " + found.front().path + ": " + found.front().sentence);
   stored.model = std::make_unique<Model>(backend, stored.config.model, DType::f32, false);
   stored.model->initialise(stored.config.seed);  // hash tables are not saved

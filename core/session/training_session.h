@@ -13,6 +13,7 @@
 #include "core/store/run_store.h"
 #include "core/telemetry/points.h"
 #include "core/telemetry/snapshot.h"
+#include "core/train/expert_surgery.h"
 #include "core/train/run_config.h"
 
 namespace moe {
@@ -35,12 +36,13 @@ struct ProbeStored { std::uint64_t request = 0; std::string text; std::string ch
 struct Generate { std::uint64_t request = 0; std::string prompt; GenerateSettings settings; };
 struct StopGenerating {};
 struct SaveCheckpoint { bool pin = false; };
-struct RestoreHealthy {};                             // back to the last healthy checkpoint: a fork of the run, playing
+struct RestoreHealthy { double moreDropout = 0; };    // back to the last healthy checkpoint: a fork of the run, playing; added to combine.expert_dropout
+struct OperateExperts { ExpertSurgery surgery; };     // experts added or removed: a fork of the run that goes on at once
 }  // namespace command
 using Command = std::variant<command::Start, command::StartTwin, command::CloseTwin, command::Open, command::Play, command::Pause,
                              command::StepOnce, command::Restart, command::SetKnob, command::UndoKnob, command::Extend,
                              command::Probe, command::ProbeStored, command::Generate, command::StopGenerating,
-                             command::SaveCheckpoint, command::RestoreHealthy>;
+                             command::SaveCheckpoint, command::RestoreHealthy, command::OperateExperts>;
 
 /// What the worker is doing, newest wins.
 struct SessionStatus {

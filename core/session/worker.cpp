@@ -50,6 +50,7 @@ void Worker::run() {
     if (mailbox_.closed()) break;
     try {
       if (mayStep()) stepRuns();
+      if (collapsed_) restartAfterCollapse();
       inquiries_.turn(run_.get(), mayStep());
     } catch (const std::exception& problem) {
       fail(sentenceOf(problem));
@@ -98,6 +99,7 @@ void Worker::stepRun(RunInTraining& run) {
     });
   }
   for (const RunEvent& event : step.events) publish(event);
+  if (&run == run_.get() && collapsed(step.events)) collapsed_ = true;
   if (!step.finite) {
     message_ = "The loss stopped being a finite number at step " + std::to_string(run.stepsDone() + 1) +
                ", so training paused with the weights before it. Lower the learning rate, or go back to the last healthy "

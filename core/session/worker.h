@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "core/session/healthy_restart.h"
 #include "core/session/inquiries.h"
 #include "core/session/mailbox.h"
 #include "core/session/recorder.h"
@@ -40,7 +41,8 @@ class Worker {
   void carryOut(const command::Generate& generate);
   void carryOut(const command::StopGenerating&);
   void carryOut(const command::SaveCheckpoint& save);
-  void carryOut(const command::RestoreHealthy&);
+  void carryOut(const command::RestoreHealthy& restore);
+  void carryOut(const command::OperateExperts& operation);
 
   // worker_runs.cpp: runs come and go.
   void checkRun() const;                   // throws where there is no run
@@ -54,6 +56,8 @@ class Worker {
   void close(std::unique_ptr<RunInTraining>& run);
   void closeRuns();
   void replaceBy(std::function<std::unique_ptr<RunInTraining>()> make, const RunConfig& config, bool playing);
+  void forkFrom(Fork fork, bool playing);
+  void restartAfterCollapse();
   Checkpoint newestOf(RunId run, CheckpointRow& row);
 
   // worker.cpp
@@ -87,6 +91,8 @@ class Worker {
   int singleSteps_ = 0;                    // asked for while paused
   std::string message_;
   bool hasHealthy_ = false;                // of run_
+  bool collapsed_ = false;                 // the last step raised an alert in run_
+  RunId gaveUp_ = 0;                       // the run of which was said that it is not restarted
   std::string storeProblem_;
   bool statusChanged_ = true;
   std::chrono::steady_clock::time_point statusAt_;

@@ -10,7 +10,9 @@ namespace moe {
 namespace {
 
 /// Knobs of the optimiser follow in the twin, so that the race stays fair; the recipe's mean nothing to a dense model.
-bool twinFollows(const std::string& path) { return path.starts_with("train."); }
+bool twinFollows(const std::string& path) {
+  return path.starts_with("train.") && path != "train.freeze" && path != "train.frozen_experts";
+}
 
 }  // namespace
 
@@ -36,6 +38,8 @@ void Worker::carryOut(const command::StartTwin&) {
   RunConfig config = run_->config();
   config.model = denseTwin(config.model);
   config.startFrom = {};
+  config.train.freeze = TrainConfig::Freeze::none;  // of a router and experts that it has not
+  config.train.frozenExperts.clear();
   config.label = (config.label.empty() ? config.preset : config.label) + ", dense twin";
   PreparedRun prepared = prepare(config, true);
   RunSummary first = summaryOf(prepared.config);
@@ -153,30 +157,19 @@ void Worker::carryOut(const command::SaveCheckpoint& save) {
   run_->saveCheckpoint(save.pin);
 }
 
-void Worker::carryOut(const command::RestoreHealthy&) {
+void Worker::carryOut(const command::RestoreHealthy& restore) {
   checkRun();
-  const RunId parent = run_->id();
-  const auto rows = recorder_.ask([&](RunStore& store) { return store.checkpoints(parent); });
-  const CheckpointRow* newest = nullptr;
-  for (const CheckpointRow& row : rows)
-    if (row.healthy && (!newest || row.step > newest->step)) newest = &row;
-  if (!newest) throw Error("session", "this run has no healthy checkpoint to go back to; restart it");
-  const Checkpoint checkpoint = loadCheckpoint(newest->path);
-  PreparedRun prepared = prepare(checkpoint);
-  const RunConfig config = prepared.config;
-  RunSummary first = summaryOf(prepared.config);
-  first.parent = parent;
-  first.parentStep = checkpoint.state.step;
-  replaceBy(
-      [&] {
-        auto run = makeRun(std::move(prepared), std::move(first));
-        run->restore(checkpoint, {});
-        publish(run->begin(run->eventOf(RunEvent::Kind::forked, "Forked from run " + std::to_string(parent) + " at step " +
-                                                                    std::to_string(checkpoint.state.step) +
-                                                                    ", its last healthy checkpoint.")));
-        return run;
-      },
-      config, true);
+  forkFrom(healthyFork(*run_, recorder_, restore.moreDropout), true);
+}
+
+void Worker::carryOut(const command::OperateExperts& operation) {
+  checkRun();
+  if (failed_) throw Error("session", "the run failed amid a step; go back to a healthy checkpoint first");
+  Fork fork{run_->checkpoint(), {}};
+  const std::string what = operate(fork.checkpoint.config, fork.checkpoint.state, fork.checkpoint.watch, operation.surgery);
+  fork.event.kind = RunEvent::Kind::forked;
+  fork.event.text = "Forked from run " + std::to_string(run_->id()) + " at step " + std::to_string(run_->stepsDone()) + ": " + what;
+  forkFrom(std::move(fork), playing_);
 }
 
 }  // namespace moe

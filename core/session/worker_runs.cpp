@@ -108,6 +108,38 @@ void Worker::replaceBy(std::function<std::unique_ptr<RunInTraining>()> make, con
                                                   : RunSummary::State::paused);
 }
 
+/// A child of the present run takes its place, from a state of it.
+void Worker::forkFrom(Fork fork, bool playing) {
+  PreparedRun prepared = prepare(fork.checkpoint);
+  const RunConfig config = prepared.config;
+  RunSummary first = summaryOf(prepared.config);
+  first.parent = fork.checkpoint.run;
+  first.parentStep = fork.checkpoint.state.step;
+  replaceBy(
+      [&] {
+        auto run = makeRun(std::move(prepared), std::move(first));
+        run->restore(fork.checkpoint, {});
+        fork.event.run = run->id();
+        fork.event.step = run->stepsDone();
+        publish(run->begin(fork.event));
+        return run;
+      },
+      config, playing);
+}
+
+/// What alerts.restart says. Where it does not restart the run trains on, and says so once.
+void Worker::restartAfterCollapse() {
+  collapsed_ = false;
+  if (!run_) return;
+  std::string sentence;
+  if (auto fork = automaticRestart(*run_, recorder_, sentence)) return forkFrom(std::move(*fork), true);
+  if (sentence.empty() || gaveUp_ == run_->id()) return;
+  gaveUp_ = run_->id();
+  message_ = sentence;
+  record(*run_, RunEvent::Kind::note, sentence);
+  statusChanged_ = true;
+}
+
 /// The newest checkpoint that can be read; of those that cannot, the window is told.
 Checkpoint Worker::newestOf(RunId run, CheckpointRow& row) {
   std::vector<CheckpointRow> rows = recorder_.ask([run](RunStore& store) { return store.checkpoints(run); });

@@ -24,6 +24,7 @@ struct StepLoads {
 struct WatchState {
   std::vector<StepLoads> loads;     // the newest steps, in order
   std::vector<Alert> alerts;        // standing; their `run` is the reader's to set
+  int restarts = 0;                 // automatic ones that led here
 };
 
 /// One expert's load over the last steps of a window.

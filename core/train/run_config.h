@@ -11,6 +11,12 @@
 
 namespace moe {
 
+/// One routed expert; "2:5" in files: layer, expert.
+struct ExpertPlace {
+  int layer = 0, expert = 0;
+  auto operator<=>(const ExpertPlace&) const = default;
+};
+
 struct TrainConfig {
   std::int64_t steps = 1000;             // target; also the length of schedules and annealing
   int batch = 16;                        // sequences a micro-batch
@@ -24,6 +30,10 @@ struct TrainConfig {
   bool recompute = false;                // backward computes each layer again instead of keeping it: less memory
   int validateEvery = 100;               // steps; also at the end
   int checkpointEvery = 100;             // steps; 0: only the first and the last
+  /// What stays as it is: the router with its bias, the routed experts, or all weights but the router's.
+  enum class Freeze { none, router, experts, allButRouter } freeze = Freeze::none;
+  std::vector<ExpertPlace> frozenExperts;  // single ones besides, ascending; their rows of the router learn
+  bool routerLearns() const { return freeze != Freeze::router; }
   bool operator==(const TrainConfig&) const = default;
 };
 
@@ -51,7 +61,12 @@ struct RunConfig {
   bool operator==(const RunConfig&) const = default;
 };
 
+std::string textOf(const ExpertPlace& place);
+/// The value of train.frozen_experts that holds `place` still, or lets it learn again, beside the others: JSON text.
+std::string withExpertFrozen(const TrainConfig& train, ExpertPlace place, bool frozen);
+
 // A run configuration as JSON has the keys "preset", "label", "recipe" (one for all expert layers; recipe vocabulary),
+// "layer_recipes" (where experts were added to a layer or taken from it: what differs there, by layer),
 // "model", "train", "data", "alerts", "start_from", "seed", "threads", "backend", "dtype". "model" holds width, context, heads,
 // kv_heads, head_width, layers (a count), dense_layers (indices), dense {kind, activation, hidden, bias}, norm, ...
 // Dotted paths: model.*, train.*, data.*, alerts.*, start_from.*, seed, threads, backend, dtype go there; any other first word is a

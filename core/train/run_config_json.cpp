@@ -1,4 +1,6 @@
 #include <algorithm>
+#include <charconv>
+#include <cstdio>
 #include <nlohmann/json.hpp>
 
 #include "core/base/error.h"
@@ -16,6 +18,10 @@ constexpr Word<NormKind> kNorms[] = {{"rms", NormKind::rms}, {"layer", NormKind:
 constexpr Word<Positions> kPositions[] = {{"rope", Positions::rope}, {"learned", Positions::learned}};
 constexpr Word<TrainConfig::Schedule> kSchedules[] = {{"constant", TrainConfig::Schedule::constant},
                                                       {"cosine", TrainConfig::Schedule::cosine}};
+constexpr Word<TrainConfig::Freeze> kFreezes[] = {{"none", TrainConfig::Freeze::none},
+                                                  {"router", TrainConfig::Freeze::router},
+                                                  {"experts", TrainConfig::Freeze::experts},
+                                                  {"all_but_router", TrainConfig::Freeze::allButRouter}};
 constexpr Word<TokenizerKind> kTokenizers[] = {
     {"bytes", TokenizerKind::bytes}, {"characters", TokenizerKind::characters}, {"bpe", TokenizerKind::bpe}};
 constexpr Word<std::optional<DType>> kComputeTypes[] = {
@@ -67,6 +73,47 @@ std::vector<bool> readDenseLayers(JsonObject& object, int layers) {
     dense[static_cast<std::size_t>(layer)] = true;
   }
   return dense;
+}
+
+/// Recipes of layers that differ from the one of all (experts were added to or taken from them): what is merged into it
+/// (RFC 7396), by layer.
+void readLayerRecipes(const json& patches, ModelConfig& config) {
+  if (!patches.is_object())
+    throw Error("config", "layer_recipes: expected {\"layer\": recipe ...}, found " + patches.dump().substr(0, 60));
+  const json recipe = toJson(config.layers.front().recipe);
+  for (const auto& [key, patch] : patches.items()) {
+    std::size_t layer = config.layers.size();
+    const auto [end, error] = std::from_chars(key.data(), key.data() + key.size(), layer);
+    if (error != std::errc{} || end != key.data() + key.size() || layer >= config.layers.size())
+      throw Error("config", "layer_recipes." + key + ": expected a layer from 0 to " +
+                                std::to_string(config.layers.size() - 1) + ", found another");
+    json merged = recipe;
+    merged.merge_patch(patch);
+    config.layers[layer].recipe = readRecipe(merged);
+  }
+}
+
+/// What merged into `base` gives `wanted`.
+json patchBetween(const json& base, const json& wanted) {
+  json patch = json::object();
+  for (const auto& [key, value] : base.items())
+    if (!wanted.contains(key)) patch[key] = nullptr;
+  for (const auto& [key, value] : wanted.items()) {
+    if (!base.contains(key) || (base[key] != value && !(base[key].is_object() && value.is_object())))
+      patch[key] = value;
+    else if (base[key] != value)
+      patch[key] = patchBetween(base[key], value);
+  }
+  return patch;
+}
+
+json writeLayerRecipes(const ModelConfig& config) {
+  json patches = json::object();
+  const Recipe& all = config.layers.front().recipe;
+  for (std::size_t layer = 1; layer < config.layers.size(); ++layer)
+    if (const Recipe& own = config.layers[layer].recipe; !(own == all))
+      patches[std::to_string(layer)] = patchBetween(toJson(all), toJson(own));
+  return patches;
 }
 
 ModelConfig readModel(const json& model, const Recipe& recipe, int vocabulary) {
@@ -142,6 +189,33 @@ json writeModel(const ModelConfig& config) {
             {"bias", first.dense.bias}}}};
 }
 
+/// "2:5": layer and expert.
+std::vector<ExpertPlace> readPlaces(JsonObject& object, const char* key) {
+  std::vector<ExpertPlace> places;
+  const json* list = object.take(key);
+  if (!list) return places;
+  const std::string expected = "a list of layer:expert, such as [\"2:5\"]";
+  if (!list->is_array()) object.refuse(key, expected);
+  for (const json& each : *list) {
+    ExpertPlace place;
+    int read = 0;
+    if (!each.is_string() ||
+        std::sscanf(each.get_ref<const std::string&>().c_str(), "%9d:%9d%n", &place.layer, &place.expert, &read) != 2 ||
+        static_cast<std::size_t>(read) != each.get_ref<const std::string&>().size())
+      object.refuse(key, expected);
+    places.push_back(place);
+  }
+  std::ranges::sort(places);
+  places.erase(std::unique(places.begin(), places.end()), places.end());
+  return places;
+}
+
+json writePlaces(const std::vector<ExpertPlace>& places) {
+  json list = json::array();
+  for (const ExpertPlace& place : places) list.push_back(textOf(place));
+  return list;
+}
+
 TrainConfig readTrain(const json& train) {
   TrainConfig config;
   JsonObject object(train, "config", "train");
@@ -160,6 +234,8 @@ TrainConfig readTrain(const json& train) {
   object.read("recompute", config.recompute);
   object.read("validate_every", config.validateEvery);
   object.read("checkpoint_every", config.checkpointEvery);
+  object.read("freeze", config.freeze, Words<TrainConfig::Freeze>(kFreezes));
+  config.frozenExperts = readPlaces(object, "frozen_experts");
   object.finish();
   return config;
 }
@@ -179,7 +255,9 @@ json writeTrain(const TrainConfig& config) {
           {"clip", config.clip},
           {"recompute", config.recompute},
           {"validate_every", config.validateEvery},
-          {"checkpoint_every", config.checkpointEvery}};
+          {"checkpoint_every", config.checkpointEvery},
+          {"freeze", nameIn(kFreezes, config.freeze)},
+          {"frozen_experts", writePlaces(config.frozenExperts)}};
 }
 
 DataConfig readData(const json& data) {
@@ -208,11 +286,24 @@ AlertConfig readAlerts(const json& alerts) {
   object.read("threshold", config.threshold);
   object.read("clears", config.clears);
   object.read("window", config.window);
+  if (const json* restart = object.take("restart")) {
+    JsonObject part(*restart, "config", "alerts.restart");
+    part.read("retries", config.restarts);
+    part.read("dropout_step", config.dropoutStep);
+    part.finish();
+  }
   object.finish();
   return config;
 }
 
 }  // namespace
+
+std::string withExpertFrozen(const TrainConfig& train, ExpertPlace place, bool frozen) {
+  std::vector<ExpertPlace> places = train.frozenExperts;
+  std::erase(places, place);
+  if (frozen) places.insert(std::ranges::upper_bound(places, place), place);
+  return writePlaces(places).dump();
+}
 
 RunConfig runConfigFromJson(const json& source) {
   RunConfig config;
@@ -233,9 +324,11 @@ RunConfig runConfigFromJson(const json& source) {
   }
   const json* recipe = object.take("recipe");
   const json* model = object.take("model");
+  const json* layerRecipes = object.take("layer_recipes");
   object.finish();
   config.model =
       readModel(model ? *model : json::object(), recipe ? readRecipe(*recipe) : Recipe{}, vocabularyOf(config.data));
+  if (layerRecipes) readLayerRecipes(*layerRecipes, config.model);
   return config;
 }
 
@@ -244,11 +337,15 @@ json toJson(const RunConfig& config) {
       {"preset", config.preset},
       {"label", config.label},
       {"recipe", config.model.layers.empty() ? json::object() : toJson(config.model.layers.front().recipe)},
+      {"layer_recipes", config.model.layers.empty() ? json::object() : writeLayerRecipes(config.model)},
       {"model", writeModel(config.model)},
       {"train", writeTrain(config.train)},
       {"data", writeData(config.data)},
       {"alerts",
-       {{"threshold", config.alerts.threshold}, {"clears", config.alerts.clears}, {"window", config.alerts.window}}},
+       {{"threshold", config.alerts.threshold},
+        {"clears", config.alerts.clears},
+        {"window", config.alerts.window},
+        {"restart", {{"retries", config.alerts.restarts}, {"dropout_step", config.alerts.dropoutStep}}}}},
       {"start_from", {{"checkpoint", config.startFrom.checkpoint}}},
       {"seed", config.seed},
       {"threads", config.threads},

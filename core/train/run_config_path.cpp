@@ -50,7 +50,7 @@ std::vector<std::string> split(const std::string& path) {
 /// Where a path's first word lives: itself at the top, or a stage of the recipe.
 std::vector<std::string> located(const std::string& path) {
   static constexpr std::array kTop = {"preset", "label", "recipe",  "model",   "train", "data",
-                                      "alerts", "seed",  "threads", "backend", "dtype", "start_from"};
+                                      "alerts", "seed",  "threads", "backend", "dtype", "start_from", "layer_recipes"};
   std::vector<std::string> words = split(path);
   if (std::find(kTop.begin(), kTop.end(), words.front()) == kTop.end()) words.insert(words.begin(), "recipe");
   return words;
@@ -178,8 +178,8 @@ std::string getByPath(const RunConfig& config, const std::string& path) {
 bool changesLive(const std::string& path) {
   if (const StageSetting* setting = findSetting(path)) return setting->changesLive;
   static constexpr std::array kLive = {
-      "train.learning_rate",  "train.weight_decay",     "train.clip", "train.steps", "train.recompute",
-      "train.validate_every", "train.checkpoint_every", "label"};
+      "train.learning_rate", "train.weight_decay",   "train.clip",             "train.steps",        "train.recompute",
+      "train.freeze",        "train.frozen_experts", "train.validate_every", "train.checkpoint_every", "label"};
   return path.starts_with("alerts.") || std::find(kLive.begin(), kLive.end(), path) != kLive.end();
 }
 

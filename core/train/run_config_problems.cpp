@@ -1,12 +1,17 @@
 #include "core/train/run_config.h"
 
+#include <algorithm>
+
 namespace moe {
 namespace {
 
 class List {
  public:
-  void require(bool holds, std::string path, std::string sentence) {
-    if (!holds) problems.push_back({std::move(path), std::move(sentence)});
+  void require(bool holds, const std::string& path, const std::string& sentence) {
+    const bool known = std::ranges::any_of(problems, [&](const Problem& problem) {
+      return problem.path == path && problem.sentence == sentence;  // layers share most of their recipe
+    });
+    if (!holds && !known) problems.push_back({path, sentence});
   }
   std::vector<Problem> problems;
 };
@@ -55,14 +60,33 @@ void checkBatch(List& list, const RunConfig& config) {
     if (recipe.capacity.tokenGroups > 1)
       list.require(tokens % recipe.capacity.tokenGroups == 0, "capacity.token_groups",
                    "The tokens of a batch (" + std::to_string(tokens) + ") must split evenly into the token groups.");
-    return;  // one recipe for all expert layers
+  }
+}
+
+void checkFreeze(List& list, const RunConfig& config) {
+  const auto& layers = config.model.layers;
+  list.require(config.train.freeze != TrainConfig::Freeze::allButRouter ||
+                   std::ranges::any_of(layers, [](const LayerConfig& layer) {
+                     return layer.hasExperts && layer.recipe.logits.kind == Recipe::Logits::Kind::linear;
+                   }),
+               "train.freeze", "This model has no router, so nothing would be left to learn.");
+  for (const ExpertPlace& place : config.train.frozenExperts) {
+    const bool known = place.layer >= 0 && place.layer < static_cast<int>(layers.size()) && place.expert >= 0 &&
+                       layers[static_cast<std::size_t>(place.layer)].hasExperts &&
+                       place.expert < layers[static_cast<std::size_t>(place.layer)].recipe.experts.count;
+    list.require(known, "train.frozen_experts", "This model has no expert " + textOf(place) + " (layer:expert) to freeze.");
   }
 }
 
 }  // namespace
 
+std::string textOf(const ExpertPlace& place) {
+  return std::to_string(place.layer) + ":" + std::to_string(place.expert);
+}
+
 std::vector<Problem> problems(const RunConfig& config) {
-  List list{problems(config.model)};
+  List list{problems(config.model, config.train.routerLearns())};
+  checkFreeze(list, config);
   checkTrain(list, config.train);
   checkData(list, config.data);
   checkBatch(list, config);
@@ -71,6 +95,10 @@ std::vector<Problem> problems(const RunConfig& config) {
   list.require(config.alerts.clears >= config.alerts.threshold, "alerts.clears",
                "An alert clears at or above the threshold that raised it.");
   list.require(config.alerts.window >= 1, "alerts.window", "The alert's window is at least one step.");
+  list.require(config.alerts.restarts >= 0 && config.alerts.restarts <= 1000, "alerts.restart.retries",
+               "A run is restarted at most 0 (never) to 1,000 times.");
+  list.require(config.alerts.dropoutStep >= 0 && config.alerts.dropoutStep < 1, "alerts.restart.dropout_step",
+               "Each restart adds a dropout rate of at least 0 and below 1.");
   list.require(config.threads >= 0 && config.threads <= 1024, "threads", "Threads are 0 (all cores) to 1024.");
   list.require(config.backend == "onednn" || config.backend == "reference", "backend",
                "The backend is onednn or reference.");

@@ -6,6 +6,7 @@
 
 #include "core/base/error.h"
 #include "core/router/bias_update.h"
+#include "core/train/freezing.h"
 #include "core/train/schedule.h"
 #include "core/train/trainer_impl.h"
 
@@ -34,6 +35,7 @@ Trainer::Impl::Impl(Backend& theBackend, RunConfig theConfig, std::shared_ptr<co
       optimizer(backend, model.parameters()),
       layers(model.expertLayers().size()) {
   model.initialise(config.seed);
+  freeze(model, config.train);
 }
 
 const Recipe& Trainer::Impl::recipe(std::size_t expertLayer) const {
@@ -101,6 +103,7 @@ Trainer::Impl::Totals Trainer::Impl::differentiate() {
 }
 
 void Trainer::Impl::updateSelectionBiases() {
+  if (!config.train.routerLearns()) return;
   for (std::size_t i = 0; i < layers.size(); ++i) {
     const auto& rule = recipe(i).adjust.selectionBias;
     if (rule)
@@ -185,6 +188,7 @@ void Trainer::set(const std::string& path, const std::string& value) {
                 path + ": " + value + " needs weights that this model does not have; start a new run with it");
   impl_->config = std::move(changed);
   impl_->model.reconfigure(impl_->config.model);
+  freeze(impl_->model, impl_->config.train);
 }
 
 }  // namespace moe
