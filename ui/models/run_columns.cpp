@@ -43,6 +43,9 @@ void RunColumns::append(const StepPoint& point) {
                          .balance = Pyramid(terms), .termGradient = Pyramid(terms)});
     }
   if (steps_.empty()) balance_ = Pyramid(std::max(1, static_cast<int>(point.balance.size())));
+  for (std::size_t l = 0; l < layers_.size() && l < point.layers.size(); ++l)
+    if (const auto experts = static_cast<int>(point.layers[l].load.size()); experts > 0 && experts != layers_[l].experts)
+      resize(l, experts);
   steps_.push_back(point.step);
   const double whole[] = {point.loss, point.validationLoss.value_or(kNone), point.auxLoss, point.zLoss, point.gradientNorm,
                           point.learningRate, point.tokensPerSecond};
@@ -67,6 +70,22 @@ void RunColumns::append(const StepPoint& point) {
     to.balance.append(fitted(p.balance, to.balance));
     to.termGradient.append(fitted(p.termGradient, to.termGradient));
   }
+}
+
+void RunColumns::resize(std::size_t layer, int experts) {
+  Layer& to = layers_[layer];
+  const Pyramid before = std::move(to.load);
+  const auto width = static_cast<std::size_t>(experts), old = static_cast<std::size_t>(to.experts);
+  to.experts = experts;
+  to.load = Pyramid(experts);
+  std::vector<float> row(width);
+  for (std::size_t i = 0; i < steps_.size(); ++i) {
+    std::ranges::fill(row, kNone);
+    // Added experts come last, so the others keep their rows; after a removal nobody can say here whose row was whose.
+    if (width > old) std::ranges::copy(before.row(i), row.begin());
+    to.load.append(row);
+  }
+  ++revision_;
 }
 
 void RunColumns::truncate(std::int64_t step) {

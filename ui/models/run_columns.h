@@ -32,6 +32,8 @@ class RunColumns {
   void append(const StepPoint& point);
   /// Keeps the points up to and with `step`.
   void truncate(std::int64_t step);
+  /// From the next step on a layer has another number of experts: its rows begin anew, its curves go on.
+  void resize(std::size_t layer, int experts);
 
   /// Changes whenever points were taken away, so that pictures made of them are made anew.
   int revision() const { return revision_; }

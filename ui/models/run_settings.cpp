@@ -98,6 +98,11 @@ StageInfo training() {
            {.path = "train.recompute", .label = "Recompute", .kind = SettingKind::boolean, .unit = {}, .formula = "keep h, compute the layer again",
             .tooltip = "Backward computes each layer again instead of keeping it: about half the memory of a deep model for a third more arithmetic, same numbers.",
             .changesLive = true},
+           pick("train.freeze", "Frozen", "Weights that stay as they are: no update, no decay, not in the gradient norm.",
+                {{"none", "Nothing", "all weights learn", "Every weight learns."},
+                 {"router", "The router", "W_router stays", "Router and selection bias stay; the experts and the rest learn."},
+                 {"experts", "The experts", "W_experts stay", "Routed experts stay; the router and the rest learn."},
+                 {"all_but_router", "All but the router", "only W_router learns", "Only the router learns, as when one fine-tunes the routing alone."}}),
            real("train.weight_decay", "Weight decay", 0, 10, 0.01, "", "W ← W − η λ W", "Pulls every matrix towards zero, apart from the gradient."),
            real("train.clip", "Clip", 0, 1000, 0.1, "", "g · min(1, clip / |g|)", "Longest gradient that is used whole; 0 switches clipping off."),
            real("train.beta1", "β₁", 0, 0.9999, 0.01, "", "m ← β₁ m + (1 − β₁) g", "How slowly the mean of gradients moves."),
@@ -124,7 +129,9 @@ StageInfo alerts() {
           .tooltip = "When an expert counts as dead.",
           .settings = {real("alerts.threshold", "Dead below", 0, 1, 0.01, "of fair share", "mean load / fair share < threshold", "An alert rises below this share."),
                        real("alerts.clears", "Clears at", 0, 1, 0.01, "of fair share", "mean load / fair share ≥ clears", "An alert ends at this share; above the threshold, so that it does not flicker."),
-                       whole("alerts.window", "Window", 1, 100000, 10, "steps", "mean over the window", "Steps that the load is averaged over.")},
+                       whole("alerts.window", "Window", 1, 100000, 10, "steps", "mean over the window", "Steps that the load is averaged over."),
+                       whole("alerts.restart.retries", "Restarts", 0, 1000, 1, "at most", "0: off", "How often a run whose experts die goes back to its last healthy checkpoint by itself."),
+                       real("alerts.restart.dropout_step", "Dropout added", 0, 0.9, 0.05, "a restart", "expert dropout + step", "What each such restart adds to the dropout inside experts.")},
           .parts = {}};
 }
 

@@ -98,9 +98,14 @@ void AlertRow::buildRemedies() {
     return button;
   };
   for (const Remedy& remedy : remediesFor(*status.config)) add(remedy.label, remedy.why, command::SetKnob{remedy.path, remedy.value});
-  QPushButton* restore = add(tr("Back to last healthy"), tr("Goes on from the last checkpoint without an alert, as a fork of this run."), command::RestoreHealthy{});
-  restore->setEnabled(status.hasHealthyCheckpoint);
-  connect(&context_.session, &SessionBridge::statusChanged, restore, [restore](const SessionStatus& s) { restore->setEnabled(s.hasHealthyCheckpoint); });
+  const double step = status.config->alerts.dropoutStep;
+  for (QPushButton* restore :
+       {add(tr("Back to last healthy"), tr("Goes on from the last checkpoint without an alert, as a fork of this run."), command::RestoreHealthy{}),
+        add(tr("Back, expert dropout + %1").arg(number(step)),
+            tr("The same, and the dropout inside experts is raised, so that the few cannot learn everything so fast."), command::RestoreHealthy{step})}) {
+    restore->setEnabled(status.hasHealthyCheckpoint);
+    connect(&context_.session, &SessionBridge::statusChanged, restore, [restore](const SessionStatus& s) { restore->setEnabled(s.hasHealthyCheckpoint); });
+  }
 }
 
 QString AlertRow::words() const { return title_->text() + ": " + words_->text(); }

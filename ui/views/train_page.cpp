@@ -1,5 +1,6 @@
 #include "ui/views/train_page.h"
 
+#include <QAction>
 #include <QSplitter>
 #include <QVBoxLayout>
 #include <algorithm>
@@ -9,6 +10,7 @@
 #include "ui/session/session_bridge.h"
 #include "ui/theme/theme.h"
 #include "ui/views/curve_series.h"
+#include "ui/views/expert_actions.h"
 #include "ui/widgets/expert_heatmap.h"
 #include "ui/widgets/format.h"
 #include "ui/widgets/plot_grid.h"
@@ -68,6 +70,13 @@ TrainPage::TrainPage(const PageContext& context, QWidget* parent)
   fast->setLeastRange(0, std::nullopt);
   fast->setFormat(shortCount);
 
+  connect(heatmap_, &ExpertHeatmap::menuOpens, this, [this](QMenu* menu, int layer, int expert) {
+    addExpertActions(*menu, context_, layer, expert, this);
+  });
+  auto* experts = new QAction(tr("Add &experts…"), this);
+  experts->setProperty("menu", "Run");
+  connect(experts, &QAction::triggered, this, [this] { showExpertsDialog(context_, context_.selection.place().layer, this); });
+  addAction(experts);
   connect(&context.history, &RunHistory::runsChanged, this, &TrainPage::showRuns);
   connect(&context.history, &RunHistory::pointsAdded, this, &TrainPage::showData);
   connect(&context.history, &RunHistory::eventsAdded, this, &TrainPage::showEvents);

@@ -31,7 +31,7 @@ QString times(double load) { return load < 0.0995 && load > 0 ? QString::number(
 }  // namespace
 
 ExpertHeatmap::ExpertHeatmap(Theme& theme, TimeAxis& time, Selection& selection, QWidget* parent)
-    : QFrame(parent), theme_(theme), scroll_(new QScrollArea(this)), canvas_(new HeatmapCanvas(theme, time, selection, nullptr)),
+    : QFrame(parent), theme_(theme), selection_(selection), scroll_(new QScrollArea(this)), canvas_(new HeatmapCanvas(theme, time, selection, nullptr)),
       hint_(new EmptyHint(theme, {}, this)) {
   setObjectName("yard");
   scroll_->setWidget(canvas_);
@@ -246,6 +246,14 @@ QSize ExpertHeatmap::sizeHint() const { return QSize(640, 340); }
 
 void ExpertHeatmap::contextMenuEvent(QContextMenuEvent* event) {
   QMenu menu(this);
+  const Place& place = selection_.place();
+  auto expert = canvas_->expertAt(canvas_->mapFromGlobal(event->globalPos()).y());
+  if (event->reason() == QContextMenuEvent::Keyboard)  // the cursor says which
+    expert = canvas_->groupOf(place.layer) && place.expert >= 0 ? std::optional(std::pair(place.layer, place.expert)) : std::nullopt;
+  if (expert) {
+    Q_EMIT menuOpens(&menu, expert->first, expert->second);
+    if (!menu.isEmpty()) menu.addSeparator();
+  }
   addFigureActions(menu, *this, this);
   QAction* how = menu.addAction(tr("&How is this computed"));
   how->setEnabled(canvas_->spot().has_value());

@@ -8,6 +8,7 @@
 #include "ui/models/selection.h"
 #include "ui/widgets/figure.h"
 
+class QMenu;
 class QScrollArea;
 
 namespace moe::ui {
@@ -63,6 +64,10 @@ class ExpertHeatmap : public QFrame, public Figure {
   QSize minimumSizeHint() const override;
   QSize sizeHint() const override;
 
+ Q_SIGNALS:
+  /// A menu is about to open for an expert's row: whoever can act on experts adds to it.
+  void menuOpens(QMenu* menu, int layer, int expert);
+
  protected:
   void contextMenuEvent(QContextMenuEvent* event) override;
   void paintEvent(QPaintEvent* event) override;
@@ -76,6 +81,7 @@ class ExpertHeatmap : public QFrame, public Figure {
   int headerHeight() const;
 
   Theme& theme_;
+  Selection& selection_;
   QScrollArea* scroll_;
   HeatmapCanvas* canvas_;
   EmptyHint* hint_;

@@ -135,6 +135,13 @@ std::optional<HeatmapCanvas::Spot> HeatmapCanvas::spot() const {
   return spotAt({*group, place.expert}, place.step >= 0 ? std::min(place.step, columns_->lastStep()) : columns_->lastStep());
 }
 
+std::optional<std::pair<int, int>> HeatmapCanvas::expertAt(int y) const {
+  if (!columns_ || columns_->empty()) return std::nullopt;
+  const auto cell = geometryFor(size()).at(y);
+  if (!cell) return std::nullopt;
+  return std::pair(columns_->layers()[static_cast<std::size_t>(cell->group)].layer, cell->expert);
+}
+
 bool HeatmapCanvas::event(QEvent* event) {
   if (event->type() == QEvent::FocusIn || event->type() == QEvent::FocusOut) update();
   return QWidget::event(event);

@@ -41,6 +41,8 @@ class HeatmapCanvas : public QWidget {
   /// What the readout speaks of: under the pointer, else at the selection. None: neither.
   std::optional<Spot> spot() const;
   std::optional<Spot> spotAt(const HeatmapGeometry::Cell& cell, std::int64_t step) const;
+  /// Layer and expert of the row at a height of this widget.
+  std::optional<std::pair<int, int>> expertAt(int y) const;
   HeatmapGeometry geometryFor(QSize size) const;
   /// Paints all at a size, also on another device.
   void paintAll(QPainter& painter, QSize size);
