@@ -140,7 +140,7 @@ int main(int argc, char** argv) {
   theme.setMode(arguments.theme.value_or(static_cast<ui::Theme::Mode>(std::clamp(settings.value("window/theme", 0).toInt(), 0, 2))));
   theme.setPresenter(arguments.presenter || settings.value("window/presenter").toBool());
 
-  TrainingSession session({.store = store});
+  TrainingSession session({.store = store, .fluid = settings.value("fluid", true).toBool()});
   ui::SessionBridge bridge(ui::portOf(session));
   ui::RunHistory history(bridge);
   ui::RunLibrary library([&session](StoreThread::Work work, StoreThread::Failed failed) { session.withStore(std::move(work), std::move(failed)); });

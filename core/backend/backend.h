@@ -88,6 +88,8 @@ class Backend {
 
   virtual std::string name() const = 0;            // "reference", "onednn"
   virtual int threads() const = 0;
+  /// From the next operation on; 0: all cores. Other counts group sums otherwise: results differ in the last bits.
+  virtual void setThreads(int threads) = 0;
   /// What matrix products are computed in: f32, f64 or bf16 (with f32 accumulation and f32 storage).
   virtual DType computeType() const = 0;
 

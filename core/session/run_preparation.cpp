@@ -53,7 +53,7 @@ std::shared_ptr<const Checkpoint> denseOf(RunConfig& config) {
 
 PreparedRun prepare(RunConfig config, std::shared_ptr<const Tokenizer> tokenizer, const Surroundings& surroundings) {
   if (config.threads == 0)
-    config.threads = std::max(1, static_cast<int>(std::thread::hardware_concurrency()) - (surroundings.fluid ? 1 : 0));
+    config.threads = threadsAt(surroundings.fluid);
   config.computeType = chosenComputeType(config);
   if (!config.data.source.starts_with("builtin:") && !config.data.source.empty())
     config.data.source = std::filesystem::absolute(config.data.source).lexically_normal().string();
@@ -69,6 +69,8 @@ PreparedRun prepare(RunConfig config, std::shared_ptr<const Tokenizer> tokenizer
 }
 
 }  // namespace
+
+int threadsAt(bool fluid) { return std::max(1, static_cast<int>(std::thread::hardware_concurrency()) - (fluid ? 1 : 0)); }
 
 PreparedRun prepareRun(RunConfig config, const Surroundings& surroundings) {
   std::shared_ptr<const Checkpoint> dense = denseOf(config);

@@ -32,6 +32,9 @@ PreparedRun prepareRun(RunConfig config, const Surroundings& surroundings);
 /// The same for a checkpoint, whose tokenizer is given; its weights are its own, whatever it started from.
 PreparedRun prepareRun(const Checkpoint& checkpoint, const Surroundings& surroundings);
 
+/// Cores that train: all of this machine (fast), or all but one (fluid).
+int threadsAt(bool fluid);
+
 BackendOptions backendOptions(const RunConfig& config);
 
 /// The sentence of the event that begins a run.

@@ -35,6 +35,7 @@ struct Probe { std::uint64_t request = 0; std::string text; bool live = true; };
 struct ProbeStored { std::uint64_t request = 0; std::string text; std::string checkpoint; };
 struct Generate { std::uint64_t request = 0; std::string prompt; GenerateSettings settings; };
 struct StopGenerating {};
+struct SetPace { bool fluid = true; };                // fluid: one core stays free for the window; fast: all train. Of this run and those after it
 struct SaveCheckpoint { bool pin = false; };
 struct RestoreHealthy { double moreDropout = 0; };    // back to the last healthy checkpoint: a fork of the run, playing; added to combine.expert_dropout
 struct OperateExperts { ExpertSurgery surgery; };     // experts added or removed: a fork of the run that goes on at once
@@ -42,7 +43,7 @@ struct OperateExperts { ExpertSurgery surgery; };     // experts added or remove
 using Command = std::variant<command::Start, command::StartTwin, command::CloseTwin, command::Open, command::Play, command::Pause,
                              command::StepOnce, command::Restart, command::SetKnob, command::UndoKnob, command::Extend,
                              command::Probe, command::ProbeStored, command::Generate, command::StopGenerating,
-                             command::SaveCheckpoint, command::RestoreHealthy, command::OperateExperts>;
+                             command::SetPace, command::SaveCheckpoint, command::RestoreHealthy, command::OperateExperts>;
 
 /// What the worker is doing, newest wins.
 struct SessionStatus {
@@ -56,6 +57,7 @@ struct SessionStatus {
   std::string backend;                                // "onednn, f32, 2 threads"
   std::string storeProblem;                           // why nothing is being recorded; empty: all is well
   std::string message;                                // why paused or failed; empty otherwise
+  bool fluid = true;                                  // the pace chosen
   bool canUndo = false;
   bool hasHealthyCheckpoint = false;
   std::vector<Alert> alerts;
@@ -79,7 +81,7 @@ class TrainingSession {
  public:
   struct Options {
     std::filesystem::path store;                      // empty: nothing is recorded
-    bool fluid = true;                                // leaves one core to the window (threads 0 = cores - 1)
+    bool fluid = true;                                // the pace to begin with: threads 0 = cores - 1
     int nice = 10;                                    // priority of the training thread
   };
   explicit TrainingSession(Options options);

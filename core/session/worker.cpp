@@ -26,7 +26,7 @@ std::string Worker::sentenceOf(const std::exception& problem) {
 }
 
 Worker::Worker(const TrainingSession::Options& options, Mailbox& mailbox, OutTray& out, Recorder& recorder)
-    : options_(options), mailbox_(mailbox), out_(out), recorder_(recorder), inquiries_(out) {}
+    : options_(options), mailbox_(mailbox), out_(out), recorder_(recorder), inquiries_(out), fluid_(options.fluid) {}
 
 std::vector<RunInTraining*> Worker::runs() const {
   std::vector<RunInTraining*> list;
@@ -175,6 +175,7 @@ SessionStatus Worker::status() const {
   status.state = state();
   status.storeProblem = storeProblem_;
   status.message = message_;
+  status.fluid = fluid_;
   if (!run_) return status;
   status.run = run_->id();
   status.twin = twin_ ? twin_->id() : 0;

@@ -40,6 +40,7 @@ class Worker {
   void carryOut(const command::ProbeStored& probe);
   void carryOut(const command::Generate& generate);
   void carryOut(const command::StopGenerating&);
+  void carryOut(const command::SetPace& pace);
   void carryOut(const command::SaveCheckpoint& save);
   void carryOut(const command::RestoreHealthy& restore);
   void carryOut(const command::OperateExperts& operation);
@@ -87,6 +88,7 @@ class Worker {
   std::unique_ptr<RunInTraining> run_, twin_;
   Inquiries inquiries_;
   Speedometer speed_;
+  bool fluid_ = true;                      // the pace: one core stays free
   bool playing_ = false, preparing_ = false, failed_ = false;
   int singleSteps_ = 0;                    // asked for while paused
   std::string message_;

@@ -11,6 +11,7 @@ namespace {
 
 /// Knobs of the optimiser follow in the twin, so that the race stays fair; the recipe's mean nothing to a dense model.
 bool twinFollows(const std::string& path) {
+  if (path == "threads") return true;
   return path.starts_with("train.") && path != "train.freeze" && path != "train.frozen_experts";
 }
 
@@ -120,6 +121,12 @@ void Worker::carryOut(const command::UndoKnob&) {
   if (twin_ && twinFollows(event->path))
     if (const auto followed = twin_->setKnob(event->path, event->newValue)) publish(*followed);
   inquiries_.runChanged();
+}
+
+void Worker::carryOut(const command::SetPace& pace) {
+  fluid_ = pace.fluid;
+  statusChanged_ = true;
+  if (run_) carryOut(command::SetKnob{"threads", std::to_string(threadsAt(fluid_))});
 }
 
 void Worker::carryOut(const command::Extend& extend) {

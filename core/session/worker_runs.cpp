@@ -19,7 +19,7 @@ void Worker::checkMore() const {
 
 Surroundings Worker::surroundings() const {
   Surroundings around;
-  around.fluid = options_.fluid;
+  around.fluid = fluid_;
   if (run_) {
     around.similar = &run_->prepared();
     around.memoryReturned = predictedMemory(run_->config());
@@ -49,7 +49,7 @@ template PreparedRun Worker::prepare(const Checkpoint&, bool);
 /// The present backend where it fits; the runs on another one must be gone.
 Backend& Worker::prepareBackend(const RunConfig& config) {
   const BackendOptions wanted = backendOptions(config);
-  if (backend_ && wanted.name == backendOptions_.name && wanted.threads == backendOptions_.threads &&
+  if (backend_ && wanted.name == backendOptions_.name && wanted.threads == backend_->threads() &&
       wanted.computeType == backendOptions_.computeType)
     return *backend_;
   inquiries_.forgetStored();

@@ -186,6 +186,10 @@ void Trainer::set(const std::string& path, const std::string& value) {
   if (!sameSegments(changed.model, config().model))
     throw Error("config",
                 path + ": " + value + " needs weights that this model does not have; start a new run with it");
+  if (changed.threads != config().threads) {
+    impl_->backend.setThreads(changed.threads);
+    changed.threads = impl_->backend.threads();
+  }
   impl_->config = std::move(changed);
   impl_->model.reconfigure(impl_->config.model);
   freeze(impl_->model, impl_->config.train);

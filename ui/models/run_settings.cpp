@@ -111,7 +111,7 @@ StageInfo training() {
            whole("train.validate_every", "Validate every", 0, 1e9, 50, "steps", "0: at the end", "How often the held-out text is measured."),
            whole("train.checkpoint_every", "Checkpoint every", 0, 1e9, 50, "steps", "0: first and last", "How often the run is saved."),
            whole("seed", "Seed", 0, 1.8e19, 1, "", "seed", "Fixes every random draw: same seed and threads, same numbers."),
-           whole("threads", "Threads", 0, 1024, 1, "threads", "0: fluid, one core free", "Cores that train. 0 leaves one to the window so that it stays fluid; all of them is fastest."),
+           whole("threads", "Threads", 0, 1024, 1, "threads", "0: by the pace", "Cores that train, from the next step on. 0: by the pace chosen above the pages, fluid or fast."),
            pick("dtype", "Number type", "What products are computed in.",
                 {{"auto", "automatic", "bf16 where it is faster", "bf16 where the chip multiplies it in hardware and the model is wide enough to gain; chosen when the run starts."},
                  {"f32", "f32", "24 bits", "Single precision."},

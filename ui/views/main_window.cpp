@@ -164,6 +164,9 @@ void MainWindow::buildMenus() {
 
   menu("&Run")->addActions({bar_->playAction(), bar_->stepAction(), bar_->restartAction()});
   menu("&Run")->addSeparator();
+  menu("&Run")->addActions(bar_->paces()->actions());
+  connect(bar_->paces(), &QActionGroup::triggered, this, [this](QAction* pace) { context_.settings.setValue("fluid", pace->data()); });
+  menu("&Run")->addSeparator();
   QAction* twin = add("&Run", tr("Compare with &dense"), {}, [this] {
     if (context_.session.status().twin != 0)
       context_.session.post(command::CloseTwin{});

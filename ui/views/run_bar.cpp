@@ -1,8 +1,10 @@
 #include "ui/views/run_bar.h"
 
 #include <QAction>
+#include <QActionGroup>
 #include <QHBoxLayout>
 #include <QLabel>
+#include <QMenu>
 #include <QPainter>
 #include <QPainterPath>
 #include <QProgressBar>
@@ -30,7 +32,8 @@ const QString kDot = QString::fromUtf8(" \u00b7 ");
 RunBar::RunBar(SessionBridge& session, RunHistory& history, Theme& theme, QWidget* parent)
     : QFrame(parent), session_(session), history_(history), theme_(theme), play_(new QAction(tr("Play"), this)),
       step_(new QAction(tr("One step"), this)), restart_(new QAction(tr("Restart from step 0"), this)),
-      progress_(new QProgressBar(this)), words_(new ExplainedLabel(theme, this)), details_(new QLabel(this)), alerts_(new QToolButton(this)) {
+      progress_(new QProgressBar(this)), words_(new ExplainedLabel(theme, this)), details_(new QLabel(this)),
+      paces_(new QActionGroup(this)), pace_(new QToolButton(this)), alerts_(new QToolButton(this)) {
   setObjectName("runBar");
   play_->setShortcut(Qt::Key_Space);
   step_->setShortcut(Qt::Key_Period);
@@ -59,6 +62,8 @@ RunBar::RunBar(SessionBridge& session, RunHistory& history, Theme& theme, QWidge
   line->addLayout(middle, 1);
   line->addSpacing(6);
   line->addWidget(details_);
+  makePaces();
+  line->addWidget(pace_);
   line->addWidget(alerts_);
   words_->setSizePolicy(QSizePolicy::Ignored, QSizePolicy::Preferred);
   alerts_->setFocusPolicy(Qt::TabFocus);
@@ -79,6 +84,23 @@ RunBar::RunBar(SessionBridge& session, RunHistory& history, Theme& theme, QWidge
   connect(&history, &RunHistory::alertsChanged, this, &RunBar::showAlerts);
   connect(&theme, &Theme::changed, this, &RunBar::dress);
   dress();
+}
+
+void RunBar::makePaces() {
+  auto* menu = new QMenu(this);
+  for (const bool fluid : {true, false}) {
+    QAction* action = paces_->addAction(fluid ? tr("&Fluid: one core stays free for the window") : tr("F&ast: every core trains"));
+    action->setCheckable(true);
+    action->setData(fluid);
+    menu->addAction(action);
+    connect(action, &QAction::triggered, this, [this, fluid] { session_.post(command::SetPace{fluid}); });
+  }
+  pace_->setMenu(menu);
+  pace_->setPopupMode(QToolButton::InstantPopup);
+  pace_->setAutoRaise(true);
+  pace_->setFocusPolicy(Qt::TabFocus);
+  pace_->setToolTip(tr("How many cores train: at once, from the next step on. The run notes it, for sums are grouped by threads\n"
+                       "and the last bits of its numbers depend on that."));
 }
 
 void RunBar::toggle() {
@@ -134,6 +156,8 @@ void RunBar::refresh() {
   progress_->setRange(0, static_cast<int>(std::max<std::int64_t>(status.targetSteps, 1)));
   progress_->setValue(static_cast<int>(status.step));
   details_->setText(QString::fromStdString(status.backend));
+  for (QAction* action : paces_->actions()) action->setChecked(action->data().toBool() == status.fluid);
+  pace_->setText(status.fluid ? tr("fluid") : tr("fast"));
   showAlerts();
 }
 

@@ -4,6 +4,7 @@
 #include "core/session/training_session.h"
 
 class QAction;
+class QActionGroup;
 class QLabel;
 class QProgressBar;
 class QToolButton;
@@ -25,6 +26,8 @@ class RunBar : public QFrame {
   QAction* playAction() const { return play_; }
   QAction* stepAction() const { return step_; }
   QAction* restartAction() const { return restart_; }
+  /// Fluid and fast: how many cores train beside the window.
+  QActionGroup* paces() const { return paces_; }
   /// What is written on the bar, for tests and screen readers.
   QString summary() const;
   QString alertSummary() const;
@@ -33,6 +36,7 @@ class RunBar : public QFrame {
   void alertsWanted();
 
  private:
+  void makePaces();
   void toggle();
   void restart();
   void showStatus(const SessionStatus& status);
@@ -48,7 +52,8 @@ class RunBar : public QFrame {
   QProgressBar* progress_;
   ExplainedLabel* words_;
   QLabel* details_;
-  QToolButton* alerts_;
+  QActionGroup* paces_;
+  QToolButton *pace_, *alerts_;
   /// What was asked for and not yet confirmed, so that the button answers at once: -1 nothing, 0 pause, 1 play.
   int asked_ = -1;
 };

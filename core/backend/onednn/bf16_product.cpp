@@ -121,6 +121,8 @@ Bf16Products::Bf16Products(int threads) : impl_(std::make_unique<Impl>()) {
   for (int thread = 0; thread < threads; ++thread) impl_->shared.streams.emplace_back(impl_->shared.engine);
   impl_->shared.scratchpads.resize(static_cast<std::size_t>(threads));
 }
+Bf16Products::Bf16Products(Bf16Products&&) noexcept = default;
+Bf16Products& Bf16Products::operator=(Bf16Products&&) noexcept = default;
 Bf16Products::~Bf16Products() = default;
 
 const Bf16Product& Bf16Products::operator[](const Bf16ProductShape& shape) {

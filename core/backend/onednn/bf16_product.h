@@ -47,6 +47,8 @@ class Bf16Product {
 class Bf16Products {
  public:
   explicit Bf16Products(int threads);
+  Bf16Products(Bf16Products&&) noexcept;
+  Bf16Products& operator=(Bf16Products&&) noexcept;
   ~Bf16Products();
   /// Outside parallel regions; stays valid.
   const Bf16Product& operator[](const Bf16ProductShape& shape);

@@ -27,6 +27,12 @@ OnednnBackend::OnednnBackend(int threads, DType computeType) : threads_(chosenTh
   if (computeType == DType::bf16) bf16_ = std::make_unique<Bf16>(threads_);
 }
 
+void OnednnBackend::setThreads(int threads) {
+  threads_ = chosenThreads(threads);
+  scratch_.setThreads(threads_);
+  if (bf16_) bf16_->products = Bf16Products(threads_);  // each of its primitives has memory a thread
+}
+
 Tensor OnednnBackend::allocate(Shape shape, DType dtype) {
   if (!bf16_) return hostTensor(shape, dtype);
   auto memory = std::make_shared<Tensor>(hostTensor(shape, dtype));

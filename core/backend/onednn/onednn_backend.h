@@ -19,6 +19,7 @@ class OnednnBackend : public Backend {
 
   std::string name() const override { return "onednn"; }
   int threads() const override { return threads_; }
+  void setThreads(int threads) override;
   DType computeType() const override { return bf16_ ? DType::bf16 : DType::f32; }
 
   Tensor allocate(Shape shape, DType dtype) override;

@@ -13,6 +13,8 @@ class Scratch {
  public:
   explicit Scratch(int threads) : perThread_(static_cast<std::size_t>(threads)) {}
 
+  void setThreads(int threads) { perThread_.resize(static_cast<std::size_t>(threads)); }
+
   /// Slot `slot` of the memory all threads share: at least `elements` f32, uninitialised.
   float* shared(int slot, std::int64_t elements) { return grown(shared_[static_cast<std::size_t>(slot)], elements); }
   /// Makes `ofThread` of every thread at least this large.

@@ -13,6 +13,7 @@ class ReferenceBackend : public Backend {
 
   std::string name() const override { return "reference"; }
   int threads() const override { return 1; }
+  void setThreads(int) override {}  // loops of one thread: the definition
   DType computeType() const override { return computeType_; }
 
   Tensor allocate(Shape shape, DType dtype) override;

@@ -71,6 +71,28 @@ class TrainingSessionTest : public QObject {
     QCOMPARE(session.count(Kind::resumed), std::int64_t{1});
     QCOMPARE(session.count(Kind::paused), std::int64_t{1});
   }
+  void theThreadsChangeWhileItTrainsAndTheRunNotesIt() {
+#ifdef __SANITIZE_THREAD__
+    QSKIP("The team of OpenMP's threads looks like a race to the thread sanitizer.");
+#endif
+    const test::TemporaryFolder folder;
+    SessionListener session(folder / "runs.db");
+    RunConfig config = tinyRun(folder, 1'000'000);
+    config.backend = "onednn";
+    config.threads = 1;
+    session.post(command::Start{.config = config});
+    QVERIFY(session.untilSteps(3));
+    session.post(command::SetKnob{"threads", "2"});
+    QVERIFY(session.until([&] { return session.status.backend == "onednn, f32, 2 threads"; }));
+    QCOMPARE(session.status.config->threads, 2);
+    QCOMPARE(session.count(Kind::knob), std::int64_t{1});
+    QVERIFY(session.untilSteps(session.points.size() + 3));
+    session.post(command::UndoKnob{});
+    QVERIFY(session.until([&] { return session.status.backend == "onednn, f32, 1 thread"; }));
+    session.post(command::SetPace{.fluid = false});
+    QVERIFY(session.until([&] { return !session.status.fluid; }));
+    QVERIFY(session.problems.empty());
+  }
   void aKnobLeavesItsMarkAndUndoSetsItBackWithoutRewinding() {
     const test::TemporaryFolder folder;
     SessionListener session(folder / "runs.db");
