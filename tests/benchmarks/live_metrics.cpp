@@ -37,7 +37,7 @@ int main(int argc, char** argv) {
   RunConfig config = runConfigOfPreset(argc > 2 ? argv[2] : firstPreset().id);
   config.train.steps = 1'000'000;
   const std::shared_ptr<const Corpus> corpus = loadCorpus(config.data);
-  const std::unique_ptr<Backend> backend = makeBackend({config.backend, config.threads, config.computeType});
+  const std::unique_ptr<Backend> backend = makeBackend({config.backend, config.threads, config.computeType.value_or(DType::f32)});
   Trainer measured(*backend, config, corpus), plain(*backend, config, corpus);
   plain.setMeasuring(false);
   for (std::int64_t i = 0; i < kBalancerEvery; ++i) measured.step(), plain.step();  // memory grows, frequencies settle
