@@ -51,7 +51,7 @@ void run(const Options& options) {
     } else {
       std::printf(" %5.2f nats", token.loss);
     }
-    for (const TokenLayerRouting& layer : token.layers) std::printf("  | L%d: %s", layer.layer, chosen(layer).c_str());
+    for (const TokenLayerRouting& layer : token.layers) std::printf("  | %s: %s", layerSymbol(layer.layer).c_str(), chosen(layer).c_str());
     std::printf("\n");
   }
 }

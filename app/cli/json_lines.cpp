@@ -9,6 +9,9 @@ using json = nlohmann::ordered_json;
 
 namespace {
 
+/// Its index; "head" for a mixture head, which has none.
+json layerNumber(int layer) { return layer == kHeadLayer ? json("head") : json(layer); }
+
 json orNull(const std::optional<double>& value) { return value ? json(*value) : json(nullptr); }
 
 }  // namespace
@@ -32,13 +35,13 @@ json stepLine(const StepPoint& point, const std::vector<Alert>& alerts) {
     line["router_entropy"].push_back(layer.routerEntropy);
   }
   for (const Alert& alert : alerts)
-    line["alerts"].push_back({{"layer", alert.layer}, {"expert", alert.expert}, {"utilization", alert.utilization}});
+    line["alerts"].push_back({{"layer", layerNumber(alert.layer)}, {"expert", alert.expert}, {"utilization", alert.utilization}});
   return line;
 }
 
 json closingLine(const Closing& closing) {
   json dead = json::array();
-  for (const ExpertUtilization& expert : closing.dead) dead.push_back({{"layer", expert.layer}, {"expert", expert.expert}});
+  for (const ExpertUtilization& expert : closing.dead) dead.push_back({{"layer", layerNumber(expert.layer)}, {"expert", expert.expert}});
   return {{"done", true},
           {"run", closing.run},
           {"steps", closing.steps},

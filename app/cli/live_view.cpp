@@ -125,7 +125,7 @@ class LiveView : public TrainView {
     std::size_t at = 0;
     for (const LayerPoint& layer : point.layers) {
       char text[96];
-      std::snprintf(text, sizeof text, "layer %-2d ", layer.layer);
+      std::snprintf(text, sizeof text, "%-8s ", layerName(layer.layer).c_str());
       std::string line = text;
       const auto room = static_cast<std::size_t>(std::max(8, size.columns - 45));
       const std::size_t gap = layer.load.size() * 2 <= room ? 2 : 1;

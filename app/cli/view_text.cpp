@@ -56,7 +56,7 @@ std::string closingText(const Closing& closing) {
     text += "MaxVio over the last " + std::to_string(kSummarySteps) + " steps:";
     for (double value : closing.maxVio) text += format(" %.2f", value);
     text += closing.dead.empty() ? "; no dead experts.\n" : "; dead experts:";
-    for (const ExpertUtilization& expert : closing.dead) text += format(" L%d E%d", expert.layer, expert.expert);
+    for (const ExpertUtilization& expert : closing.dead) text += format(" %s E%d", layerSymbol(expert.layer).c_str(), expert.expert);
     if (!closing.dead.empty()) text += ".\n";
   }
   if (!closing.checkpoint.empty()) text += "Checkpoint: " + closing.checkpoint + "\n";

@@ -26,6 +26,9 @@ Json numbers(const std::vector<float>& values) {
   return list;
 }
 
+/// Its index; "head" for a mixture head, which has none.
+Json layerNumber(int layer) { return layer == kHeadLayer ? Json("head") : Json(layer); }
+
 }  // namespace
 
 Json toJson(const RunSummary& run) {
@@ -46,7 +49,7 @@ Json toJson(const RunSummary& run) {
 Json toJson(const RunEvent& event) {
   Json json = {{"step", event.step}, {"kind", std::string(nameOf(event.kind))}};
   if (!event.path.empty()) json["path"] = event.path, json["old"] = event.oldValue, json["new"] = event.newValue;
-  if (event.layer >= 0) json["layer"] = event.layer;
+  if (event.layer >= 0) json["layer"] = layerNumber(event.layer);
   if (event.expert >= 0) json["expert"] = event.expert, json["utilization"] = number(event.utilization);
   json["text"] = event.text;
   return json;
@@ -63,7 +66,7 @@ Json toJson(const StepPoint& point) {
   if (!point.balance.empty()) json["balance"] = numbers(point.balance);
   json["layers"] = Json::array();
   for (const LayerPoint& layer : point.layers) {
-    Json at = {{"layer", layer.layer}};
+    Json at = {{"layer", layerNumber(layer.layer)}};
     for (const LayerMetricName& metric : kLayerMetricNames) at[metric.name] = number(layer.*metric.value);
     at["balance"] = numbers(layer.balance);
     if (!layer.termGradient.empty()) at["term_gradient"] = numbers(layer.termGradient);

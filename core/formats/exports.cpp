@@ -70,7 +70,7 @@ void exportCsv(const RunStore& store, RunId run, const TextSink& sink) {
   std::string text =
       "step,train_loss_nats_per_token,validation_loss_nats_per_token,aux_loss,z_loss,gradient_norm,learning_rate,tokens_per_second";
   for (const auto& [layer, width] : widths) {
-    const std::string prefix = ",layer" + std::to_string(layer) + "_";
+    const std::string prefix = layer == kHeadLayer ? std::string(",head_") : ",layer" + std::to_string(layer) + "_";
     for (const LayerMetricName& metric : kLayerMetricNames) text += prefix + metric.name;
     for (std::size_t term = 0; term < width.terms; ++term) text += prefix + "balance" + std::to_string(term);
     for (std::size_t e = 0; e < width.experts; ++e) text += prefix + "expert" + std::to_string(e) + "_load_share";

@@ -74,30 +74,30 @@ void Block::compute(const TensorView& out, bool again, Activations& memory) {
     dense_->forward(out, feedForwardNorm_.normed, denseWeights_, memory);
 }
 
-void Block::prepareRouting(const TensorView& out) {
-  DrawKey key = pass_.draws;
-  key.layer = index_;
-  RoutingInput& routing = moeInput_.routing;
-  routing.selectionBias = pass_.selectionBias;
-  routing.draws = fillDraws(draws_, config_.recipe, key, pass_.phase, out.shape[0], out.shape[1], out.dtype);
-  if (pass_.phase != Phase::training) routing.draws.keepExpert = pass_.keptExperts;
-  routing.tokenIds = pass_.tokenIds;
-  routing.hashTable = pass_.hashTable;
-  routing.sequences = pass_.sequences;
-  routing.phase = pass_.phase;
+void fillRoutingInput(RoutingInput& routing, DrawBuffers& draws, const Recipe& recipe, const BlockPass& pass,
+                      std::uint32_t layer, const Shape& tokens, DType dtype) {
+  DrawKey key = pass.draws;
+  key.layer = layer;
+  routing.selectionBias = pass.selectionBias;
+  routing.draws = fillDraws(draws, recipe, key, pass.phase, tokens[0], tokens[1], dtype);
+  if (pass.phase != Phase::training) routing.draws.keepExpert = pass.keptExperts;
+  routing.tokenIds = pass.tokenIds;
+  routing.hashTable = pass.hashTable;
+  routing.sequences = pass.sequences;
+  routing.phase = pass.phase;
   routing.step = key.step;
   routing.totalSteps = key.totalSteps;
-  routing.lossScale = pass_.lossScale;
-  routing.history = pass_.history;
-  routing.trainingGroupTokens = pass_.trainingGroupTokens;
-  moeInput_.watch = pass_.watch;
+  routing.lossScale = pass.lossScale;
+  routing.history = pass.history;
+  routing.trainingGroupTokens = pass.trainingGroupTokens;
 }
 
 void Block::computeExperts(const TensorView& out, bool again, Activations& memory) {
   const Recipe& recipe = config_.recipe;
   moeInput_.x = feedForwardNorm_.normed;
   moeInput_.postAttention = recipe.combine.denseResidual ? postAttention_ : TensorView{};
-  if (!again) prepareRouting(out);
+  if (!again) fillRoutingInput(moeInput_.routing, draws_, recipe, pass_, index_, out.shape, out.dtype);
+  moeInput_.watch = pass_.watch;
   moeInput_.keepHidden = {};
   if (pass_.phase == Phase::training && recipe.combine.expertDropout > 0) {
     moeInput_.keepHidden = memory.take({out.shape[0], moe_->widestHidden()}, out.dtype);

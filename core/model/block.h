@@ -27,6 +27,10 @@ struct BlockPass {
   BalancerWatch watch = BalancerWatch::off;
 };
 
+/// What the router called `layer` is given for T tokens of width D; x and the weights are the layer's own to add.
+void fillRoutingInput(RoutingInput& routing, DrawBuffers& draws, const Recipe& recipe, const BlockPass& pass,
+                      std::uint32_t layer, const Shape& tokens /*(T, D)*/, DType dtype);
+
 /// One pre-norm residual block: u = h + Attention(norm(h)); out = u + FeedForward(norm(u)), or of norm(h) where the
 /// experts read the state before attention. Holds its activations; weights stay the model's.
 class Block {
@@ -58,8 +62,6 @@ class Block {
   void normBackward(const TensorView& dx, const Norm& norm, const TensorView& dNormed, const TensorView& x);
   void compute(const TensorView& out, bool again, Activations& memory);
   void computeExperts(const TensorView& out, bool again, Activations& memory);
-  /// What the routing is run under, its draws among it.
-  void prepareRouting(const TensorView& out);
   void backwardFeedForward(const TensorView& dNormed, const TensorView& dh, Activations& memory);
 
   Backend& backend_;

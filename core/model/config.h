@@ -1,5 +1,6 @@
 #pragma once
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -57,9 +58,18 @@ struct ModelSize {
   double flopsPerToken = 0;            // forward + backward
 };
 ModelSize sizeOf(const ModelConfig& config);
+/// The same given what the routers chose: active parameters and work are means over the tokens, of the experts that
+/// admitted them. `admitted` (expert layers, then a mixture head) of (E): admitted assignments of an expert / tokens.
+ModelSize sizeOf(const ModelConfig& config, const std::vector<std::vector<double>>& admitted);
 
 /// The dense model of equal active parameters: every expert layer becomes one network of hidden k * F (+ shared).
 ModelConfig denseTwin(const ModelConfig& config);
+
+/// The recipe of the head where it is a mixture (recipe.head): that of the layers, every expert's output a token's
+/// logits. Nothing for a linear head.
+std::optional<Recipe> headRecipe(const ModelConfig& config);
+/// Whether anything in the model is routed: a layer's experts, or the head's.
+bool isRouted(const ModelConfig& config);
 
 /// Everything wrong with a model: head counts, sizes, each layer's recipe. Paths as `--set` takes them.
 std::vector<Problem> problems(const ModelConfig& config, bool routerLearns = true);

@@ -9,17 +9,29 @@ namespace moe {
 ModelConfig denseTwin(const ModelConfig& config) {
   ModelConfig twin = config;
   const std::vector<Segment> segments = modelSegments(config);
+  // What a mixture head has beyond one output matrix goes to the layers in equal parts.
+  double spare = 0;
+  if (headRecipe(config)) {
+    for (const Segment& segment : segments)
+      if (segment.name.starts_with(kHeadPrefix + "experts.")) spare += static_cast<double>(segment.shape.elements());
+    spare -= static_cast<double>(config.vocabulary) * config.width;
+  }
   for (std::size_t i = 0; i < twin.layers.size(); ++i) {
     LayerConfig& layer = twin.layers[i];
-    if (!layer.hasExperts) continue;
+    const double perUnit = (layer.dense.kind == ExpertKind::glu ? 3.0 : 2.0) * config.width;
+    const double extra = spare / static_cast<double>(twin.layers.size()) / perUnit;
+    layer.recipe.head = {};
+    if (!layer.hasExperts) {
+      layer.dense.hidden += static_cast<int>(std::lround(extra));
+      continue;
+    }
     double active = 0;  // of the routed and shared experts and the dense residual
     for (const char* bank : {"experts.", "shared.", "dense_residual."})
       for (const Segment& segment : segments)
         if (segment.name.starts_with(layerPrefix(i) + bank) && segment.kind != Segment::Kind::zero)
           active += static_cast<double>(segment.shape.elements()) * segment.activeShare;
-    const double perUnit = (layer.dense.kind == ExpertKind::glu ? 3.0 : 2.0) * config.width;
     layer.hasExperts = false;
-    layer.dense.hidden = std::max(1, static_cast<int>(std::lround(active / perUnit)));
+    layer.dense.hidden = std::max(1, static_cast<int>(std::lround(active / perUnit + extra)));
   }
   return twin;
 }

@@ -1,3 +1,4 @@
+#include <array>
 #include <cassert>
 
 #include "core/model/model_impl.h"
@@ -9,17 +10,19 @@ struct Model::Cache {
 
   Activations memory;  // of one token
   std::vector<std::unique_ptr<Block>> blocks;
+  std::unique_ptr<MixtureLanguageHead> head;  // null: linear
   std::vector<Tensor> keys, values;       // (layers) of (context, kvHeads, headWidth)
   std::vector<RankingHistory> histories;  // (layers)
   std::int64_t revision = 0;
   Tensor stream[2];                   // (1, D) each
-  Tensor normed, statistics, logits;  // (1, D), (1, 2), (1, V)
+  Tensor normed, statistics, logits, loss;  // (1, D), (1, 2), (1, V), (1)
 };
 
 std::unique_ptr<Model::Cache, void (*)(Model::Cache*)> Model::makeCache() {
   Impl& model = *impl_;
   auto cache = std::make_unique<Cache>(model.backend);
   cache->blocks = model.makeBlocks();
+  cache->head = model.makeHead();
   cache->revision = model.revision;
   for (const LayerConfig& layer : model.config.layers) {
     const Shape shape{model.config.context, layer.attention.kvHeads, layer.attention.headWidth};
@@ -31,6 +34,7 @@ std::unique_ptr<Model::Cache, void (*)(Model::Cache*)> Model::makeCache() {
   for (Tensor& stream : cache->stream) stream = model.backend.allocate({1, width}, model.dtype);
   cache->normed = model.backend.allocate({1, width}, model.dtype);
   cache->statistics = model.backend.allocate({1, 2}, model.dtype);
+  cache->loss = model.backend.allocate({1}, model.dtype);
   cache->logits = model.backend.allocate({1, model.config.vocabulary}, model.dtype);
   return {cache.release(), [](Cache* done) { delete done; }};
 }
@@ -38,8 +42,10 @@ std::unique_ptr<Model::Cache, void (*)(Model::Cache*)> Model::makeCache() {
 TensorView Model::next(Cache& cache, std::int32_t id, std::int64_t position) {
   Impl& model = *impl_;
   assert(position >= 0 && position < model.config.context);
-  if (cache.revision != model.revision)
+  if (cache.revision != model.revision) {
     for (std::size_t i = 0; i < cache.blocks.size(); ++i) cache.blocks[i]->reconfigure(model.config.layers[i]);
+    if (cache.head) cache.head->reconfigure(*headRecipe(model.config));
+  }
   cache.revision = model.revision;
   cache.memory.begin();
   const std::int32_t ids[] = {id}, positions[] = {static_cast<std::int32_t>(position)};
@@ -61,7 +67,15 @@ TensorView Model::next(Cache& cache, std::int32_t id, std::int64_t position) {
   }
   model.backend.norm(cache.normed, cache.statistics, cache.stream[from], parameters.value("final_norm.weight"),
                      parameters.value("final_norm.bias"), model.config.norm, model.config.normEpsilon);
-  model.backend.linear(cache.logits, cache.normed, model.headWeight(), {}, false);
+  if (cache.head) {
+    BlockPass pass;
+    pass.phase = Phase::generation;
+    cache.head->route(cache.normed, pass);
+    cache.head->predict(cache.loss, cache.logits, std::array<std::int32_t, 1>{-1}, cache.memory);
+    model.shownRouting.push_back(&cache.head->routing());
+  } else {
+    model.backend.linear(cache.logits, cache.normed, model.headWeight(), {}, false);
+  }
   model.backend.synchronize();
   return cache.logits.view().reshaped({model.config.vocabulary});
 }

@@ -50,7 +50,8 @@ void initialiseLayer(Model::Impl& model, std::size_t layer, std::uint64_t seed) 
 void Model::initialise(std::uint64_t seed) {
   drawSegments(*impl_, seed);
   impl_->backend.synchronize();
-  for (int layer : impl_->expertLayers) initialiseLayer(*impl_, static_cast<std::size_t>(layer), seed);
+  for (int layer : impl_->expertLayers)
+    if (layer != kHeadLayer) initialiseLayer(*impl_, static_cast<std::size_t>(layer), seed);
   for (const Parameter& parameter : impl_->parameters.all()) impl_->backend.parametersChanged(parameter.value);
   for (std::vector<float>& bias : impl_->selectionBias) std::fill(bias.begin(), bias.end(), 0.0f);
 }

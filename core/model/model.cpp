@@ -29,6 +29,7 @@ Model::Impl::Impl(Backend& theBackend, ModelConfig theConfig, DType theDtype, bo
       hashTables(config.layers.size()),
       keptExperts(config.layers.size()),
       blocks(makeBlocks()),
+      head(makeHead()),
       memory(backend),
       stream(config.layers.size() + 1) {
   fitSelectionBias(selectionBias, config);
@@ -37,6 +38,13 @@ Model::Impl::Impl(Backend& theBackend, ModelConfig theConfig, DType theDtype, bo
       expertLayers.push_back(static_cast<int>(i));
       routings.push_back(routing);
     }
+  if (!head) return;
+  expertLayers.push_back(kHeadLayer);
+  routings.push_back(&head->routing());
+}
+
+std::unique_ptr<MixtureLanguageHead> Model::Impl::makeHead() const {
+  return headRecipe(config) ? std::make_unique<MixtureLanguageHead>(backend, config, parameters) : nullptr;
 }
 
 std::vector<std::unique_ptr<Block>> Model::Impl::makeBlocks() const {
@@ -88,11 +96,17 @@ std::span<const Routing* const> Model::routing() const {
 std::vector<BalancerGradient> Model::balancerGradients() const {
   impl_->backend.synchronize();
   std::vector<BalancerGradient> all;
-  for (const int layer : impl_->expertLayers) all.push_back(impl_->blocks[static_cast<std::size_t>(layer)]->balancerGradient());
+  for (const int layer : impl_->expertLayers)
+    if (layer != kHeadLayer) all.push_back(impl_->blocks[static_cast<std::size_t>(layer)]->balancerGradient());
   return all;
 }
 std::span<const int> Model::expertLayers() const {
   return impl_->expertLayers;
+}
+
+const Recipe& Model::recipeOf(std::size_t expertLayer) const {
+  const int layer = impl_->expertLayers[expertLayer];
+  return layer == kHeadLayer ? impl_->head->recipe() : impl_->config.layers[static_cast<std::size_t>(layer)].recipe;
 }
 
 void Model::reconfigure(const ModelConfig& config) {
@@ -100,6 +114,7 @@ void Model::reconfigure(const ModelConfig& config) {
   impl_->config = config;
   ++impl_->revision;
   for (std::size_t i = 0; i < impl_->blocks.size(); ++i) impl_->blocks[i]->reconfigure(config.layers[i]);
+  if (impl_->head) impl_->head->reconfigure(*headRecipe(config));
   fitSelectionBias(impl_->selectionBias, config);
 }
 

@@ -10,6 +10,7 @@
 #include "core/model/moe_layer.h"
 #include "core/model/parameters.h"
 #include "core/router/balance.h"
+#include "core/telemetry/points.h"
 
 namespace moe {
 
@@ -25,7 +26,7 @@ struct PassSettings {
 };
 
 struct LossSums {
-  double loss = 0;  // sum over unmasked targets, nats
+  double loss = 0;  // sum over unmasked targets, nats. Mixture head: in training, of its losses
   std::int64_t targets = 0;
   double auxLoss = 0, zLoss = 0;           // coefficient * value, summed over layers
   std::vector<double> balance;             // one a balance term: its mean over layers, or its one value
@@ -59,16 +60,19 @@ class Model {
   LossSums forward(const Batch& batch, const PassSettings& settings);
   /// Loss of each target of the last pass, nats: (T).
   std::span<const float> tokenLosses() const;
-  /// Logits of the last `forward` (not overwritten there): (T, V), f32 or f64.
+  /// Logits of the last `forward` (not overwritten there): (T, V), f32 or f64. Of a mixture head: the log of what it
+  /// predicts, outside of training.
   TensorView logits() const;
   /// Bytes that the largest pass so far took for activations: one allocation, from the second pass on.
   std::int64_t activationBytes() const;
   /// One an expert layer, in order; valid until the next pass.
   std::span<const Routing* const> routing() const;
-  /// One an expert layer, of the passes since PassSettings::watch began; zeros where a router has no weights.
+  /// One an expert layer, of the passes since PassSettings::watch began; zeros where a router has no weights. A mixture
+  /// head's is not measured.
   std::vector<BalancerGradient> balancerGradients() const;
-  /// Index in config().layers of each expert layer.
+  /// Index in config().layers of each expert layer; kHeadLayer, the last, for a mixture head.
   std::span<const int> expertLayers() const;
+  const Recipe& recipeOf(std::size_t expertLayer) const;
 
   /// Generation: a cache for one sequence, and the logits (V) of the next token after `id` at `position`, which counts
   /// from 0 and stays below the context. `routing()` then holds that token's. A cache must not outlive its model.

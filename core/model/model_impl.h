@@ -3,6 +3,7 @@
 #include <vector>
 
 #include "core/model/block.h"
+#include "core/model/mixture_language_head.h"
 #include "core/model/model.h"
 
 namespace moe {
@@ -13,10 +14,19 @@ struct Model::Impl {
 
   /// The blocks with what they remember of a pass: one set for passes over batches, one in each generation cache.
   std::vector<std::unique_ptr<Block>> makeBlocks() const;
+  /// Null for a linear head.
+  std::unique_ptr<MixtureLanguageHead> makeHead() const;
   BlockPass blockPass(std::size_t layer) const;
-  /// Everything up to the logits (T, V). keepLayers: with what backward reads of each layer; else only its input.
-  void forwardToLogits(const Batch& batch, const PassSettings& settings, double lossScale, bool keepLayers);
-  /// From the gradient of the logits to the parameters' gradients. recompute: the layers were not kept.
+  /// Adds what is the same for every layer.
+  void passBatch(BlockPass& pass, const Batch& batch, const PassSettings& settings, double lossScale) const;
+  /// Everything up to the logits (T, V), or to the routing of a mixture head. keepLayers: with what backward reads of
+  /// each layer; else only its input.
+  void forwardToHead(const Batch& batch, const PassSettings& settings, double lossScale, bool keepLayers);
+  /// Losses (T), and with gradients the head's: from there to dNormed.
+  void forwardHead(const Batch& batch, Phase phase, double perTarget, bool withGradients);
+  void linearHead(const Batch& batch, double perTarget, bool withGradients);
+  void mixtureHead(const Batch& batch, Phase phase, double perTarget, bool withGradients);
+  /// From dNormed to the parameters' gradients. recompute: the layers were not kept.
   void backward(const Batch& batch, bool recompute);
   LossSums pass(const Batch& batch, const PassSettings& settings, double lossScale, bool withGradients);
   void finishBalance(LossSums& sums, const PassSettings& settings);
@@ -36,12 +46,13 @@ struct Model::Impl {
   std::vector<Tensor> keptExperts;                    // (layers) of (E) or empty: 0 = left out of evaluation
   std::vector<int> expertLayers;
   std::vector<std::unique_ptr<Block>> blocks;
-  std::vector<Routing*> routings;            // of the blocks, expert layers only
+  std::unique_ptr<MixtureLanguageHead> head;  // null: linear
+  std::vector<Routing*> routings;             // of the blocks, expert layers only, then the head's
   std::vector<const Routing*> shownRouting;  // of the last pass or generated token
 
   Activations memory;
   std::vector<TensorView> stream;  // (layers + 1) of (T, D): what enters each block, and what leaves the last
-  TensorView normed, statistics, logits, losses;  // (T, D), (T, 2), (T, V), (T)
+  TensorView normed, dNormed, statistics, logits, losses;  // (T, D), (T, D), (T, 2), (T, V), (T)
   std::vector<float> tokenLosses;                 // (T)
 };
 

@@ -16,7 +16,19 @@ BlockPass Model::Impl::blockPass(std::size_t layer) const {
   return pass;
 }
 
-void Model::Impl::forwardToLogits(const Batch& batch, const PassSettings& settings, double lossScale, bool keepLayers) {
+void Model::Impl::passBatch(BlockPass& pass, const Batch& batch, const PassSettings& settings, double lossScale) const {
+  pass.sequences = batch.sequences;
+  pass.phase = settings.phase;
+  pass.draws.seed = settings.seed;
+  pass.draws.step = settings.step;
+  pass.draws.totalSteps = settings.totalSteps;
+  pass.draws.firstToken = settings.firstToken;
+  pass.lossScale = lossScale;
+  pass.tokenIds = batch.ids;
+  pass.watch = settings.watch;
+}
+
+void Model::Impl::forwardToHead(const Batch& batch, const PassSettings& settings, double lossScale, bool keepLayers) {
   const std::int64_t T = batch.tokens(), D = config.width;
   if (settings.phase == Phase::training) trainingTokens = T;
   memory.begin();
@@ -25,15 +37,7 @@ void Model::Impl::forwardToLogits(const Batch& batch, const PassSettings& settin
                     batch.positions);
   for (std::size_t i = 0; i < blocks.size(); ++i) {
     BlockPass pass = blockPass(i);
-    pass.sequences = batch.sequences;
-    pass.phase = settings.phase;
-    pass.draws.seed = settings.seed;
-    pass.draws.step = settings.step;
-    pass.draws.totalSteps = settings.totalSteps;
-    pass.draws.firstToken = settings.firstToken;
-    pass.lossScale = lossScale;
-    pass.tokenIds = batch.ids;
-    pass.watch = settings.watch;
+    passBatch(pass, batch, settings, lossScale);
     const std::int64_t mark = memory.mark();
     blocks[i]->forward(stream[i + 1], stream[i], pass, memory);
     if (!keepLayers) memory.release(mark);
@@ -42,14 +46,44 @@ void Model::Impl::forwardToLogits(const Batch& batch, const PassSettings& settin
   statistics = memory.take({T, 2}, dtype);
   backend.norm(normed, statistics, stream.back(), parameters.value("final_norm.weight"),
                parameters.value("final_norm.bias"), config.norm, config.normEpsilon);
+  if (head) {
+    BlockPass pass;
+    passBatch(pass, batch, settings, lossScale);
+    return head->route(normed, pass);
+  }
   logits = memory.take({T, config.vocabulary}, dtype);
   backend.linear(logits, normed, headWeight(), {}, false);
 }
 
-void Model::Impl::backward(const Batch& batch, bool recompute) {
-  const TensorView dNormed = memory.take(normed.shape, dtype);
-  const TensorView dStream = memory.take(normed.shape, dtype);
+void Model::Impl::linearHead(const Batch& batch, double perTarget, bool withGradients) {
+  backend.crossEntropy(losses, logits, batch.targets, perTarget);
+  if (!withGradients) return;
+  if (perTarget == 0) backend.fill(logits, 0);  // no target: only the balance terms have a gradient
   backend.linearBackward(dNormed, headGradient(), {}, logits, normed, headWeight(), false);
+}
+
+void Model::Impl::mixtureHead(const Batch& batch, Phase phase, double perTarget, bool withGradients) {
+  logits = {};
+  if (phase != Phase::training) {
+    logits = memory.take({batch.tokens(), config.vocabulary}, dtype);
+    return head->predict(losses, logits, batch.targets, memory);
+  }
+  if (withGradients) backend.fill(dNormed, 0);
+  head->train(losses, dNormed, batch.targets, perTarget, memory);
+  if (withGradients) head->backwardRouter(dNormed);
+}
+
+void Model::Impl::forwardHead(const Batch& batch, Phase phase, double perTarget, bool withGradients) {
+  losses = memory.take({batch.tokens()}, dtype);
+  if (withGradients) dNormed = memory.take(normed.shape, dtype);
+  if (head)
+    mixtureHead(batch, phase, perTarget, withGradients);
+  else
+    linearHead(batch, perTarget, withGradients);
+}
+
+void Model::Impl::backward(const Batch& batch, bool recompute) {
+  const TensorView dStream = memory.take(normed.shape, dtype);
   backend.fill(dStream, 0);
   backend.normBackward(dStream, parameters.gradient("final_norm.weight"), parameters.gradient("final_norm.bias"),
                        dNormed, stream.back(), statistics, parameters.value("final_norm.weight"), config.norm);
@@ -64,7 +98,9 @@ void Model::Impl::backward(const Batch& batch, bool recompute) {
 
 void Model::Impl::finishBalance(LossSums& sums, const PassSettings& settings) {
   if (routings.empty() || settings.phase == Phase::generation) return;
-  const Recipe& recipe = config.layers[static_cast<std::size_t>(expertLayers.front())].recipe;
+  // One recipe for all expert layers; where only the head is routed it stands in a dense layer.
+  const int first = expertLayers.front() == kHeadLayer ? 0 : expertLayers.front();
+  const Recipe& recipe = config.layers[static_cast<std::size_t>(first)].recipe;
   if (recipe.balance.empty()) return;
   backend.synchronize();
   const BalanceTotals totals = moe::finishBalance(routings, recipe, settings.globalBatch);
@@ -86,19 +122,15 @@ void Model::Impl::readLosses(LossSums& sums, const Batch& batch) {
 }
 
 LossSums Model::Impl::pass(const Batch& batch, const PassSettings& settings, double lossScale, bool withGradients) {
-  const std::int64_t T = batch.tokens();
-  assert(T > 0 && batch.length <= config.context && batch.ids.size() == static_cast<std::size_t>(T));
+  assert(batch.tokens() > 0 && batch.length <= config.context &&
+         batch.ids.size() == static_cast<std::size_t>(batch.tokens()));
   LossSums sums;
   sums.targets = std::ranges::count_if(batch.targets, [](std::int32_t target) { return target >= 0; });
-  forwardToLogits(batch, settings, lossScale, withGradients && !settings.recompute);
+  forwardToHead(batch, settings, lossScale, withGradients && !settings.recompute);
   finishBalance(sums, settings);
-  losses = memory.take({T}, dtype);
   const double perTarget = withGradients && sums.targets > 0 ? lossScale / static_cast<double>(sums.targets) : 0;
-  backend.crossEntropy(losses, logits, batch.targets, perTarget);
-  if (withGradients) {
-    if (perTarget == 0) backend.fill(logits, 0);  // no target: only the balance terms have a gradient
-    backward(batch, settings.recompute);
-  }
+  forwardHead(batch, settings.phase, perTarget, withGradients);
+  if (withGradients) backward(batch, settings.recompute);
   readLosses(sums, batch);
   shownRouting.assign(routings.begin(), routings.end());
   return sums;

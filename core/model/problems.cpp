@@ -35,9 +35,33 @@ void checkRecipe(List& list, const Recipe& recipe, const ModelConfig& config, bo
   list.require(recipe.experts.outputWidth == 0 || recipe.experts.outputWidth == config.width, "experts.output_width",
                "Inside a block the experts' output joins the residual, so its width is the model's (" +
                    std::to_string(config.width) + ").");
-  list.require(
-      recipe.head.kind == Recipe::Head::Kind::linear, "head.kind",
-      "The mixture is a head over the last hidden state, not a layer in the stack; a language model's head is linear.");
+}
+
+/// The mixture as the head: every expert predicts the token, and p weighs whole predictions.
+void checkHead(List& list, const Recipe& recipe, const ModelConfig& config) {
+  for (const Problem& problem : problems(recipe)) list.require(false, problem.path, problem.sentence);
+  list.require(recipe.head.density == Recipe::Head::Density::categorical, "head.density",
+               "A language model predicts which token comes next: its density is categorical.");
+  list.require(std::ranges::any_of(recipe.head.losses, [](const auto& loss) { return loss.coefficient > 0; }),
+               "head.losses", "A mixture head is trained on its own loss: give one of its forms a coefficient above 0.");
+  list.require(recipe.select.kind == Recipe::Select::Kind::all, "select.kind",
+               "A mixture head asks every expert: select all.");
+  list.require(recipe.score == Recipe::Score::softmax, "score.kind",
+               "The shares of a mixture are probabilities: score by softmax.");
+  list.require(recipe.weigh.kind == Recipe::Weigh::Kind::score && recipe.weigh.scale == 1 &&
+                   recipe.weigh.appliesTo == Recipe::Weigh::AppliesTo::output,
+               "weigh.kind", "The shares of a mixture are the scores as they are: weigh by score, scale 1, on the output.");
+  list.require(recipe.capacity.dropless(), "capacity.factor",
+               "A mixture head has no room to run out of: every expert predicts every token.");
+  const Recipe::Combine& combine = recipe.combine;
+  list.require(!combine.shared && !combine.denseResidual && combine.expertDropout == 0, "combine.shared",
+               "A mixture head weighs whole predictions: nothing is added beside its experts or dropped inside them.");
+  list.require(!config.tiedHead, "model.tied_head",
+               "A mixture head has an output matrix an expert, so none of them can be the embedding.");
+  const bool inBlocks = std::ranges::any_of(config.layers, [](const LayerConfig& layer) { return layer.hasExperts; });
+  list.require(inBlocks || recipe.experts.outputWidth == 0 || recipe.experts.outputWidth == config.vocabulary,
+               "experts.output_width", "The head's experts give one number a token of the vocabulary (" +
+                                           std::to_string(config.vocabulary) + "); leave the width out.");
 }
 
 void checkSlices(List& list, const LayerConfig& layer) {
@@ -99,6 +123,7 @@ std::vector<Problem> problems(const ModelConfig& config, bool routerLearns) {
     }
   }
   checkJoinedTerms(list, config);
+  if (headRecipe(config)) checkHead(list, config.layers.front().recipe, config);
   return list.take();
 }
 

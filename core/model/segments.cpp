@@ -81,7 +81,14 @@ std::vector<Segment> modelSegments(const ModelConfig& config) {
                      segment.name.starts_with("experts.") ? share : 1.0});
   }
   addNorm(out, "final_norm", config);
-  if (!config.tiedHead) out.push_back({Kind::matrix, "head.weight", {config.vocabulary, width}});
+  if (const auto head = headRecipe(config)) {
+    for (const MoeSegment& segment : moeSegments(*head, width)) {
+      const Kind kind = kindOf(segment);
+      out.push_back({kind == Kind::output ? Kind::matrix : kind, kHeadPrefix + segment.name, segment.shape});
+    }
+  } else if (!config.tiedHead) {
+    out.push_back({Kind::matrix, "head.weight", {config.vocabulary, width}});
+  }
   return out;
 }
 

@@ -26,6 +26,8 @@ std::vector<Segment> modelSegments(const ModelConfig& config);
 /// Whether two models have the same weights in the same shapes, so that one may become the other while it trains.
 bool sameSegments(const ModelConfig& a, const ModelConfig& b);
 
+/// Before the names of a mixture head's segments.
+inline const std::string kHeadPrefix = "head.";
 /// "layers.2."
 std::string layerPrefix(std::size_t layer);
 

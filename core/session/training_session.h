@@ -54,6 +54,7 @@ struct SessionStatus {
   double secondsLeft = 0;                             // to the target, at that speed; 0 unknown
   std::optional<RunConfig> config;                    // of the run, as it is now
   std::optional<ModelSize> size;
+  std::optional<ModelSize> routedSize;                // what a token of the newest step passed, given its routing
   std::string backend;                                // "onednn, f32, 2 threads"
   std::string storeProblem;                           // why nothing is being recorded; empty: all is well
   std::string message;                                // why paused or failed; empty otherwise

@@ -186,6 +186,7 @@ SessionStatus Worker::status() const {
     status.secondsLeft = static_cast<double>((status.targetSteps - status.step) * run_->tokensPerStep()) / status.tokensPerSecond;
   status.config = run_->config();
   status.size = sizeOf(run_->config().model);
+  status.routedSize = run_->trainer().routedSize();
   status.backend = backend_->name() + ", " + std::string(nameOf(backend_->computeType())) + ", " +
                    std::to_string(backend_->threads()) + (backend_->threads() == 1 ? " thread" : " threads");
   status.canUndo = run_->canUndo();

@@ -1,6 +1,7 @@
 #include "core/telemetry/collapse_detector.h"
 
 #include <algorithm>
+#include <cctype>
 #include <cstdio>
 
 namespace moe {
@@ -17,8 +18,10 @@ RunEvent eventOf(RunEvent::Kind kind, const Alert& alert, std::int64_t step, int
   event.layer = alert.layer;
   event.expert = alert.expert;
   event.utilization = alert.utilization;
+  std::string place = layerName(alert.layer);
+  place[0] = static_cast<char>(std::toupper(place[0]));
   char text[160];
-  std::snprintf(text, sizeof text, "Layer %d, expert %d %s: %.1f %% of its fair share over the last %d steps.", alert.layer,
+  std::snprintf(text, sizeof text, "%s, expert %d %s: %.1f %% of its fair share over the last %d steps.", place.c_str(),
                 alert.expert, kind == RunEvent::Kind::alertRaised ? "is dying" : "has recovered", 100 * alert.utilization,
                 window);
   event.text = text;

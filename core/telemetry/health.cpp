@@ -47,6 +47,34 @@ double meanOverTokens(std::int64_t tokens, Value value) {
   return tokens > 0 ? sum / static_cast<double>(tokens) : 0;
 }
 
+template <class Count>
+LoadHealth healthOf(std::span<const Count> counts) {
+  LoadHealth health;
+  const double total = std::accumulate(counts.begin(), counts.end(), 0.0);
+  if (total == 0) {
+    health.unused = static_cast<std::int64_t>(counts.size());
+    return health;
+  }
+  const auto experts = static_cast<double>(counts.size());
+  const double mean = total / experts;
+  double largest = 0, smallest = std::numeric_limits<double>::infinity(), distance = 0, squares = 0, entropy = 0;
+  for (const Count count : counts) {
+    const auto c = static_cast<double>(count);
+    largest = std::max(largest, c);
+    smallest = std::min(smallest, c);
+    distance += std::abs(c - mean);
+    squares += (c - mean) * (c - mean);
+    entropy += entropyOf(c / total);
+    health.unused += count == 0;
+  }
+  health.maxVio = largest / mean - 1;
+  health.minOverMean = smallest / mean;
+  health.avgVio = distance / experts / mean;
+  health.cv2 = squares / experts / (mean * mean);
+  health.entropy = counts.size() > 1 ? entropy / std::log(experts) : 1;
+  return health;
+}
+
 }  // namespace
 
 double cv2(std::span<const double> values) {
@@ -59,30 +87,10 @@ double cv2(std::span<const double> values) {
 }
 
 LoadHealth loadHealth(std::span<const std::int64_t> counts) {
-  LoadHealth health;
-  const std::int64_t total = std::accumulate(counts.begin(), counts.end(), std::int64_t{0});
-  if (total == 0) {
-    health.unused = static_cast<std::int64_t>(counts.size());
-    return health;
-  }
-  const auto experts = static_cast<double>(counts.size());
-  const double mean = static_cast<double>(total) / experts;
-  double largest = 0, smallest = std::numeric_limits<double>::infinity(), distance = 0, squares = 0, entropy = 0;
-  for (const std::int64_t count : counts) {
-    const auto c = static_cast<double>(count);
-    largest = std::max(largest, c);
-    smallest = std::min(smallest, c);
-    distance += std::abs(c - mean);
-    squares += (c - mean) * (c - mean);
-    entropy += entropyOf(c / static_cast<double>(total));
-    health.unused += count == 0;
-  }
-  health.maxVio = largest / mean - 1;
-  health.minOverMean = smallest / mean;
-  health.avgVio = distance / experts / mean;
-  health.cv2 = squares / experts / (mean * mean);
-  health.entropy = counts.size() > 1 ? entropy / std::log(experts) : 1;
-  return health;
+  return healthOf(counts);
+}
+LoadHealth loadHealth(std::span<const double> weights) {
+  return healthOf(weights);
 }
 
 std::vector<double> loadFraction(std::span<const std::int64_t> counts) {

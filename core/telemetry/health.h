@@ -21,6 +21,8 @@ struct LoadHealth {
   std::int64_t unused = 0;       // experts with c = 0 in this window. Dead is another thing: see CollapseDetector
 };
 LoadHealth loadHealth(std::span<const std::int64_t> counts);
+/// The same of assignments that count by their weights.
+LoadHealth loadHealth(std::span<const double> weights);
 /// c / sum c and c / m, (E) each.
 std::vector<double> loadFraction(std::span<const std::int64_t> counts);
 std::vector<double> utilization(std::span<const std::int64_t> counts);

@@ -13,10 +13,18 @@ using RunId = std::int64_t;
 /// What a number says that was not measured at this step.
 inline constexpr float kNotMeasured = std::numeric_limits<float>::quiet_NaN();
 
+/// Layer of a head that is a mixture of experts: it is routed like a layer, and stands behind them all.
+inline constexpr int kHeadLayer = 1'000'000;
+
+/// How a layer is called in a sentence, "layer 3" or "head", and where there is little room, "L3" or "head".
+std::string layerName(int layer);
+std::string layerSymbol(int layer);
+
 /// One expert layer at one step. All from asked assignments (before capacity) of the step's whole batch, unless said.
 struct LayerPoint {
-  int layer = 0;                    // index in the model's list of layers
-  std::vector<float> load;          // (E) share of assignments: c_e / sum c
+  int layer = 0;                    // index in the model's list of layers, or kHeadLayer
+  std::vector<float> load;          // (E) share of assignments: c_e / sum c. Where every token asks every expert, each
+                                    // counts by its weight
   double assignments = 0;           // sum c of the step
   float maxVio = 0;                 // max c / mean c - 1
   float cv2 = 0;                    // population variance of c / mean^2

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <numeric>
 
 #include "core/router/pipeline.h"
 #include "core/telemetry/health.h"
@@ -25,10 +26,12 @@ std::vector<double> expOfRows(std::span<const S> logits, std::int64_t experts) {
 }  // namespace
 
 void LayerStatistics::clear() {
-  micro_ = dropped_ = 0;
+  micro_ = dropped_ = tokens_ = 0;
+  admitted_.clear();
   counts_.clear();
   router_ = {};
   margins_ = {};
+  weights_.clear();
   asked_.clear();
   final_.clear();
   plain_.clear();
@@ -40,6 +43,11 @@ void LayerStatistics::add(const Routing& routing, const Recipe& recipe, bool mea
   slots_ = routing.slots;
   counts_.resize(routing.load.size());
   for (std::size_t e = 0; e < counts_.size(); ++e) counts_[e] += routing.load[e];
+  tokens_ += routing.tokens;
+  const Dispatch& dispatch = routing.dispatch;
+  admitted_.resize(dispatch.admittedEnd.size());
+  for (std::size_t e = 0; e < admitted_.size(); ++e) admitted_[e] += dispatch.admittedEnd[e] - dispatch.expertBegin[e];
+  if (recipe.select.kind == Recipe::Select::Kind::all) addWeights(routing.askedWeight);
   dropped_ += routing.dropped;
   ++micro_;
   if (!measuring) return;
@@ -60,6 +68,14 @@ void LayerStatistics::add(const Routing& routing, const Recipe& recipe, bool mea
   if (recipe.adjust.selectionBias) addUnbiased(routing, recipe);
 }
 
+void LayerStatistics::addWeights(const Tensor& weights) {
+  weights_.resize(static_cast<std::size_t>(experts_));
+  withScalar(weights.dtype(), [&]<class S>() {
+    for (std::int64_t i = 0; i < weights.elements(); ++i)  // (T, E): with every expert asked, a slot is an expert
+      weights_[static_cast<std::size_t>(i % experts_)] += static_cast<double>(weights.as<S>()[i]);
+  });
+}
+
 void LayerStatistics::addUnbiased(const Routing& routing, const Recipe& recipe) {
   Recipe plain;
   plain.experts = recipe.experts;
@@ -75,18 +91,28 @@ void LayerStatistics::addUnbiased(const Routing& routing, const Recipe& recipe) 
   plain_.insert(plain_.end(), unbiased_.asked.begin(), unbiased_.asked.end());
 }
 
+std::vector<double> LayerStatistics::admittedPerToken() const {
+  std::vector<double> mean;
+  for (const std::int64_t count : admitted_) mean.push_back(static_cast<double>(count) / static_cast<double>(tokens_));
+  return mean;
+}
+
 LayerPoint LayerStatistics::point(int layer) const {
   LayerPoint point;
   point.layer = layer;
-  const LoadHealth load = loadHealth(counts_);
-  for (double share : loadFraction(counts_)) point.load.push_back(static_cast<float>(share));
+  const bool weighed = !weights_.empty();
+  const LoadHealth load = weighed ? loadHealth(weights_) : loadHealth(counts_);
+  const double weight = std::accumulate(weights_.begin(), weights_.end(), 0.0);
+  for (double sum : weights_) point.load.push_back(static_cast<float>(weight > 0 ? sum / weight : 0));
+  if (!weighed)
+    for (double share : loadFraction(counts_)) point.load.push_back(static_cast<float>(share));
   point.maxVio = static_cast<float>(load.maxVio);
   point.cv2 = static_cast<float>(load.cv2);
   point.loadEntropy = static_cast<float>(load.entropy);
   point.unused = static_cast<float>(load.unused);
   std::int64_t asked = 0;
   for (std::int64_t count : counts_) asked += count;
-  point.assignments = static_cast<double>(asked);
+  point.assignments = weighed ? weight : static_cast<double>(asked);
   const DropHealth drops = dropHealth(final_, slots_, asked, dropped_);
   point.dropRate = static_cast<float>(drops.dropRate);
   point.tokenDropRate = static_cast<float>(drops.tokenDropRate);

@@ -1,5 +1,6 @@
 #include <algorithm>
 
+#include "core/model/mixture_language_head.h"
 #include "core/model/segments.h"
 #include "core/train/compute_type.h"
 #include "core/train/run_config.h"
@@ -50,6 +51,17 @@ double routerBytes(const Recipe& recipe, double element) {
   return recipe.experts.count * ((5 + noisy) * element + 2 * 8) + recipe.slotsPerToken() * 80.0;
 }
 
+/// Bytes of a mixture head beside its parameters: a chunk's outputs and what its experts leave to their backward, then
+/// for every token the router's tables, its shares and their gradients in f64, and the prediction of an evaluation.
+double headBytes(const Recipe& recipe, const ModelConfig& model, double tokens, double element) {
+  const double E = recipe.experts.count;
+  const double chunk =
+      std::min(tokens, static_cast<double>(MixtureLanguageHead::chunkTokens(recipe.experts.count, model.vocabulary)));
+  const double saved = static_cast<double>(hiddenArrays(recipe.experts.kind) * widest(recipe));
+  return element * chunk * E * (model.vocabulary + saved) +
+         tokens * (routerBytes(recipe, element) + 3 * 8 * E + element * model.vocabulary);
+}
+
 }  // namespace
 
 std::int64_t predictedMemory(const RunConfig& config) {
@@ -59,7 +71,9 @@ std::int64_t predictedMemory(const RunConfig& config) {
   const double tokens = static_cast<double>(config.train.batch) * model.context, width = model.width;
   double parameters = 0;
   for (const Segment& segment : modelSegments(model)) parameters += static_cast<double>(segment.shape.elements());
-  double perToken = element * (5 * width + 2.0 * model.vocabulary);  // stream, norm and head with their gradients
+  const auto head = headRecipe(model);
+  // Stream, norm and head with their gradients.
+  double perToken = element * (5 * width + (head ? 0 : 2.0 * model.vocabulary));
   double largestBranch = 0;  // shared by all layers: gradients, and with recomputation what they are computed from
   for (const LayerConfig& layer : model.layers) {
     const AttentionConfig& attention = layer.attention;
@@ -81,7 +95,8 @@ std::int64_t predictedMemory(const RunConfig& config) {
   }
   // Values, gradients and two moments; bf16 keeps a copy of every matrix to multiply with.
   const double perParameter = 4 * element + (type == DType::bf16 ? 2 : 0);
-  return kProgram + static_cast<std::int64_t>(parameters * perParameter + tokens * (perToken + largestBranch));
+  const double mixture = head ? headBytes(*head, model, tokens, element) : 0;
+  return kProgram + static_cast<std::int64_t>(parameters * perParameter + tokens * (perToken + largestBranch) + mixture);
 }
 
 }  // namespace moe

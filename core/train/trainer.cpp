@@ -39,7 +39,7 @@ Trainer::Impl::Impl(Backend& theBackend, RunConfig theConfig, std::shared_ptr<co
 }
 
 const Recipe& Trainer::Impl::recipe(std::size_t expertLayer) const {
-  return model.config().layers[static_cast<std::size_t>(model.expertLayers()[expertLayer])].recipe;
+  return model.recipeOf(expertLayer);
 }
 
 PassSettings Trainer::Impl::settingsOf(int microBatch) const {
@@ -169,6 +169,13 @@ const Corpus& Trainer::corpus() const {
 }
 std::span<const Routing* const> Trainer::lastRouting() const {
   return impl_->model.routing();
+}
+
+std::optional<ModelSize> Trainer::routedSize() const {
+  std::vector<std::vector<double>> admitted;
+  for (const LayerStatistics& layer : impl_->layers) admitted.push_back(layer.admittedPerToken());
+  if (admitted.empty() || admitted.front().empty()) return std::nullopt;
+  return sizeOf(config().model, admitted);
 }
 
 bool Trainer::validationDue() const {

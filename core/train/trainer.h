@@ -1,6 +1,7 @@
 #pragma once
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -50,6 +51,8 @@ class Trainer {
   const RunConfig& config() const;
   Model& model();
   const Corpus& corpus() const;
+  /// What a token of the last step passed, given its routing; nothing before the first step or where nothing is routed.
+  std::optional<ModelSize> routedSize() const;
   /// Routing of the last micro-batch, one an expert layer.
   std::span<const Routing* const> lastRouting() const;
 

@@ -40,7 +40,7 @@ std::vector<LayerPoint> Trainer::Impl::layerPoints(bool watched) const {
   for (std::size_t i = 0; i < layers.size(); ++i) points.push_back(layers[i].point(model.expertLayers()[i]));
   if (!watched) return points;
   const std::vector<BalancerGradient> gradients = model.balancerGradients();
-  for (std::size_t i = 0; i < points.size(); ++i) {
+  for (std::size_t i = 0; i < gradients.size(); ++i) {
     points[i].languageGradient = static_cast<float>(gradients[i].language);
     points[i].balanceGradient = static_cast<float>(gradients[i].balance);
     points[i].termGradient.assign(gradients[i].terms.begin(), gradients[i].terms.end());

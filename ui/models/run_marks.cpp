@@ -55,8 +55,8 @@ QString sentenceOf(const RunEvent& event) {
   switch (event.kind) {
     case Kind::knob:
     case Kind::undo: return markLabel(event);
-    case Kind::alertRaised: return QString("layer %1, expert %2: below its threshold").arg(event.layer).arg(event.expert);
-    case Kind::alertCleared: return QString("layer %1, expert %2: alive again").arg(event.layer).arg(event.expert);
+    case Kind::alertRaised: return QString("%1, expert %2: below its threshold").arg(QString::fromStdString(layerName(event.layer))).arg(event.expert);
+    case Kind::alertCleared: return QString("%1, expert %2: alive again").arg(QString::fromStdString(layerName(event.layer))).arg(event.expert);
     case Kind::started: return "started";
     case Kind::paused: return "paused";
     case Kind::resumed: return "resumed";

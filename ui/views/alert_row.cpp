@@ -15,9 +15,10 @@ namespace {
 const char* const kBiasRate = "0.001";  // the published rate of loss-free balancing
 const QString kArrow = QString::fromUtf8(" \u2192 ");
 
+/// Null where nothing can be balanced: no layer has experts, or every token asks them all.
 const Recipe* firstRecipe(const RunConfig& config) {
   for (const LayerConfig& layer : config.model.layers)
-    if (layer.hasExperts) return &layer.recipe;
+    if (layer.hasExperts && layer.recipe.select.kind != Recipe::Select::Kind::all) return &layer.recipe;
   return nullptr;
 }
 
@@ -48,7 +49,7 @@ AlertRow::AlertRow(const PageContext& context, const Alert& alert, QWidget* pare
   auto* all = new QVBoxLayout(this);
   all->setContentsMargins(8, 5, 6, 6);
   all->setSpacing(3);
-  title_->setText(tr("Layer %1, expert %2").arg(alert.layer).arg(alert.expert));
+  title_->setText(tr("%1, expert %2").arg(layerTitle(alert.layer)).arg(alert.expert));
   title_->setFlat(true);
   title_->setFocusPolicy(Qt::TabFocus);
   title_->setToolTip(tr("Go to this expert"));

@@ -6,6 +6,7 @@
 #include "ui/models/curves.h"
 #include "ui/models/run_marks.h"
 #include "ui/theme/theme.h"
+#include "ui/widgets/format.h"
 
 namespace moe::ui {
 
@@ -108,7 +109,7 @@ std::vector<PlotSeries> studySeriesFor(const RunHistory& history, const Theme& t
   const RunHistory::Run* run = history.mainRun();
   const std::size_t layers = run ? run->changes.size() : 0;
   for (std::size_t l = 0; l < layers; ++l)
-    all.push_back(studySeriesOf(history, history.main(), quantity, l, QString("L%1").arg(run->studies.back()->layers[l].layer),
+    all.push_back(studySeriesOf(history, history.main(), quantity, l, layerShort(run->studies.back()->layers[l].layer),
                                 theme.layer(static_cast<int>(l), static_cast<int>(layers))));
   return all;
 }
@@ -174,7 +175,7 @@ std::vector<PlotSeries> seriesFor(const RunHistory& history, const Theme& theme,
     const RunHistory::Run* run = history.mainRun();
     const std::size_t layers = run ? run->columns.layers().size() : 0;
     for (std::size_t l = 0; l < layers; ++l)
-      all.push_back(seriesOf(history, main, metric, l, QString("L%1").arg(run->columns.layers()[l].layer),
+      all.push_back(seriesOf(history, main, metric, l, layerShort(run->columns.layers()[l].layer),
                              theme.layer(static_cast<int>(l), static_cast<int>(layers))));
   }
   for (const Metric metric : metrics) {

@@ -160,7 +160,7 @@ void ExpertsPage::fillLayers() {
   const RunHistory::Run* run = context_.history.mainRun();
   QStringList names;
   if (run && !run->studies.empty())
-    for (const LayerStudy& at : run->studies.back()->layers) names << tr("layer %1").arg(at.layer);
+    for (const LayerStudy& at : run->studies.back()->layers) names << layerWords(at.layer);
   QStringList before;
   for (int i = 0; i < layer_->count(); ++i) before << layer_->itemText(i);
   layer_->setVisible(!names.isEmpty());

@@ -229,7 +229,7 @@ void InspectPage::showLayers() {
   const QSignalBlocker quiet(layer_);
   layer_->clear();
   for (const TokenLayerRouting& layer : count == 0 ? std::vector<TokenLayerRouting>{} : routing_->tokens.front().layers)
-    layer_->addItem(tr("layer %1").arg(layer.layer), layer.layer);
+    layer_->addItem(layerWords(layer.layer), layer.layer);
   strip_->setLayer(std::max(0, layer_->currentIndex()));
 }
 

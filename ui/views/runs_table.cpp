@@ -20,6 +20,7 @@
 #include "ui/models/runs_model.h"
 #include "ui/session/run_library.h"
 #include "ui/session/session_bridge.h"
+#include "ui/views/grow_dialog.h"
 #include "ui/widgets/format.h"
 #include "ui/widgets/notices.h"
 
@@ -53,13 +54,14 @@ RunsTable::RunsTable(const PageContext& context, QWidget* parent)
   auto* above = new QHBoxLayout;
   above->addWidget(filter_, 1);
   for (QAction* each : {action(tr("Open"), tr("Continue this run from its newest checkpoint, paused on the Train page"), &RunsTable::openChosen),
+                        grow_ = action(tr("Grow into experts…"), tr("A new model whose experts are copies or slices of this dense run's networks"), &RunsTable::growChosen),
                         action(tr("Export…"), tr("Points, loads and balance of every step as CSV or JSON lines"), &RunsTable::exportChosen),
                         action(tr("Delete"), tr("Remove the run, its points and its checkpoints from the disk"), &RunsTable::deleteChosen)}) {
     auto* button = new QToolButton(this);
     button->setDefaultAction(each);
     button->setFocusPolicy(Qt::TabFocus);
     above->addWidget(button);
-    needsRun_.push_back(each);
+    if (each != grow_) needsRun_.push_back(each);
   }
   auto* all = new QVBoxLayout(this);
   all->setContentsMargins(0, 0, 0, 0);
@@ -76,6 +78,7 @@ RunsTable::RunsTable(const PageContext& context, QWidget* parent)
   connect(model_, &QAbstractItemModel::modelReset, this, &RunsTable::enableActions);
   connect(model_, &RunsModel::renamed, &context_.library, &RunLibrary::rename);
   connect(model_, &RunsModel::noted, &context_.library, &RunLibrary::setNote);
+  connect(&context_.library, &RunLibrary::runRead, this, &RunsTable::showGrowing);
   connect(model_, &RunsModel::ticked, this, &RunsTable::ticked);
   connect(&context_.history, &RunHistory::runsChanged, this, [this] {
     model_->setTicked({context_.history.overlays().begin(), context_.history.overlays().end()});
@@ -124,11 +127,28 @@ void RunsTable::choose(RunId run) {
 void RunsTable::tick(RunId run) { Q_EMIT ticked(run, true); }
 
 void RunsTable::enableActions() {
-  for (QAction* each : needsRun_) each->setEnabled(chosen() != nullptr);
+  const ListedRun* run = chosen();
+  for (QAction* each : needsRun_) each->setEnabled(run != nullptr);
+  grow_->setEnabled(run && canGrow(*run));
 }
 
 void RunsTable::openChosen() {
   if (const ListedRun* run = chosen()) context_.session.post(command::Open{.run = run->summary.id});
+}
+
+void RunsTable::growChosen() {
+  const ListedRun* run = chosen();
+  if (!run) return;
+  growing_ = run->summary.id;
+  context_.library.read(growing_);
+}
+
+void RunsTable::showGrowing(std::shared_ptr<const StoredRun> run) {
+  if (run->summary.id != growing_) return;
+  growing_ = 0;
+  if (run->checkpoints.empty()) return;
+  auto* dialog = new GrowDialog(context_, std::move(run), this);
+  dialog->open();
 }
 
 void RunsTable::exportChosen() {

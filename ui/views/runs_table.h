@@ -1,5 +1,6 @@
 #pragma once
 #include <QWidget>
+#include <memory>
 
 #include "core/session/stored_runs.h"
 #include "ui/views/page_context.h"
@@ -14,7 +15,8 @@ namespace moe::ui {
 
 class RunsModel;
 
-/// Every stored run, with what can be done to the chosen one: open, tick for the curves, rename, note, delete, export.
+/// Every stored run, with what can be done to the chosen one: open, tick for the curves, rename, note, delete, export,
+/// grow into experts.
 class RunsTable : public QWidget {
   Q_OBJECT
 
@@ -42,6 +44,8 @@ class RunsTable : public QWidget {
   void openChosen();
   void exportChosen();
   void deleteChosen();
+  void growChosen();
+  void showGrowing(std::shared_ptr<const StoredRun> run);
   void copyTable();
 
   PageContext context_;
@@ -51,6 +55,8 @@ class RunsTable : public QWidget {
   QLineEdit* filter_;
   QLabel* summary_;
   std::vector<QAction*> needsRun_;
+  QAction* grow_ = nullptr;
+  RunId growing_ = 0;               // on its way from the store, to be grown into experts
 };
 
 }  // namespace moe::ui

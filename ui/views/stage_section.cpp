@@ -28,10 +28,6 @@ std::vector<std::string_view> said(const StageInfo& stage) {
   return live;
 }
 
-bool routes(const RunConfig& config) {
-  return std::any_of(config.model.layers.begin(), config.model.layers.end(), [](const LayerConfig& l) { return l.hasExperts; });
-}
-
 }  // namespace
 
 StageSection::StageSection(Theme& theme, RecipeDraft& draft, const StageInfo& stage, QWidget* parent)
@@ -87,7 +83,7 @@ void StageSection::refresh() {
 
 void StageSection::summarise() {
   const bool routing = findStage(stage_.id) != nullptr;
-  if (routing && !routes(draft_.config())) return setSummary(tr("not used: every layer is dense"), {});
+  if (routing && !isRouted(draft_.config().model)) return setSummary(tr("not used: every layer is dense"), {});
   QStringList parts, formulas;
   const auto say = [&](std::string_view formula) {
     if (routing && !formula.empty() && !formulas.contains(words(formula))) formulas << words(formula);

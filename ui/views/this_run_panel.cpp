@@ -70,6 +70,7 @@ ThisRunPanel::ThisRunPanel(const PageContext& context, QWidget* parent)
             for (const LayerPoint& layer : point.layers) all.push_back(explain(LayerQuantity::balancer, layer, point.step, run.facts));
             return all;
           });
+  addFact("routed", tr("routed"), tr("What a token of the newest step really passed, mean over its tokens: the experts it was admitted to, by their sizes. Differs from the line above where experts differ in size, tokens are dropped, or their number varies."));
   addFact("memory", tr("memory"), tr("Predicted peak memory of training: weights, gradients, optimizer and activations."));
   addFact("seed", tr("seed"), tr("With the same seed and thread count every number comes out the same."));
   addFact("backend", tr("backend"), tr("What does the mathematics, its number type and its threads."));
@@ -152,6 +153,9 @@ void ThisRunPanel::follow(const SessionStatus& status) {
     put("active", tr("%1 a token").arg(shortCount(static_cast<double>(status.size->activeParameters))));
     put("flops", tr("%1 a token").arg(flops(status.size->flopsPerToken)));
   }
+  form_->setRowVisible(values_.at("routed"), status.routedSize.has_value());
+  if (status.routedSize)
+    put("routed", tr("%1, %2 a token").arg(shortCount(static_cast<double>(status.routedSize->activeParameters)), flops(status.routedSize->flopsPerToken)));
   put("memory", bytes(predictedMemory(config)));
   showBalance();
   put("seed", QString::number(config.seed));

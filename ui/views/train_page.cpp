@@ -150,7 +150,7 @@ void TrainPage::follow(const SessionStatus& status) {
   double most = 0;
   bool dropping = false, balanced = false;
   for (const LayerConfig& layer : status.config->model.layers) {
-    if (!layer.hasExperts) continue;
+    if (!layer.hasExperts && layer.recipe.head.kind != Recipe::Head::Kind::mixture) continue;
     most = std::max(most, static_cast<double>(layer.recipe.experts.count) / std::max(1, layer.recipe.slotsPerToken()));
     dropping |= !layer.recipe.capacity.dropless();
     balanced |= !layer.recipe.balance.empty();

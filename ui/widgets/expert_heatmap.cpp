@@ -106,7 +106,7 @@ QString ExpertHeatmap::readout() const {
   if (!columns || columns->empty()) return {};
   if (const auto spot = canvas_->spot()) {
     const bool brief = theme_.presenter();  // large type leaves no room for the words
-    const QString place = (brief ? QString("L%1 E%2") : tr("layer %1, expert %2")).arg(spot->layer).arg(spot->expert);
+    const QString place = brief ? QString("%1 E%2").arg(layerShort(spot->layer)).arg(spot->expert) : tr("%1, expert %2").arg(layerWords(spot->layer)).arg(spot->expert);
     const QString unit = brief ? QString(QChar(0x00d7)) : tr("of fair share");
     if (spot->firstStep == spot->lastStep)
       return tr("%1, step %2: %3 %4").arg(place, grouped(spot->lastStep), times(spot->high), unit);
@@ -126,9 +126,9 @@ QString ExpertHeatmap::readout() const {
       if (!(high.load >= load)) high = {layer.layer, e, load};
     }
   }
-  if (theme_.presenter()) return tr("L%1 E%2 %3× to L%4 E%5 %6×").arg(low.layer).arg(low.expert).arg(twoDecimals(low.load)).arg(high.layer).arg(high.expert).arg(twoDecimals(high.load));
-  return tr("step %1: lowest L%2 E%3 %4, highest L%5 E%6 %7")
-      .arg(grouped(columns->lastStep())).arg(low.layer).arg(low.expert).arg(times(low.load)).arg(high.layer).arg(high.expert).arg(times(high.load));
+  if (theme_.presenter()) return tr("%1 E%2 %3× to %4 E%5 %6×").arg(layerShort(low.layer)).arg(low.expert).arg(twoDecimals(low.load)).arg(layerShort(high.layer)).arg(high.expert).arg(twoDecimals(high.load));
+  return tr("step %1: lowest %2 E%3 %4, highest %5 E%6 %7")
+      .arg(grouped(columns->lastStep()), layerShort(low.layer)).arg(low.expert).arg(times(low.load), layerShort(high.layer)).arg(high.expert).arg(times(high.load));
 }
 
 QColor ExpertHeatmap::colourAt(int layer, int expert, std::int64_t step) const {

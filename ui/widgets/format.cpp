@@ -1,7 +1,10 @@
 #include "ui/widgets/format.h"
 
 #include <QLocale>
+#include <QObject>
 #include <cmath>
+
+#include "core/telemetry/points.h"
 
 namespace moe::ui {
 
@@ -75,5 +78,9 @@ QString flops(double count) {
   const int unit = scale(count, 1000, 5);
   return twoDigits(count) + ' ' + kUnits[unit];
 }
+
+QString layerWords(int layer) { return layer == kHeadLayer ? QObject::tr("head") : QObject::tr("layer %1").arg(layer); }
+QString layerTitle(int layer) { return layer == kHeadLayer ? QObject::tr("Head") : QObject::tr("Layer %1").arg(layer); }
+QString layerShort(int layer) { return layer == kHeadLayer ? QObject::tr("head") : QString("L%1").arg(layer); }
 
 }  // namespace moe::ui

@@ -26,4 +26,9 @@ QString bytes(std::int64_t count);
 /// 21.3 MFLOP
 QString flops(double count);
 
+/// "layer 3" or "head", "Layer 3" or "Head", and where there is little room "L3" or "head"
+QString layerWords(int layer);
+QString layerTitle(int layer);
+QString layerShort(int layer);
+
 }  // namespace moe::ui

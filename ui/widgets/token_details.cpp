@@ -42,7 +42,7 @@ QString TokenDetails::summaryOf(const TokenLayerRouting& layer) const {
   QStringList experts;
   for (std::size_t i = 0; i < layer.experts.size(); ++i)
     experts << (i < layer.weights.size() ? tr("E%1 × %2").arg(layer.experts[i]).arg(number(layer.weights[i])) : tr("E%1").arg(layer.experts[i]));
-  QString words = tr("Layer %1: %2").arg(layer.layer).arg(experts.isEmpty() ? tr("no expert") : experts.join(", "));
+  QString words = tr("%1: %2").arg(layerTitle(layer.layer), experts.isEmpty() ? tr("no expert") : experts.join(", "));
   if (layer.dropped) words += tr(" · dropped");
   if (static_cast<std::size_t>(layer.experts.size()) < layer.probabilities.size()) words += tr(" · margin %1").arg(number(layer.margin));
   return words;

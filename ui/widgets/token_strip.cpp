@@ -10,6 +10,7 @@
 
 #include "ui/theme/palettes.h"
 #include "ui/theme/theme.h"
+#include "ui/widgets/format.h"
 
 namespace moe::ui {
 
@@ -23,7 +24,11 @@ struct Cell {
   bool dropped = false;
 };
 Cell cellOf(const TokenLayerRouting& layer) {
-  return {layer.experts.empty() ? -1 : layer.experts.front(), static_cast<int>(layer.probabilities.size()), layer.dropped};
+  int first = layer.experts.empty() ? -1 : layer.experts.front();
+  // Where every expert is asked there is no first choice: the largest share stands for the token.
+  if (first >= 0 && layer.experts.size() == layer.probabilities.size() && !layer.weights.empty())
+    first = layer.experts[static_cast<std::size_t>(std::max_element(layer.weights.begin(), layer.weights.end()) - layer.weights.begin())];
+  return {first, static_cast<int>(layer.probabilities.size()), layer.dropped};
 }
 
 void fillCell(QPainter& painter, const QRect& rect, const Cell& cell, const QColor& ground) {
@@ -65,7 +70,7 @@ TokenLayout TokenStrip::layoutFor(int width) const {
   return TokenLayout::of(widths, breaks, width - 2 * kMargin - labelWidth(), metrics());
 }
 
-int TokenStrip::labelWidth() const { return QFontMetrics(theme_.axisFont()).horizontalAdvance("L888 "); }
+int TokenStrip::labelWidth() const { return QFontMetrics(theme_.axisFont()).horizontalAdvance("head "); }
 
 QPoint TokenStrip::origin() const { return {kMargin + labelWidth(), kMargin}; }
 
@@ -82,7 +87,7 @@ void TokenStrip::paintLayerLabels(QPainter& painter) const {
     const int row = strip.height() / static_cast<int>(layers.size());
     for (std::size_t l = 0; l < layers.size(); ++l)
       painter.drawText(QRect(-labelWidth(), strip.top() + static_cast<int>(l) * row + 1, labelWidth() - 4, row - 1), Qt::AlignRight | Qt::AlignVCenter,
-                       QString("L%1").arg(layers[l].layer));
+                       layerShort(layers[l].layer));
   }
 }
 
@@ -222,7 +227,7 @@ bool TokenStrip::event(QEvent* event) {
   for (const TokenLayerRouting& layer : routing_->tokens[static_cast<std::size_t>(token)].layers) {
     QStringList experts;
     for (const int expert : layer.experts) experts << QString("E%1").arg(expert);
-    lines << tr("layer %1: %2").arg(layer.layer).arg(experts.join(", "));
+    lines << tr("%1: %2").arg(layerWords(layer.layer), experts.join(", "));
   }
   QToolTip::showText(help->globalPos(), lines.join('\n'), this);
   return true;

@@ -23,6 +23,17 @@ void forRecipes(ModelConfig& config, const std::function<void(Recipe&)>& edit) {
   for (LayerConfig& layer : config.layers) edit(layer.recipe);
 }
 
+void makeMixture(ModelConfig& config, ExpertKind kind, const std::vector<Recipe::Head::Loss>& losses) {
+  forRecipes(config, [&](Recipe& recipe) {
+    recipe.experts.kind = kind;
+    recipe.experts.bias = true;
+    recipe.select.kind = Recipe::Select::Kind::all;
+    recipe.weigh.kind = Recipe::Weigh::Kind::score;
+    recipe.balance.clear();
+    recipe.head = {.kind = Recipe::Head::Kind::mixture, .losses = losses};
+  });
+}
+
 /// Largest relative error of the gradient against central differences over a sample of every segment's entries.
 double worstError(const ModelConfig& config, double lossScale, std::string& worstName) {
   const auto backend = makeBackend({.name = "reference", .threads = 1, .computeType = DType::f64});
@@ -204,6 +215,33 @@ class ModelGradientTest : public QObject {
              recipe.weigh.appliesTo = Recipe::Weigh::AppliesTo::input;
              recipe.balance.push_back(
                  {.name = "entropy", .kind = Recipe::BalanceTerm::Kind::entropy, .coefficient = 0.1});
+           });
+         }},
+        {"mixture head, likelihood, dense layers",
+         [](ModelConfig& config) {
+           makeMixture(config, ExpertKind::linear, {{"likelihood", Recipe::Head::Form::likelihood, 1}});
+           for (LayerConfig& layer : config.layers) layer.hasExperts = false;
+         }},
+        {"mixture head of GLUs, all three forms and terms of balance, over layers of experts",
+         [](ModelConfig& config) {
+           makeMixture(config, ExpertKind::glu,
+                       {{"likelihood", Recipe::Head::Form::likelihood, 0.7},
+                        {"competitive", Recipe::Head::Form::competitive, 0.4},
+                        {"cooperative", Recipe::Head::Form::cooperative, 0.5}});
+           forRecipes(config, [](Recipe& recipe) {
+             recipe.balance = {
+                 {.name = "importance", .kind = Recipe::BalanceTerm::Kind::importanceCv2, .coefficient = 0.2},
+                 {.name = "z", .kind = Recipe::BalanceTerm::Kind::z, .coefficient = 0.02}};
+           });
+         }},
+        {"mixture head, cooperative, router with bias and noise",
+         [](ModelConfig& config) {
+           makeMixture(config, ExpertKind::linear, {{"cooperative", Recipe::Head::Form::cooperative, 1}});
+           config.layers[0].hasExperts = false;
+           forRecipes(config, [](Recipe& recipe) {
+             recipe.logits.bias = true;
+             recipe.perturb.noise = Recipe::Perturb::Noise::learned;
+             recipe.perturb.inputJitter = 0.1;
            });
          }},
         {"experts choose their tokens",

@@ -42,6 +42,31 @@ class ModelSizeTest : public QObject {
     QCOMPARE(sizeOf(gelu(256, 6, 8, 1024, 256, 2048, 8, 2)).flopsPerToken, published(256, 6, 1024, 256, 2048, 8, 2));
     QCOMPARE(sizeOf(gelu(256, 4, 8, 256, 256, 2048, 64, 2)).flopsPerToken, published(256, 4, 256, 256, 2048, 64, 2));
   }
+  void theRoutedSizeCountsTheExpertsThatWereChosen() {
+    ModelConfig config = gelu(8, 2, 2, 6, 16, 64, 4, 1);
+    for (LayerConfig& layer : config.layers) {
+      layer.recipe.experts.hidden = {3, 6, 4, 7};
+      layer.recipe.experts.bias = true;
+    }
+    // One expert of F units: up, down and their biases.
+    const auto expert = [](double F) { return 8 * F + F + 8 * F + 8; };
+    const auto matrices = [](double F) { return 16 * F; };
+    const ModelSize whole = sizeOf(config);
+    // Layer 0: every token to expert 1. Layer 1: half of them to expert 0, a quarter to each of 2 and 3.
+    const ModelSize routed = sizeOf(config, {{0, 1, 0, 0}, {0.5, 0, 0.25, 0.25}});
+    const double all = expert(3) + expert(6) + expert(4) + expert(7);
+    const double passed = expert(6) + 0.5 * expert(3) + 0.25 * expert(4) + 0.25 * expert(7);
+    QCOMPARE(routed.totalParameters, whole.totalParameters);
+    QCOMPARE(routed.activeParameters, std::llround(static_cast<double>(whole.totalParameters) - 2 * all + passed));
+    const double work = 6 * (matrices(6) + 0.5 * matrices(3) + 0.25 * matrices(4) + 0.25 * matrices(7));
+    const ModelSize none = sizeOf(config, {{0, 0, 0, 0}, {0, 0, 0, 0}});
+    QVERIFY(std::abs(routed.flopsPerToken - none.flopsPerToken - work) < 1e-6);
+    // Chosen evenly, experts of one size give what is said beforehand.
+    for (LayerConfig& layer : config.layers) layer.recipe.experts.hidden = {6};
+    const ModelSize even = sizeOf(config, {{0.25, 0.25, 0.25, 0.25}, {0.25, 0.25, 0.25, 0.25}});
+    QCOMPARE(even.activeParameters, sizeOf(config).activeParameters);
+    QCOMPARE(even.flopsPerToken, sizeOf(config).flopsPerToken);
+  }
   void theSizeIsThatOfTheRealSegments() {
     const auto backend = makeBackend({.name = "reference", .threads = 1, .computeType = DType::f32});
     for (const Preset& preset : presets()) {

@@ -98,6 +98,69 @@ class TrainerTest : public QObject {
     run.trainer.step(), other.trainer.step();
     QVERIFY(sameState(run.trainer.state(), other.trainer.state()));
   }
+  void expertsOfDifferentSizesTrainAndTheirWorkIsCounted() {
+    RunConfig config = test::tinyConfig();
+    config.train.steps = 60;
+    config.train.learningRate = 0.02;
+    for (LayerConfig& layer : config.model.layers) {
+      layer.recipe.experts.hidden = {2, 4, 8, 16};
+      layer.recipe.select.k = 1;
+      layer.recipe.weigh.kind = Recipe::Weigh::Kind::score;
+      layer.recipe.capacity.factor = 1.5;
+    }
+    Run run(config);
+    QVERIFY(!run.trainer.routedSize());
+    const double first = run.trainer.step().loss;
+    while (!run.trainer.finished()) run.trainer.step();
+    QVERIFY(run.trainer.evaluate() < 0.8 * first);
+    // The routing of the last step: weights of the experts that admitted its tokens, 3 matrices of width 8 a unit.
+    run.trainer.set("train.steps", "61");
+    run.trainer.step();
+    const double all = 2 * 3 * 8.0 * (2 + 4 + 8 + 16);
+    double passed = 0;
+    for (const Routing* routing : run.trainer.lastRouting())
+      for (std::size_t e = 0; e < 4; ++e)
+        passed += 3 * 8.0 * config.model.layers[0].recipe.experts.hidden[e] *
+                  (routing->dispatch.admittedEnd[e] - routing->dispatch.expertBegin[e]) / static_cast<double>(routing->tokens);
+    const ModelSize size = *run.trainer.routedSize();
+    QCOMPARE(size.activeParameters, std::llround(static_cast<double>(size.totalParameters) - all + passed));
+    QVERIFY(passed < all / 4 * 1.9 && passed > 0);  // one expert a token, of 30 units in all
+  }
+  void aMixtureHeadLearnsAndItsSharesAreItsLoad() {
+    RunConfig config = test::tinyConfig();
+    config.train.steps = 60;
+    config.train.learningRate = 0.02;
+    for (LayerConfig& layer : config.model.layers) {
+      layer.hasExperts = false;
+      layer.recipe.experts.kind = ExpertKind::linear;
+      layer.recipe.select.kind = Recipe::Select::Kind::all;
+      layer.recipe.weigh.kind = Recipe::Weigh::Kind::score;
+      layer.recipe.balance.clear();
+      layer.recipe.head = {.kind = Recipe::Head::Kind::mixture,
+                           .losses = {{"likelihood", Recipe::Head::Form::likelihood, 1}}};
+    }
+    Run run(config);
+    StepPoint point = run.trainer.step();
+    const double first = point.loss;
+    QVERIFY(std::abs(first - std::log(256.0)) < 0.1);
+    while (!run.trainer.finished()) point = run.trainer.step();
+    QVERIFY(run.trainer.evaluate() < 0.7 * first);
+    QCOMPARE(point.layers.size(), std::size_t{1});
+    const LayerPoint& head = point.layers[0];
+    QCOMPARE(head.layer, kHeadLayer);
+    const Routing& routing = *run.trainer.lastRouting()[0];
+    run.trainer.set("train.steps", "61");
+    point = run.trainer.step();
+    for (std::size_t e = 0; e < 4; ++e) {
+      double share = 0;
+      for (std::int64_t t = 0; t < routing.tokens; ++t) share += static_cast<double>(routing.scores.as<float>()[static_cast<std::size_t>(t) * 4 + e]);
+      QVERIFY(std::abs(static_cast<double>(point.layers[0].load[e]) - share / static_cast<double>(routing.tokens)) < 1e-6);
+    }
+    // It goes on bit by bit from its state, head included.
+    Run again(config);
+    again.trainer.restore(run.trainer.state());
+    QVERIFY(sameState(again.trainer.state(), run.trainer.state()));
+  }
   void theSameSeedGivesTheSameNumbersAndAnotherDoesNot() {
     Run one(eventful()), two(eventful());
     RunConfig config = eventful();
