@@ -2,6 +2,7 @@
 
 #include <cmath>
 
+#include "core/router/balance.h"
 #include "core/router/pipeline.h"
 #include "tests/support/numbers.h"
 #include "tests/support/register.h"
