@@ -15,7 +15,7 @@ struct Run {
   std::unique_ptr<Backend> backend;
   Trainer trainer;
   explicit Run(const RunConfig& config)
-      : backend(makeBackend({.name = config.backend, .threads = 1, .computeType = config.computeType})),
+      : backend(makeBackend({.name = config.backend, .threads = 1, .computeType = config.computeType.value_or(DType::f32)})),
         trainer(*backend, config, test::tinyCorpus()) {}
 };
 
