@@ -79,15 +79,20 @@ RunConfig configOf(const TrainOptions& options) {
       throw CLI::ValidationError("--preset", error.what());
     }
   }
-  if (!options.upcycle.empty())
-    config = grownFromDense(config, loadCheckpoint(options.upcycle).config, options.upcycle);
-  for (const auto& [path, value] : typed(options)) {
-    try {
-      setByPath(config, path, value);
-    } catch (const Error& error) {
-      throw CLI::ValidationError(path, error.what());
+  const auto apply = [&] {
+    for (const auto& [path, value] : typed(options)) {
+      try {
+        setByPath(config, path, value);
+      } catch (const Error& error) {
+        throw CLI::ValidationError(path, error.what());
+      }
     }
-  }
+  };
+  apply();
+  if (options.upcycle.empty()) return config;
+  // Copies or slices, and how many, decide the sizes; what was typed stands over what they come to.
+  config = grownFromDense(config, loadCheckpoint(options.upcycle).config, options.upcycle);
+  apply();
   return config;
 }
 
