@@ -113,6 +113,8 @@ class RealSessionTest : public QObject {
     QVERIFY(panel);
     QTRY_VERIFY(panel->findChild<AlertRow*>() != nullptr);
     QVERIFY(!p.window.runBar().alertSummary().isEmpty());
+    p.bridge.post(command::Pause{});  // or the next step's alerts move the button away from under the mouse
+    QTRY_VERIFY_WITH_TIMEOUT(p.bridge.status().state == State::paused, 10'000);
 
     QList<QPushButton*> remedies = panel->findChild<AlertRow*>()->findChildren<QPushButton*>();
     const auto raise = std::find_if(remedies.begin(), remedies.end(), [](QPushButton* button) { return button->text().contains("aux", Qt::CaseInsensitive); });

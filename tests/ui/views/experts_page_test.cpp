@@ -105,6 +105,8 @@ class ExpertsPageTest : public QObject {
       for (const Explanation& one : all) QVERIFY(!one.formula.empty() && !one.values.empty());
     }
     Plot* plot = train.plot(Metric::maxVio);
+    plot->setFocus();
+    QTRY_VERIFY(plot->hasFocus());
     QTest::keyClick(plot, Qt::Key_Return);
     auto* popover = plot->findChild<ExplainPopover*>();
     QVERIFY(popover);
@@ -135,7 +137,7 @@ class ExpertsPageTest : public QObject {
     QVERIFY(section->live(0).contains("L0 0.002, L1 0.002"));
     QVERIFY(section->warnings().isEmpty());
     QVERIFY(panel.fact("balance").contains("1.25"));
-    QVERIFY(panel.fact("pull").contains("2 %"));
+    QVERIFY(panel.fact("pull").contains("2.0 %"));
     point.step = 11;
     for (LayerPoint& layer : point.layers) layer.balanceGradient = 0, layer.termGradient = {0};
     window.next.points = {point};

@@ -77,7 +77,7 @@ class TrainPageTest : public QObject {
     QCOMPARE(w.selection.place().layer, 1);
     QCOMPARE(w.selection.place().expert, 3);
     const QList<QPushButton*> remedies = rows[1]->remedies();
-    QCOMPARE(remedies.size(), 3);
+    QCOMPARE(remedies.size(), 4);
     for (QPushButton* remedy : remedies) remedy->click();
     const auto knobs = w.postedOf<command::SetKnob>();
     QCOMPARE(knobs.size(), 2u);
@@ -85,7 +85,10 @@ class TrainPageTest : public QObject {
       setByPath(config, knob.path, knob.value);  // throws where the engine would refuse it
       QVERIFY(changesLive(knob.path));
     }
-    QCOMPARE(w.postedOf<command::RestoreHealthy>().size(), 1u);
+    const auto restores = w.postedOf<command::RestoreHealthy>();
+    QCOMPARE(restores.size(), 2u);
+    QCOMPARE(restores[0].moreDropout, 0.0);
+    QVERIFY(restores[1].moreDropout > 0);
     w.status.alerts.clear();
     w.deliver();
     QVERIFY(alertsPanel(window).rows().empty());
