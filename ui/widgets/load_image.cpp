@@ -34,10 +34,10 @@ std::size_t LoadImage::update(const Pyramid& load, std::size_t first, std::size_
     // All but the last bucket painted were full.
     from = std::min(firstBucket_ + columns_, std::max(firstBucket, rowsSeen_ >> level));
   } else if (image_.height() != height || static_cast<std::size_t>(image_.width()) < wanted) {
-    image_ = QImage(static_cast<int>(std::max(wanted, columns) + 1), height, QImage::Format_RGB32);
+    image_ = QImage(static_cast<int>(std::max(wanted, columns) + 1), height, QImage::Format_ARGB32);
   }
   const auto colour = [&](float value) {
-    if (!std::isfinite(value)) return qRgb(128, 128, 128);
+    if (!std::isfinite(value)) return qRgba(0, 0, 0, 0);  // no such expert then: the ground shows
     return colours[static_cast<std::size_t>(loadPosition(value, most) * kColours + 0.5)];
   };
   for (std::size_t bucket = from; bucket < end; ++bucket) {

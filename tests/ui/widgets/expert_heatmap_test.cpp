@@ -56,6 +56,16 @@ class ExpertHeatmapTest : public QObject {
     QCOMPARE(image.image().pixel(x, 0), loadColour(1, 4, false));
     QCOMPARE(image.image().pixel(x, 1), loadColour(0, 4, false));
   }
+  void anExpertThatCameLaterLeavesTheStepsBeforeItEmpty() {
+    RunColumns run;
+    run.append(test::pointAt(1, 1, 1, 4));
+    run.append(test::pointAt(1, 2, 1, 5));
+    LoadImage image;
+    image.update(run.layers()[0].load, 0, 2, 100, 4, LoadImage::colours(4, false));
+    QCOMPARE(qAlpha(image.image().pixel(0, 8)), 0);
+    QCOMPARE(qAlpha(image.image().pixel(1, 8)), 255);
+    QCOMPARE(qAlpha(image.image().pixel(0, 0)), 255);
+  }
   void aNewStepRecoloursOnlyItsOwnColumn() {
     RunColumns run = spiked(300);
     LoadImage image;
