@@ -1,6 +1,7 @@
 #pragma once
 #include <chrono>
 #include <functional>
+#include <future>
 #include <map>
 #include <string>
 #include <thread>
@@ -51,11 +52,10 @@ class SessionListener {
   /// Work on the store's thread, finished when it returns.
   void withStore(const std::function<void(RunStore&)>& work) {
     std::string refused;
-    bool done = false;
-    std::mutex mutex;
-    session.withStore([&](RunStore& store) { work(store); const std::lock_guard lock(mutex); done = true; },
-                      [&](const std::string& sentence) { const std::lock_guard lock(mutex); refused = sentence, done = true; });
-    until([&] { const std::lock_guard lock(mutex); return done; });
+    std::promise<void> done;  // nothing is taken meanwhile: `work` may read what came out
+    session.withStore([&](RunStore& store) { work(store), done.set_value(); },
+                      [&](const std::string& sentence) { refused = sentence, done.set_value(); });
+    done.get_future().wait();
     if (!refused.empty()) problems.push_back(refused);
   }
 
