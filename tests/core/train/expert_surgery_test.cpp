@@ -6,21 +6,14 @@
 #include "core/train/trainer.h"
 #include "tests/support/register.h"
 #include "tests/support/temporary_folder.h"
-#include "tests/support/tiny_model.h"
+#include "tests/support/tiny_trainer.h"
 
 using namespace moe;
+using test::Run;
 using Kind = ExpertSurgery::Kind;
 using From = ExpertSurgery::From;
 
 namespace {
-
-struct Run {
-  std::unique_ptr<Backend> backend;
-  Trainer trainer;
-  explicit Run(const RunConfig& config)
-      : backend(makeBackend({.name = "reference", .threads = 1, .computeType = config.computeType.value_or(DType::f32)})),
-        trainer(*backend, config, test::tinyCorpus()) {}
-};
 
 /// A run some steps old, as a checkpoint holds it.
 struct Stored {

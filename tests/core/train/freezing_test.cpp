@@ -4,20 +4,13 @@
 #include "core/train/trainer.h"
 #include "tests/support/register.h"
 #include "tests/support/temporary_folder.h"
-#include "tests/support/tiny_model.h"
+#include "tests/support/tiny_trainer.h"
 
 using namespace moe;
+using test::Run;
 using Freeze = TrainConfig::Freeze;
 
 namespace {
-
-struct Run {
-  std::unique_ptr<Backend> backend;
-  Trainer trainer;
-  explicit Run(const RunConfig& config)
-      : backend(makeBackend({.name = config.backend, .threads = 1, .computeType = config.computeType.value_or(DType::f32)})),
-        trainer(*backend, config, test::tinyCorpus()) {}
-};
 
 RunConfig biased(Freeze freeze = Freeze::none) {
   RunConfig config = test::tinyConfig();

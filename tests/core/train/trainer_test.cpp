@@ -5,19 +5,12 @@
 
 #include "tests/support/register.h"
 #include "tests/support/temporary_folder.h"
-#include "tests/support/tiny_model.h"
+#include "tests/support/tiny_trainer.h"
 
 using namespace moe;
+using test::Run;
 
 namespace {
-
-struct Run {
-  std::unique_ptr<Backend> backend;
-  Trainer trainer;
-  explicit Run(const RunConfig& config)
-      : backend(makeBackend({.name = "reference", .threads = 1, .computeType = config.computeType.value_or(DType::f32)})),
-        trainer(*backend, config, test::tinyCorpus()) {}
-};
 
 bool sameBits(const TensorView& a, const TensorView& b) {
   return a.shape == b.shape && a.dtype == b.dtype && std::memcmp(a.data, b.data, a.bytes()) == 0;
