@@ -1,20 +1,14 @@
 #include "core/experiments/verdict.h"
 
 #include <algorithm>
-#include <cstdio>
 
 #include "core/base/error.h"
+#include "core/base/number_text.h"
 
 namespace moe {
 namespace {
 
 constexpr int kRatioDigits = 2;
-
-std::string number(double value) {
-  char text[32];
-  std::snprintf(text, sizeof text, "%g", value);
-  return text;
-}
 
 std::string nameOf(const Quantity& quantity) {
   const NamedMeasure named = measureNamed(quantity.measure);
@@ -67,10 +61,10 @@ Verdict judge(const Outcome& outcome, const Band& band) {
 std::string expectationOf(const Band& band) {
   std::string text;
   if (band.atLeast && band.atMost)
-    text = *band.atLeast == *band.atMost ? "exactly " + number(*band.atLeast)
-                                         : number(*band.atLeast) + " to " + number(*band.atMost);
+    text = *band.atLeast == *band.atMost ? "exactly " + numberText(*band.atLeast)
+                                         : numberText(*band.atLeast) + " to " + numberText(*band.atMost);
   else
-    text = band.atLeast ? "at least " + number(*band.atLeast) : "at most " + number(*band.atMost);
+    text = band.atLeast ? "at least " + numberText(*band.atLeast) : "at most " + numberText(*band.atMost);
   return text + (band.reading == Band::Reading::mean ? ", mean of the seeds" : ", every seed");
 }
 

@@ -5,6 +5,7 @@
 #include <cmath>
 #include <limits>
 
+#include "core/base/log_sum_exp.h"
 #include "core/tensor/scalar.h"
 
 namespace moe {
@@ -16,14 +17,6 @@ using Density = Recipe::Head::Density;
 
 std::size_t at(std::int64_t i) {
   return static_cast<std::size_t>(i);
-}
-
-double logSumExp(std::span<const double> values) {
-  const double largest = *std::max_element(values.begin(), values.end());
-  if (!std::isfinite(largest)) return largest;
-  double sum = 0;
-  for (const double value : values) sum += std::exp(value - largest);
-  return largest + std::log(sum);
 }
 
 /// The target of one token under the head's density.

@@ -5,6 +5,7 @@
 #include <cmath>
 #include <limits>
 
+#include "core/base/log_sum_exp.h"
 #include "core/telemetry/points.h"
 #include "core/tensor/scalar.h"
 
@@ -19,14 +20,6 @@ constexpr std::int64_t kLeastChunk = 16;  // tokens
 
 std::size_t at(std::int64_t i) {
   return static_cast<std::size_t>(i);
-}
-
-double logSumExp(std::span<const double> values) {
-  const double largest = *std::max_element(values.begin(), values.end());
-  if (!std::isfinite(largest)) return largest;
-  double sum = 0;
-  for (const double value : values) sum += std::exp(value - largest);
-  return largest + std::log(sum);
 }
 
 }  // namespace

@@ -1,20 +1,14 @@
 #include "core/session/healthy_restart.h"
 
 #include <algorithm>
-#include <cstdio>
 
 #include "core/base/error.h"
+#include "core/base/number_text.h"
 
 namespace moe {
 namespace {
 
 constexpr double kMostDropout = 0.9;
-
-std::string numberText(double number) {
-  char text[32];
-  std::snprintf(text, sizeof text, "%g", number);
-  return text;
-}
 
 const Recipe* firstRecipe(const RunConfig& config) {
   const auto found = std::ranges::find_if(config.model.layers, &LayerConfig::hasExperts);

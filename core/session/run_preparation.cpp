@@ -9,8 +9,9 @@
 #include <thread>
 
 #include "core/base/error.h"
-#include "core/train/compute_type.h"
+#include "core/base/number_text.h"
 #include "core/model/upcycle.h"
+#include "core/train/compute_type.h"
 
 namespace moe {
 
@@ -96,12 +97,10 @@ std::string beginningOf(const PreparedRun& run) {
   const Recipe::Experts* experts = nullptr;
   for (const LayerConfig& layer : run.config.model.layers)
     if (layer.hasExperts) experts = &layer.recipe.experts;
-  char noise[32];
-  std::snprintf(noise, sizeof noise, "%.3g", experts->initNoise);
   return std::to_string(experts->count) +
          (experts->init == Recipe::Experts::Init::denseSlice ? " slices" : " copies") +
          " of each dense network of run " + std::to_string(run.dense->run) + " at step " +
-         std::to_string(run.dense->state.step) + ", noise " + noise + seed;
+         std::to_string(run.dense->state.step) + ", noise " + numberText(experts->initNoise) + seed;
 }
 
 RunSummary summaryOf(const RunConfig& config) {

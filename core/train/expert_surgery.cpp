@@ -6,6 +6,7 @@
 #include <optional>
 
 #include "core/base/error.h"
+#include "core/base/number_text.h"
 #include "core/model/moe_segments.h"
 #include "core/model/segments.h"
 #include "core/tensor/philox.h"
@@ -236,15 +237,11 @@ std::string said(const ExpertSurgery& surgery, const std::vector<Plan>& plans) {
     std::string sources;
     for (const Plan& plan : plans)
       sources += (sources.empty() ? "L" : ", L") + std::to_string(plan.layer) + " E" + std::to_string(plan.origins.back().from);
-    char noise[32];
-    std::snprintf(noise, sizeof noise, "%g", surgery.noise);
     text += surgery.count == 1 ? ", a copy of the busiest (" : ", copies of the busiest (";
-    text += sources + ") with noise " + noise;
+    text += sources + ") with noise " + numberText(surgery.noise);
   }
   if (const auto& force = plans.front().after.select.force; force && surgery.coldStart) {
-    char share[64];
-    std::snprintf(share, sizeof share, "; %g %% of tokens are sent there until step ", 100 * force->fraction);
-    text += share + std::to_string(force->steps);
+    text += "; " + numberText(100 * force->fraction) + " % of tokens are sent there until step " + std::to_string(force->steps);
   }
   return text + ".";
 }

@@ -34,6 +34,18 @@ inline RunConfig tinyConfig() {
   return config;
 }
 
+/// The same, its experts given by a hash of the token.
+inline RunConfig hashedConfig() {
+  RunConfig config = tinyConfig();
+  for (LayerConfig& layer : config.model.layers) {
+    layer.recipe.logits.kind = Recipe::Logits::Kind::none;
+    layer.recipe.select.kind = Recipe::Select::Kind::hash;
+    layer.recipe.weigh.kind = Recipe::Weigh::Kind::one;
+    layer.recipe.balance.clear();
+  }
+  return config;
+}
+
 /// A text in which something can be learned, tokenised as bytes.
 inline std::shared_ptr<const Corpus> tinyCorpus(int repeats = 1) {
   const std::shared_ptr<const Tokenizer> tokenizer = makeByteTokenizer();

@@ -5,6 +5,7 @@
 #include "core/base/error.h"
 #include "core/train/bench_config.h"
 #include "core/train/trainer.h"
+#include "tests/support/op_rows.h"
 #include "tests/support/ops/experts.h"
 #include "tests/support/ops/linear.h"
 #include "tests/support/register.h"
@@ -139,12 +140,6 @@ std::vector<float> parametersAfter(Backend& backend, const RunConfig& run, int s
 class OnednnBf16Test : public QObject {
   Q_OBJECT
 
-  static void everyOperation() {
-    QTest::addColumn<std::size_t>("index");
-    const std::vector<Op> ops = narrowOps();
-    for (std::size_t i = 0; i < ops.size(); ++i) QTest::newRow(ops[i].name.c_str()) << i;
-  }
-
  private Q_SLOTS:
   void initTestCase() {
     if (hasBf16Products()) return;
@@ -158,7 +153,7 @@ class OnednnBf16Test : public QObject {
              sentence.c_str());
     QSKIP("this processor, or what oneDNN may use of it, has no bf16 products: refused as it should be");
   }
-  void everyOperationAgreesWithItsDefinition_data() { everyOperation(); }
+  void everyOperationAgreesWithItsDefinition_data() { opRows(narrowOps()); }
   void everyOperationAgreesWithItsDefinition() {
     QFETCH(std::size_t, index);
     const Op op = narrowOps()[index];
@@ -174,7 +169,7 @@ class OnednnBf16Test : public QObject {
     const std::string problem = disagreement(found, expected, op.bound);
     QVERIFY2(problem.empty(), problem.c_str());
   }
-  void aSecondRunGivesTheSameBitsAndMakesNothing_data() { everyOperation(); }
+  void aSecondRunGivesTheSameBitsAndMakesNothing_data() { opRows(narrowOps()); }
   void aSecondRunGivesTheSameBitsAndMakesNothing() {
     QFETCH(std::size_t, index);
     const Op op = narrowOps()[index];

@@ -2,6 +2,7 @@
 
 #include "core/backend/onednn/onednn_backend.h"
 #include "core/backend/reference/reference_backend.h"
+#include "tests/support/op_rows.h"
 #include "tests/support/ops/all.h"
 #include "tests/support/register.h"
 
@@ -70,14 +71,8 @@ std::vector<Op> allOpsAndLargeOnes() {
 class OnednnParityTest : public QObject {
   Q_OBJECT
 
-  static void everyOperation() {
-    QTest::addColumn<std::size_t>("index");
-    const std::vector<Op> ops = allOpsAndLargeOnes();
-    for (std::size_t i = 0; i < ops.size(); ++i) QTest::newRow(ops[i].name.c_str()) << i;
-  }
-
  private Q_SLOTS:
-  void everyOperationAgreesWithItsDefinition_data() { everyOperation(); }
+  void everyOperationAgreesWithItsDefinition_data() { opRows(allOpsAndLargeOnes()); }
   void everyOperationAgreesWithItsDefinition() {
     QFETCH(std::size_t, index);
     const Op op = allOpsAndLargeOnes()[index];
@@ -88,7 +83,7 @@ class OnednnParityTest : public QObject {
         disagreement(evaluate(op, fast, DType::f32, start), evaluate(op, reference, DType::f64, start), op.bound);
     QVERIFY2(problem.empty(), problem.c_str());
   }
-  void aSecondRunGivesTheSameBits_data() { everyOperation(); }
+  void aSecondRunGivesTheSameBits_data() { opRows(allOpsAndLargeOnes()); }
   void aSecondRunGivesTheSameBits() {
     QFETCH(std::size_t, index);
     const Op op = allOpsAndLargeOnes()[index];
@@ -98,7 +93,7 @@ class OnednnParityTest : public QObject {
       for (const auto& [name, values] : evaluate(op, fast, DType::f32, start))
         QVERIFY2(values == first.at(name), name.c_str());
   }
-  void workingMemoryStopsGrowing_data() { everyOperation(); }
+  void workingMemoryStopsGrowing_data() { opRows(allOpsAndLargeOnes()); }
   void workingMemoryStopsGrowing() {
     QFETCH(std::size_t, index);
     const Op op = allOpsAndLargeOnes()[index];

@@ -1,4 +1,5 @@
 #include "core/backend/reference/reference_backend.h"
+#include "tests/support/op_rows.h"
 #include "tests/support/ops/all.h"
 #include "tests/support/register.h"
 
@@ -6,13 +7,6 @@ using namespace moe;
 using namespace moe::test;
 
 namespace {
-
-void rows(bool (*wanted)(const Op&)) {
-  QTest::addColumn<std::size_t>("index");
-  const std::vector<Op> ops = allOps();
-  for (std::size_t i = 0; i < ops.size(); ++i)
-    if (wanted(ops[i])) QTest::newRow(ops[i].name.c_str()) << i;
-}
 
 Op fetched() {
   QFETCH(std::size_t, index);
@@ -26,7 +20,7 @@ class OperationsTest : public QObject {
   Q_OBJECT
  private Q_SLOTS:
   void gradientsAgreeWithCentralDifferences_data() {
-    rows([](const Op& op) { return op.backward && op.checkGradient; });
+    opRows(allOps(), [](const Op& op) { return op.backward && op.checkGradient; });
   }
   void gradientsAgreeWithCentralDifferences() {
     ReferenceBackend backend;
@@ -34,7 +28,7 @@ class OperationsTest : public QObject {
     QVERIFY2(problem.empty(), problem.c_str());
   }
   void singlePrecisionAgreesWithDouble_data() {
-    rows([](const Op&) { return true; });
+    opRows(allOps(), [](const Op&) { return true; });
   }
   void singlePrecisionAgreesWithDouble() {
     ReferenceBackend backend;

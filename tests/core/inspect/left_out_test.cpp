@@ -83,14 +83,7 @@ class LeftOutTest : public QObject {
     QCOMPARE(with.loss(), without.loss());
   }
   void aHashedExpertsTokensGetNothing() {
-    RunConfig config = test::tinyConfig();
-    for (LayerConfig& layer : config.model.layers) {
-      layer.recipe.logits.kind = Recipe::Logits::Kind::none;
-      layer.recipe.select.kind = Recipe::Select::Kind::hash;
-      layer.recipe.weigh.kind = Recipe::Weigh::Kind::one;
-      layer.recipe.balance.clear();
-    }
-    Fixture fixture(config);
+    Fixture fixture(test::hashedConfig());
     const double before = fixture.loss();
     leaveOut(fixture.model, leftOut({"0:3"}));
     QVERIFY(fixture.loss() != before);

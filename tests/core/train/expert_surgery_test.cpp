@@ -206,14 +206,7 @@ class ExpertSurgeryTest : public QObject {
     QCOMPARE(stored.config.model.layers[1].recipe.experts.count, 5);
   }
   void aHashedModelGetsATableForItsNewNumber() {
-    RunConfig config = test::tinyConfig();
-    for (LayerConfig& layer : config.model.layers) {
-      layer.recipe.logits.kind = Recipe::Logits::Kind::none;
-      layer.recipe.select.kind = Recipe::Select::Kind::hash;
-      layer.recipe.weigh.kind = Recipe::Weigh::Kind::one;
-      layer.recipe.balance.clear();
-    }
-    Stored stored = trained(config);
+    Stored stored = trained(test::hashedConfig());
     operate(stored.config, stored.state, stored.watch, {.count = 4});
     QVERIFY(!stored.config.model.layers[0].recipe.select.force);
     Run run(stored.config);
