@@ -1,9 +1,11 @@
 #include "core/session/healthy_restart.h"
 
 #include <algorithm>
+#include <functional>
 
 #include "core/base/error.h"
 #include "core/base/number_text.h"
+#include "core/session/sentence.h"
 
 namespace moe {
 namespace {
@@ -15,7 +17,25 @@ const Recipe* firstRecipe(const RunConfig& config) {
   return found == config.model.layers.end() ? nullptr : &found->recipe;
 }
 
-/// Raises the dropout of every layer's experts, from the present run's where a knob has moved it since.
+/// The newest that can be read of a run's healthy checkpoints.
+Checkpoint newestHealthy(RunId run, std::vector<CheckpointRow> rows) {
+  std::erase_if(rows, [](const CheckpointRow& row) { return !row.healthy; });
+  std::ranges::sort(rows, std::greater(), &CheckpointRow::step);
+  if (rows.empty()) throw Error("session", "this run has no healthy checkpoint to go back to; restart it");
+  for (const CheckpointRow& row : rows) {
+    try {
+      Checkpoint checkpoint = loadCheckpoint(row.path);
+      checkpoint.run = run;
+      return checkpoint;
+    } catch (const Error&) {
+      if (&row == &rows.back()) throw;
+    }
+  }
+  return {};
+}
+
+/// Raises the dropout of every layer's experts, from the present run's where a knob has moved it since. The old loads are
+/// forgotten: what the experts did with less dropout would damn them before it can help.
 void addDropout(Fork& fork, const RunConfig& present, double more) {
   const Recipe *then = firstRecipe(fork.checkpoint.config), *now = firstRecipe(present);
   if (more == 0 || !then || !now) return;
@@ -26,6 +46,7 @@ void addDropout(Fork& fork, const RunConfig& present, double more) {
   fork.event.path = "combine.expert_dropout";
   fork.event.newValue = numberText(after);
   fork.event.text += ", expert dropout " + fork.event.oldValue + " to " + fork.event.newValue;
+  fork.checkpoint.watch.loads.clear();
 }
 
 }  // namespace
@@ -35,15 +56,11 @@ Fork healthyFork(const RunInTraining& run, Recorder& recorder, double moreDropou
     throw Error("session", "expected to add a dropout rate of at least 0 and below 1, found " + numberText(moreDropout));
   const RunId id = run.id();
   const auto rows = recorder.ask([id](RunStore& store) { return store.checkpoints(id); });
-  const CheckpointRow* newest = nullptr;
-  for (const CheckpointRow& row : rows)
-    if (row.healthy && (!newest || row.step > newest->step)) newest = &row;
-  if (!newest) throw Error("session", "this run has no healthy checkpoint to go back to; restart it");
   Fork fork;
-  fork.checkpoint = loadCheckpoint(newest->path);
-  fork.checkpoint.run = id;
+  fork.checkpoint = newestHealthy(id, rows);
+  fork.checkpoint.config.train.steps = run.config().train.steps;  // a wish for the future: going back does not undo it
   fork.event.kind = RunEvent::Kind::forked;
-  fork.event.text = "Forked from run " + std::to_string(id) + " at step " + std::to_string(newest->step) +
+  fork.event.text = "Forked from run " + std::to_string(id) + " at step " + std::to_string(fork.checkpoint.state.step) +
                     ", its last healthy checkpoint";
   addDropout(fork, run.config(), moreDropout);
   fork.event.text += ".";
@@ -65,7 +82,7 @@ std::optional<Fork> automaticRestart(const RunInTraining& run, Recorder& recorde
     fork.event.text += " Automatic restart " + std::to_string(run.restarts() + 1) + " of " + std::to_string(policy.restarts) + ".";
     return fork;
   } catch (const std::exception& problem) {
-    sentence = std::string("Experts are dying, and the run cannot be restarted: ") + problem.what();
+    sentence = "Experts are dying, and the run cannot be restarted: " + sentenceOf(problem);
     return std::nullopt;
   }
 }

@@ -2,10 +2,9 @@
 
 #include <algorithm>
 #include <exception>
-#include <new>
 #include <utility>
 
-#include "core/base/error.h"
+#include "core/session/sentence.h"
 
 namespace moe {
 
@@ -14,16 +13,6 @@ namespace {
 constexpr auto kStatusInterval = std::chrono::milliseconds(30);
 
 }  // namespace
-
-/// "[config] train.steps: ..." without the tag: beside a button the sentence is enough.
-std::string Worker::sentenceOf(const std::exception& problem) {
-  if (dynamic_cast<const std::bad_alloc*>(&problem))
-    return "The machine has no memory left for this; choose a smaller model or batch.";
-  const std::string what = problem.what();
-  const auto* error = dynamic_cast<const Error*>(&problem);
-  const std::size_t tag = error ? error->tag().size() + 3 : 0;
-  return what.substr(std::min(tag, what.size()));
-}
 
 Worker::Worker(const TrainingSession::Options& options, Mailbox& mailbox, OutTray& out, Recorder& recorder)
     : options_(options), mailbox_(mailbox), out_(out), recorder_(recorder), inquiries_(out), fluid_(options.fluid) {}
@@ -49,8 +38,9 @@ void Worker::run() {
     carryOutAll(!mayStep() && !inquiries_.pending(run_.get()));
     if (mailbox_.closed()) break;
     try {
+      const bool playing = playing_;
       if (mayStep()) stepRuns();
-      if (collapsed_) restartAfterCollapse();
+      if (collapsed_) restartAfterCollapse(playing);
       inquiries_.turn(run_.get(), mayStep());
     } catch (const std::exception& problem) {
       fail(sentenceOf(problem));

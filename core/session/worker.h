@@ -58,11 +58,10 @@ class Worker {
   void closeRuns();
   void replaceBy(std::function<std::unique_ptr<RunInTraining>()> make, const RunConfig& config, bool playing);
   void forkFrom(Fork fork, bool playing);
-  void restartAfterCollapse();
+  void restartAfterCollapse(bool playing);
   Checkpoint newestOf(RunId run, CheckpointRow& row);
 
   // worker.cpp
-  static std::string sentenceOf(const std::exception& problem);
   std::vector<RunInTraining*> runs() const;  // one, or two with a twin
   bool allFinished() const;
   void carryOutAll(bool wait);

@@ -3,6 +3,7 @@
 
 #include "core/base/error.h"
 #include "core/session/checkpoints.h"
+#include "core/session/sentence.h"
 #include "core/session/worker.h"
 
 namespace moe {
@@ -127,12 +128,13 @@ void Worker::forkFrom(Fork fork, bool playing) {
       config, playing);
 }
 
-/// What alerts.restart says. Where it does not restart the run trains on, and says so once.
-void Worker::restartAfterCollapse() {
+/// What alerts.restart says; a run stepped by hand waits in its child too. Where it does not restart the run trains on,
+/// and says so once.
+void Worker::restartAfterCollapse(bool playing) {
   collapsed_ = false;
   if (!run_) return;
   std::string sentence;
-  if (auto fork = automaticRestart(*run_, recorder_, sentence)) return forkFrom(std::move(*fork), true);
+  if (auto fork = automaticRestart(*run_, recorder_, sentence)) return forkFrom(std::move(*fork), playing);
   if (sentence.empty() || gaveUp_ == run_->id()) return;
   gaveUp_ = run_->id();
   message_ = sentence;
