@@ -54,7 +54,8 @@ CheckpointRow keepCheckpoint(RunStore& store, const fs::path& folder, const Chec
                });
   row.bytes = saveCheckpoint(path, checkpoint);
   store.recordCheckpoint(row);
-  for (const CheckpointRow& old : expendable(store.checkpoints(row.run), store.events(row.run))) removeCheckpoint(store, old);
+  for (const CheckpointRow& old : expendable(store.checkpoints(row.run), store.events(row.run)))
+    if (!store.isStartOfARun(fs::path(old.path).lexically_normal().string())) removeCheckpoint(store, old);
   return row;
 }
 

@@ -38,7 +38,11 @@ void refuse(const RunConfig& config, const Surroundings& surroundings) {
 /// The dense model that a new run starts from, without its optimizer.
 std::shared_ptr<const Checkpoint> denseOf(RunConfig& config) {
   if (config.startFrom.checkpoint.empty()) return nullptr;
-  const std::filesystem::path folder = checkpointAt(std::filesystem::absolute(config.startFrom.checkpoint));
+  const std::filesystem::path named = std::filesystem::absolute(config.startFrom.checkpoint);
+  if (std::error_code code; !std::filesystem::exists(named, code))
+    throw Error("checkpoint", "the dense model that this run grows out of is not there any more (" + named.string() +
+                                  "); train one again, or name another checkpoint");
+  const std::filesystem::path folder = checkpointAt(named);
   config.startFrom.checkpoint = folder.lexically_normal().string();
   auto dense = std::make_shared<Checkpoint>(loadCheckpoint(folder));
   if (const auto found = problems(dense->config.model); !found.empty())

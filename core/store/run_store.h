@@ -94,6 +94,8 @@ class RunStore {
   void removeCheckpoint(RunId run, std::int64_t step);
   void setPinned(RunId run, std::int64_t step, bool pinned);
   std::vector<CheckpointRow> checkpoints(RunId run) const;
+  /// Whether a run here was grown out of the checkpoint in that folder, and would be begun anew from it.
+  bool isStartOfARun(const std::string& path) const;
 
   /// Small settings of the program (probe text, last run ...): "" where absent.
   std::string setting(const std::string& key) const;

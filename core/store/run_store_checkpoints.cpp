@@ -28,4 +28,10 @@ std::vector<CheckpointRow> RunStore::checkpoints(RunId run) const {
   return checkpoints;
 }
 
+bool RunStore::isStartOfARun(const std::string& path) const {
+  Rows rows = impl_->db.query(
+      "SELECT 1 FROM runs WHERE CASE WHEN json_valid(config) THEN json_extract(config, '$.start_from.checkpoint') END = ? LIMIT 1", path);
+  return rows.next();
+}
+
 }  // namespace moe
