@@ -75,7 +75,9 @@ class ExpertOperationTest : public QObject {
   void addedWhileItPlaysTheChildGoesOnAtOnceAndTheParentStays() {
     const test::TemporaryFolder folder;
     SessionListener session(folder / "runs.db");
-    session.post(command::Start{.config = tinyRun(folder, 1'000'000)});
+    RunConfig config = tinyRun(folder, 1'000'000);
+    config.train.checkpointEvery = 0;  // the first stays while it plays on
+    session.post(command::Start{.config = config});
     QVERIFY(session.untilSteps(6));
     const RunId parent = session.status.run;
     QVERIFY(fork(session, added()));
