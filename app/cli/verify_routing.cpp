@@ -1,4 +1,5 @@
 #include <cstdio>
+#include <exception>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <string>
@@ -54,7 +55,7 @@ void verify(const Arguments& arguments) {
     VerifyResult result;
     try {
       result = verifyRouting(*backend, file);
-    } catch (const Error& error) {
+    } catch (const std::exception& error) {
       std::fprintf(stderr, "%s: %s\n", file.c_str(), error.what());
       result = unreadable(file, error.what());
     }

@@ -57,6 +57,12 @@ const GoldenRun::Gradients& GoldenRun::gradients(const GoldenObjective& objectiv
   return out;
 }
 
+void GoldenRun::addLogitsGradient(const Routing& routing) {
+  if (tensor("logits").empty()) return;
+  backend_.synchronize();
+  backend_.add(gradientOf("logits"), routing.gradients.logits);
+}
+
 void GoldenRun::backwardLayer(const GoldenObjective& objective) {
   const ActivationsScope scope(activations_);
   const TensorView u = tensor("block.post_attention"), x = tensor("x");
@@ -68,12 +74,14 @@ void GoldenRun::backwardLayer(const GoldenObjective& objective) {
   if (u.empty()) {
     // Without a block around it a dense residual reads x itself.
     layer_->backward(gradientWeights(), dx, dx, dy, input, weights_, activations_);
+    addLogitsGradient(layer_->routing());
     return;
   }
   const TensorView du = gradientOf("block.post_attention");
   backend_.copy(du, dy);
   Tensor dNormed = zeros(x.shape);
   layer_->backward(gradientWeights(), dNormed, du, dy, input, weights_, activations_);
+  addLogitsGradient(layer_->routing());
   const bool before = recipe().block.moeReads == Recipe::Block::MoeReads::preAttention;
   backend_.normBackward(before ? dx : du, gradientOf("block.moe_norm.weight"), {}, dNormed, before ? x : u,
                         normStatistics_, tensor("block.moe_norm.weight"), NormKind::rms);
@@ -83,10 +91,6 @@ void GoldenRun::backwardLayer(const GoldenObjective& objective) {
 void GoldenRun::backwardWeights(const GoldenObjective& objective) {
   const MoeWeights dWeights = gradientWeights();
   const TensorView x = tensor("x"), dx = x.empty() ? TensorView{} : gradientOf("x").view();
-  const auto collect = [&](const Routing& routing) {
-    backend_.synchronize();
-    if (!tensor("logits").empty()) backend_.add(gradientOf("logits"), routing.gradients.logits);
-  };
   RoutingInput input = routerInput();
   if (objective.output) {
     // The weights before capacity: routed once more without what drops assignments, of which the weights know nothing.
@@ -106,12 +110,12 @@ void GoldenRun::backwardWeights(const GoldenObjective& objective) {
           dWeight[static_cast<std::size_t>(routing.dispatch.token[i] * routing.slots + routing.dispatch.slot[i])]);
     }
     backend_.routeBackward(dWeights.router, dx, routing, admitting, input, dAssignment);
-    collect(routing);
+    addLogitsGradient(routing);
   }
   if (objective.balance != kNoBalanceTerms && !recipe().balance.empty()) {
     input.balanceGradient = objective.balance;
     backend_.routeBackward(dWeights.router, dx, routing_, recipe(), input, {});
-    collect(routing_);
+    addLogitsGradient(routing_);
   }
 }
 

@@ -21,7 +21,6 @@ std::string number(std::int64_t value) {
 void checkSelection(const Recipe& r, std::int64_t T) {
   using Select = Recipe::Select::Kind;
   const int E = r.experts.count;
-  refuse(E < 1 || E > 65536, "experts.count", "expected 1 to 65536, found " + number(E));
   const bool topK = r.select.kind == Select::topK;
   refuse(topK && (r.select.k < 1 || r.select.k > E), "select.k",
          "expected 1 to " + number(E) + ", found " + number(r.select.k));
@@ -60,6 +59,8 @@ void checkCapacity(const Recipe& r, std::int64_t T) {
   refuse(c.factor && !(*c.factor > 0 && std::isfinite(*c.factor)), "capacity.factor", "expected a number above 0");
   refuse(c.tokenGroups < 1 || T % c.tokenGroups != 0, "capacity.token_groups",
          "expected a divisor of " + number(T) + " tokens, found " + number(c.tokenGroups));
+  refuse(r.select.kind == Recipe::Select::Kind::expertChoice && c.slots && *c.slots > T / c.tokenGroups,
+         "capacity.slots", "expert_choice: expected at most the " + number(T / c.tokenGroups) + " tokens of a group");
   refuse(c.overflow == Overflow::nextBest && c.order != Recipe::Capacity::Order::slot, "capacity.order",
          "next_best needs slot");
   refuse(
@@ -88,6 +89,13 @@ void checkBalance(const Recipe& r, std::int64_t T) {
         where + ".kind", "load_cv2 needs top_k with k below the number of experts, and noise that applies to both");
     refuse(term.scope == Recipe::BalanceTerm::Scope::tokenGroup && T % r.capacity.tokenGroups != 0, where + ".scope",
            "the groups do not divide the tokens");
+  }
+  for (std::size_t i = 0; i < r.head.losses.size(); ++i) {
+    const Recipe::Head::Loss& loss = r.head.losses[i];
+    const std::string where = "head.losses." + number(static_cast<std::int64_t>(i));
+    refuse(!names.insert(loss.name).second, where + ".name",
+           "expected a name of its own, found \"" + loss.name + "\" again");
+    refuse(!(loss.coefficient >= 0 && std::isfinite(loss.coefficient)), where + ".coefficient", "expected 0 or more");
   }
 }
 
@@ -119,6 +127,22 @@ void checkRanges(const Recipe& r) {
     refuse(!notNegative(r.balance[i].coefficient), where + ".coefficient", "expected 0 or more");
     refuse(!notNegative(r.balance[i].epsilon), where + ".epsilon", "expected 0 or more");
   }
+}
+
+/// Rows of the tables by id, an expert a column: what config and the ids may ask for.
+void checkTables(const GoldenVector& file, const Recipe& r) {
+  constexpr std::int64_t kMostCells = 1 << 26;
+  const std::int64_t most = kMostCells / r.experts.count;
+  const auto check = [&](const std::string& subject, double rows) {
+    if (rows > static_cast<double>(most))
+      throw Error("golden", subject + ": expected at most " + number(most) + " for " + number(r.experts.count) +
+                                " experts, found " + number(static_cast<std::int64_t>(rows)));
+  };
+  check("config.vocabulary", static_cast<double>(file.vocabulary));
+  check("config.domains", static_cast<double>(file.domains));
+  for (const char* role : {"batch.token_ids", "metrics.predicted_ids", "batch.domain_ids"})
+    if (const GoldenTensor* ids = file.find(role))
+      check(role, *std::max_element(ids->data.begin(), ids->data.end()) + 1);
 }
 
 /// What the format has no inputs for.
@@ -158,12 +182,34 @@ void checkRoles(const GoldenVector& file, const Recipe& r, const GoldenSizes& si
 
 }  // namespace
 
+void refuseSizes(const GoldenVector& file, const Recipe& r) {
+  const int E = r.experts.count;
+  refuse(E < 1 || E > 65536, "experts.count", "expected 1 to 65536, found " + number(E));
+  refuse(r.experts.outputWidth < 0, "experts.output_width", "expected 1 or more, found " + number(r.experts.outputWidth));
+  if (file.kind == GoldenVector::Kind::layer && r.experts.kind != ExpertKind::linear) {
+    const auto& hidden = r.experts.hidden;
+    refuse(hidden.size() != 1 && hidden.size() != static_cast<std::size_t>(E), "experts.hidden",
+           "expected one size or a list of " + number(E) + ", found " +
+               number(static_cast<std::int64_t>(hidden.size())) + " sizes");
+    for (const int size : hidden) refuse(size < 1, "experts.hidden", "expected 1 or more, found " + number(size));
+    refuse(std::any_of(hidden.begin(), hidden.end(), [&](int f) { return f != hidden.front(); }), "experts.hidden",
+           "expected one size for all experts: the file format has no shape for different ones");
+  }
+  if (const auto& shared = r.combine.shared) {
+    refuse(shared->count < 1, "combine.shared.count", "expected 1 or more, found " + number(shared->count));
+    refuse(shared->hidden < 1, "combine.shared.hidden", "expected 1 or more, found " + number(shared->hidden));
+  }
+  if (const auto& dense = r.combine.denseResidual)
+    refuse(dense->hidden < 1, "combine.dense_residual.hidden", "expected 1 or more, found " + number(dense->hidden));
+}
+
 void refuseUnrunnable(const GoldenVector& file, const Recipe& r, const GoldenSizes& sizes) {
   const std::int64_t T = sizes['T'];
   checkRanges(r);
   checkSelection(r, T);
   checkCapacity(r, T);
   checkBalance(r, T);
+  checkTables(file, r);
   checkRoles(file, r, sizes);
 }
 

@@ -37,6 +37,15 @@ struct Facts {
   }
   bool shared() const { return layer() && recipe.combine.shared.has_value(); }
   bool dense() const { return layer() && recipe.combine.denseResidual.has_value(); }
+  /// Whether a field of the file is of the objective that grad_output defines.
+  bool objective() const {
+    return std::any_of(file.cases.begin(), file.cases.end(), [](const GoldenCase& one) {
+      return std::any_of(one.expected.begin(), one.expected.end(), [](const GoldenExpected& field) {
+        const std::string& name = field.path.front();
+        return name.starts_with("objective_") || name == "grad_total" || name == "grad_output_term";
+      });
+    });
+  }
   bool mixture() const { return recipe.head.kind == Recipe::Head::Kind::mixture; }
   bool joined() const {
     return std::any_of(recipe.balance.begin(), recipe.balance.end(), [](const Recipe::BalanceTerm& term) {
@@ -140,7 +149,7 @@ const std::vector<Role>& roles() {
       {"metrics.predicted_ids", "i", "T", measured},
       {"metrics.batch_index", "i", "T", measured},
       {"select.index", "i", "Tk", [](const Facts& f) { return when(f.metrics()); }},
-      {"grad_output", "f", "TO", [](const Facts& f) { return when(f.layer()); }},
+      {"grad_output", "f", "TO", [](const Facts& f) { return f.objective() ? when(f.layer()) : may(f.layer()); }},
       {"grad_weight", "f", "Tk", [](const Facts& f) { return may(!f.layer()); }},
   };
   return table;
@@ -274,8 +283,9 @@ bool isDifferentiable(const std::string& role) {
   return found && found->differentiable;
 }
 
-GoldenSizes fitInputs(const GoldenVector& file, GoldenCase& one) {
-  Recipe& recipe = one.recipe;
+GoldenSizes fitInputs(const GoldenVector& file, const GoldenCase& one) {
+  const Recipe& recipe = one.recipe;
+  refuseSizes(file, recipe);
   const Facts facts{file, recipe};
   GoldenSizes sizes;
   const auto bindIf = [&](char letter, std::int64_t value) {
@@ -287,8 +297,6 @@ GoldenSizes fitInputs(const GoldenVector& file, GoldenCase& one) {
   bindIf('V', file.vocabulary);
   bindIf('d', file.domains);
   const auto& hidden = recipe.experts.hidden;
-  if (std::any_of(hidden.begin(), hidden.end(), [&](int f) { return f != hidden.front(); }))
-    fail("experts.hidden", "expected one size for all experts: the file format has no shape for different ones");
   if (!hidden.empty()) bindIf('F', hidden.front());
   if (recipe.combine.shared) {
     bindIf('n', recipe.combine.shared->count);
@@ -309,10 +317,6 @@ GoldenSizes fitInputs(const GoldenVector& file, GoldenCase& one) {
   }
   if (!file.find("x") && !file.find("logits") && !file.find("select.index") && !file.find("run.step"))
     fail("x", "expected an input of this role, or of logits, found neither");
-  if (hidden.empty() && sizes['F']) recipe.experts.hidden = {static_cast<int>(sizes['F'])};
-  if (hidden.empty() && sizes['G']) recipe.experts.hidden = {static_cast<int>(sizes['G'])};
-  if (recipe.combine.shared) recipe.combine.shared->hidden = static_cast<int>(sizes['S']);
-  if (recipe.combine.denseResidual) recipe.combine.denseResidual->hidden = static_cast<int>(sizes['R']);
   refuseUnrunnable(file, recipe, sizes);
   checkValues(file, sizes);
   checkJitter(file, recipe);

@@ -24,9 +24,8 @@ class GoldenSizes {
 };
 
 /// Checks every input of the file against its role and the case's recipe: known roles, shapes, types, values that index
-/// something, and nothing that the recipe needs missing. Fills sizes that the recipe leaves open (hidden) from the
-/// shapes. Throws Error("golden") naming what misfits.
-GoldenSizes fitInputs(const GoldenVector& file, GoldenCase& one);
+/// something, and nothing that the recipe needs missing. Throws Error("golden") naming what misfits.
+GoldenSizes fitInputs(const GoldenVector& file, const GoldenCase& one);
 
 /// Throws for an input that no case of the file has a use for.
 void refuseUnusedInputs(const GoldenVector& file);

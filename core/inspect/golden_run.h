@@ -71,6 +71,7 @@ class GoldenRun {
   MoeInput layerInput();
   Tensor& gradientOf(const std::string& role);
   MoeWeights gradientWeights();
+  void addLogitsGradient(const Routing& routing);
   void backwardLayer(const GoldenObjective& objective);
   void backwardWeights(const GoldenObjective& objective);
   void backwardHead(const GoldenObjective& objective);

@@ -53,6 +53,12 @@ std::int64_t wholeNumber(const Json& json, const std::string& where) {
   return value;
 }
 
+std::int64_t positive(const Json& json, const std::string& where) {
+  const std::int64_t value = wholeNumber(json, where);
+  if (value < 1) fail(where, "expected 1 or more, found " + json.dump());
+  return value;
+}
+
 double finite(const Json& json, const std::string& where) {
   if (!json.is_number()) fail(where, std::string("expected a number, found ") + json.type_name());
   const auto value = json.get<double>();
@@ -115,11 +121,45 @@ void readExpected(std::vector<GoldenExpected>& out, std::vector<std::string> pat
     return;
   }
   if (path.size() >= 3) fail(where, "expected a tensor or a number, found an object");
+  static const std::set<std::string> groups{"losses", "unscaled", "grad_total", "grad_output_term", "grad_unscaled"};
+  if (json.empty() && !path.empty() && !groups.contains(path.front()))
+    fail(where, "expected a tensor or a number, found an empty object");
   for (const auto& [key, value] : json.items()) {
     std::vector<std::string> longer = path;
     longer.push_back(key);
     readExpected(out, std::move(longer), value, where + "." + key);
   }
+}
+
+/// The recipe's keys that have no default: in a file, what they decide must be said.
+void requireDecided(GoldenVector::Kind kind, const Recipe& recipe, const Json& pipeline, const std::string& where) {
+  const bool layer = kind == GoldenVector::Kind::layer;
+  // An absent part is an empty object: then its first key is what is missing.
+  const auto require = [&](bool wanted, std::vector<std::string> parts, std::initializer_list<const char*> keys) {
+    if (!wanted) return;
+    Json object = pipeline;
+    std::string path = where;
+    for (const std::string& part : parts) {
+      object = object.value(part, Json::object());
+      path += "." + part;
+    }
+    for (const char* key : keys) member(object, path, key);
+  };
+  require(layer, {"experts"}, {"kind"});
+  require(layer && recipe.experts.kind != ExpertKind::linear, {"experts"}, {"hidden"});
+  require(recipe.adjust.selectionBias.has_value(), {"adjust", "selection_bias"}, {"rate"});
+  require(recipe.adjust.expertGroups.has_value(), {"adjust", "expert_groups"}, {"count", "keep", "by"});
+  require(recipe.select.kind == Recipe::Select::Kind::topK, {"select"}, {"k"});
+  require(recipe.select.kind == Recipe::Select::Kind::topP, {"select"}, {"p"});
+  require(recipe.combine.shared.has_value(), {"combine", "shared"}, {"hidden"});
+  require(recipe.combine.denseResidual.has_value(), {"combine", "dense_residual"}, {"hidden"});
+  const auto requireEach = [&](const Json& object, const std::string& list, std::initializer_list<const char*> keys) {
+    const Json terms = object.value(list.substr(list.find('.') + 1), Json::array());
+    for (std::size_t i = 0; i < terms.size(); ++i)
+      for (const char* key : keys) member(terms[i], where + "." + list + "." + std::to_string(i), key);
+  };
+  requireEach(pipeline, "balance", {"name", "kind"});
+  requireEach(pipeline.value("head", Json::object()), "head.losses", {"name", "form"});
 }
 
 GoldenCase readCase(GoldenVector::Kind kind, const std::string& name, const Json& pipeline, const Json& expected,
@@ -129,8 +169,7 @@ GoldenCase readCase(GoldenVector::Kind kind, const std::string& name, const Json
   const std::string recipe = where.empty() ? "config.pipeline" : where + ".pipeline";
   requireObject(pipeline, recipe);
   out.recipe = recipeFromJson(pipeline, recipe);
-  // It has no default where experts are run.
-  if (kind == GoldenVector::Kind::layer) member(member(pipeline, recipe, "experts"), recipe + ".experts", "kind");
+  requireDecided(kind, out.recipe, pipeline, recipe);
   const std::string fields = where.empty() ? "expected" : where + ".expected";
   requireObject(expected, fields);
   readExpected(out.expected, {}, expected, fields);
@@ -145,8 +184,8 @@ void readConfig(GoldenVector& out, const Json& config) {
     // Every other entry is a number for people to read; the reader uses two.
     if (!value.is_number() && !value.is_null())
       fail("config." + key, std::string("expected a number, found ") + value.type_name());
-    if (key == "vocabulary") out.vocabulary = wholeNumber(value, "config.vocabulary");
-    if (key == "domains") out.domains = wholeNumber(value, "config.domains");
+    if (key == "vocabulary") out.vocabulary = positive(value, "config.vocabulary");
+    if (key == "domains") out.domains = positive(value, "config.domains");
   }
 }
 

@@ -44,8 +44,8 @@ ExpertsWeights bindBank(const Find& find, const std::string& bank, const Experts
   if (gated) weights.gate = shaped(find(bank + ".gate"), {H, D});
   if (!linear) weights.up = shaped(find(bank + ".up"), {wide * H, D});
   weights.down = linear ? shaped(find(bank + ".down"), {E, O, D}) : shaped(find(bank + ".down"), {O * H});
-  if (bias && gated) weights.gateBias = find(bank + ".gate_bias");
-  if (bias && !linear) weights.upBias = find(bank + ".up_bias");
+  if (bias && gated) weights.gateBias = shaped(find(bank + ".gate_bias"), {H});
+  if (bias && !linear) weights.upBias = shaped(find(bank + ".up_bias"), {wide * H});
   if (bias) weights.downBias = find(bank + ".down_bias");
   return weights;
 }

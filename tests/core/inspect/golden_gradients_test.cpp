@@ -61,7 +61,7 @@ class GoldenGradientsTest : public QObject {
       QTest::newRow(name) << std::string(pipeline) << std::string(draws);
     };
     row("sigmoid, groups, bias, device terms",
-        R"({"score": {"kind": "sigmoid"}, "adjust": {"selection_bias": {"update": "proportional"}, "expert_groups": {"count": 4, "keep": 2, "by": "top2_sum"}},
+        R"({"score": {"kind": "sigmoid"}, "adjust": {"selection_bias": {"rate": 0.1, "update": "proportional"}, "expert_groups": {"count": 4, "keep": 2, "by": "top2_sum"}},
             "select": {"k": 3}, "weigh": {"kind": "renormalised", "epsilon": 0.1, "scale": 1.5},
             "balance": [{"name": "a", "kind": "load", "coefficient": 0.3, "counts_from": "unadjusted"}, {"name": "b", "kind": "device", "coefficient": 0.2, "devices": 4},
                         {"name": "c", "kind": "communication", "coefficient": 0.2, "devices": 2, "max_devices": 1}]})",

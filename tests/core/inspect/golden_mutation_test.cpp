@@ -70,9 +70,9 @@ class GoldenMutationTest : public QObject {
  private Q_SLOTS:
   void everyFieldOfEveryFileIsCompared_data() {
     QTest::addColumn<QString>("file");
-    for (const auto& entry : std::filesystem::directory_iterator(kFolder))
+    for (const auto& entry : std::filesystem::recursive_directory_iterator(kFolder))
       if (entry.path().extension() == ".json")
-        QTest::newRow(entry.path().stem().c_str()) << QString::fromStdString(entry.path().filename().string());
+        QTest::newRow(entry.path().stem().c_str()) << QString::fromStdString(entry.path().lexically_relative(kFolder).string());
   }
   void everyFieldOfEveryFileIsCompared() {
     QFETCH(QString, file);

@@ -49,7 +49,7 @@ class GoldenVectorTest : public QObject {
  private Q_SLOTS:
   void everyGoldenVectorPassesOnTheReferenceBackend_data() {
     QTest::addColumn<QString>("file");
-    for (const auto& entry : std::filesystem::directory_iterator(kFolder))
+    for (const auto& entry : std::filesystem::recursive_directory_iterator(kFolder))
       if (entry.path().extension() == ".json")
         QTest::newRow(entry.path().stem().c_str()) << QString::fromStdString(entry.path().string());
   }
@@ -105,6 +105,17 @@ class GoldenVectorTest : public QObject {
     const VerifyResult result = verify(json);
     QVERIFY(!result.passed);
     QVERIFY(names(result.failures[0].reason, "[32, 16]"));
+  }
+
+  void aLayerThatOnlyRunsForwardNeedsNoObjective() {
+    Json json = load("olmoe.json");
+    json["inputs"].erase("grad_output");
+    json["config"]["tensors"].erase("grad_output");
+    for (const char* field : {"objective_output_term", "objective_total", "grad_total", "grad_output_term"})
+      json["expected"].erase(field);
+    const VerifyResult result = verify(json);
+    QVERIFY(result.passed);
+    QVERIFY(result.fields >= 15);  // the terms' own gradients are among them
   }
 
   void aMisfittingFileIsRefusedByName_data() {
@@ -172,6 +183,52 @@ class GoldenVectorTest : public QObject {
         [](Json& j) { j["config"]["pipeline"]["experts"].erase("kind"); });
     row("no kind of experts in a variant", "mixtral.json", "variants.1.pipeline.experts.kind",
         [](Json& j) { j["variants"][1]["pipeline"]["experts"].erase("kind"); });
+    for (const auto& [file, pointer] :
+         {std::pair{"mixtral", "/variants/0/pipeline/select/k"}, std::pair{"top_p", "/config/pipeline/select/p"},
+          std::pair{"kimi_k2", "/config/pipeline/adjust/selection_bias/rate"},
+          std::pair{"deepseek_v2", "/config/pipeline/adjust/expert_groups/by"},
+          std::pair{"olmoe", "/config/pipeline/experts/hidden"},
+          std::pair{"llama4", "/config/pipeline/combine/shared/hidden"},
+          std::pair{"arctic", "/config/pipeline/combine/dense_residual/hidden"},
+          std::pair{"stmoe", "/config/pipeline/balance/1/name"},
+          std::pair{"jacobs1991", "/config/pipeline/head/losses/0/name"}}) {
+      const std::string named = QString(pointer).mid(1).replace('/', '.').toStdString();
+      row((std::string("without ") + pointer).c_str(), (std::string(file) + ".json").c_str(), named.c_str(),
+          [at = Json::json_pointer(pointer)](Json& j) { j[at.parent_pointer()].erase(at.back()); });
+    }
+    row("a list of sizes that is too short", "olmoe.json", "experts.hidden",
+        [](Json& j) { j["config"]["pipeline"]["experts"]["hidden"] = std::vector<int>(15, 6); });
+    row("experts without hidden units", "olmoe.json", "experts.hidden",
+        [](Json& j) { j["config"]["pipeline"]["experts"]["hidden"] = 0; });
+    row("an output of negative width", "olmoe.json", "experts.output_width",
+        [](Json& j) { j["config"]["pipeline"]["experts"]["output_width"] = -1; });
+    row("no shared expert", "deepseek_v3.json", "combine.shared.count",
+        [](Json& j) { j["config"]["pipeline"]["combine"]["shared"]["count"] = 0; });
+    row("shared experts without hidden units", "deepseek_v3.json", "combine.shared.hidden",
+        [](Json& j) { j["config"]["pipeline"]["combine"]["shared"]["hidden"] = 0; });
+    row("a residual without hidden units", "arctic.json", "combine.dense_residual.hidden",
+        [](Json& j) { j["config"]["pipeline"]["combine"]["dense_residual"]["hidden"] = 0; });
+    row("more places than tokens to choose", "expert_choice.json", "capacity.slots",
+        [](Json& j) { j["config"]["pipeline"]["capacity"]["slots"] = 33; });
+    row("a vocabulary beyond memory", "health_metrics.json", "config.vocabulary",
+        [](Json& j) { j["config"]["vocabulary"] = 1LL << 40; });
+    row("domains below one", "health_metrics.json", "config.domains", [](Json& j) { j["config"]["domains"] = -3; });
+    row("an id beyond memory", "health_metrics.json", "batch.token_ids", [](Json& j) {
+      j["config"].erase("vocabulary");
+      j["inputs"]["token_ids"]["data"][0] = 2147483646;
+    });
+    row("a head's loss named twice", "jacobs1991.json", "head.losses.1.name", [](Json& j) {
+      j["config"]["pipeline"]["head"]["losses"][1]["name"] = "likelihood";
+    });
+    row("a head's loss that is rewarded", "jacobs1991.json", "head.losses.1.coefficient", [](Json& j) {
+      j["config"]["pipeline"]["head"]["losses"][1]["coefficient"] = -1;
+    });
+    row("a field without a value", "stmoe.json", "expected.keep",
+        [](Json& j) { j["expected"]["keep"] = Json::object(); });
+    row("an objective that nothing defines", "olmoe.json", "grad_output", [](Json& j) {
+      j["inputs"].erase("grad_output");
+      j["config"]["tensors"].erase("grad_output");
+    });
     for (const auto& [pointer, value] :
          {std::pair{"/capacity/minimum", 0.0}, std::pair{"/perturb/input_jitter", 1.0}, std::pair{"/weigh/scale", 0.0},
           std::pair{"/weigh/epsilon", -0.1}, std::pair{"/perturb/noise/sigma", -1.0}, std::pair{"/perturb/noise/epsilon", -1.0},

@@ -126,6 +126,15 @@ class ProblemsTest : public QObject {
     QVERIFY2(at != found.end(), found.empty() ? "allowed" : found[0].path.c_str());
     QVERIFY2(at->sentence.ends_with("."), at->sentence.c_str());
   }
+  void aConstantWeightIsAllowedWhereTheRouterIsFrozen() {
+    for (const char* stages : {"'select': {'k': 1}", "'select': {'k': 1}, 'weigh': {'kind': 'softmax_selected'}",
+                               "'select': {'kind': 'top_p', 'p': 0.1}", "'weigh': {'kind': 'one'}"}) {
+      QVERIFY(!problems(recipeOf(stages)).empty());
+      QVERIFY(problems(recipeOf(stages), false).empty());
+    }
+    // A frozen router still has to give probabilities.
+    QVERIFY(!problems(recipeOf("'score': {'kind': 'identity'}"), false).empty());
+  }
   void whatSeesLaterTokensIsMarkedAndAllowed() {
     for (const char* stages :
          {"'select': {'kind': 'expert_choice'}, 'weigh': {'kind': 'score'}, 'capacity': {'factor': 2}",
