@@ -118,6 +118,20 @@ class GoldenVectorTest : public QObject {
     QVERIFY(result.fields >= 15);  // the terms' own gradients are among them
   }
 
+  void dropsInTurnAreCountedWithoutTheLogits() {
+    Json json = load("health_metrics.json");
+    json["inputs"].erase("logits");
+    json["config"]["tensors"].erase("logits");
+    Json kept = Json::object();
+    for (const char* field : {"drop_rate", "token_drop_rate", "kept_count", "load_count", "capacity_slots"})
+      kept[field] = json["expected"][field];
+    json["expected"] = kept;
+    QVERIFY(verify(json).passed);
+    // By probability it would take the weights to know who stays.
+    json["config"]["pipeline"]["capacity"]["order"] = "probability";
+    QCOMPARE(verify(json).failures.size(), std::size_t{3});
+  }
+
   void aMisfittingFileIsRefusedByName_data() {
     using Alter = std::function<void(Json&)>;
     QTest::addColumn<std::string>("file");
