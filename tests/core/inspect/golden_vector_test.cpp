@@ -239,6 +239,8 @@ class GoldenVectorTest : public QObject {
     });
     row("a field without a value", "stmoe.json", "expected.keep",
         [](Json& j) { j["expected"]["keep"] = Json::object(); });
+    row("a loss without a value", "stmoe.json", "expected.losses.z",
+        [](Json& j) { j["expected"]["losses"]["z"] = Json::object(); });
     row("an objective that nothing defines", "olmoe.json", "grad_output", [](Json& j) {
       j["inputs"].erase("grad_output");
       j["config"]["tensors"].erase("grad_output");
