@@ -30,6 +30,13 @@ double marginOf(const TensorView& ranking /*(T, E)*/, std::int64_t t, const std:
   return std::isfinite(margin) ? margin : 0;
 }
 
+std::vector<float> rowOf(const Tensor& table /*(T, E)*/, std::int64_t t, std::int32_t experts) {
+  std::vector<float> row;
+  if (!table.empty())
+    for (std::int32_t e = 0; e < experts; ++e) row.push_back(static_cast<float>(valueAt(table, t * experts + e)));
+  return row;
+}
+
 TokenLayerRouting layerOf(const Routing& routing, int layer, std::int64_t t) {
   TokenLayerRouting result;
   result.layer = layer;
@@ -49,9 +56,9 @@ TokenLayerRouting layerOf(const Routing& routing, int layer, std::int64_t t) {
     if (slot < place.size() && place[slot] != SIZE_MAX) result.weights[place[slot]] = static_cast<float>(dispatch.weight[a]);
   }
   result.dropped = dispatch.tokenBegin[token] == dispatch.tokenBegin[token + 1];
-  if (!routing.scores.empty())
-    for (std::int32_t e = 0; e < routing.experts; ++e)
-      result.probabilities.push_back(static_cast<float>(valueAt(routing.scores, t * routing.experts + e)));
+  result.probabilities = rowOf(routing.scores, t, routing.experts);
+  result.logits = rowOf(routing.logits, t, routing.experts);  // nothing is perturbed outside training
+  result.ranking = rowOf(routing.ranking, t, routing.experts);
   if (!routing.ranking.empty()) result.margin = static_cast<float>(marginOf(routing.ranking, t, result.experts));
   return result;
 }

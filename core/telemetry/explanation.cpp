@@ -19,6 +19,15 @@ std::string sumOfTerms(const StepPoint& point, const RunFacts& facts, bool z, do
   return text.empty() ? "= " + figureText(total) : text + " = " + figureText(total);
 }
 
+/// "embedding 32,768 + experts 4,227,072 "
+std::string partsText(const RunFacts& facts) {
+  std::string text;
+  for (const RunFacts::Part& part : facts.parts) text += (text.empty() ? "" : "+ ") + part.name + " " + figureText(static_cast<double>(part.count)) + " ";
+  return text;
+}
+
+std::string mebibytes(double bytes) { return figureText(std::round(bytes / 1048576)) + " MiB"; }
+
 Explanation lossOf(double loss, const std::string& name, std::int64_t step, const std::string& text) {
   return {nameAt(name, -1, step), "mean over tokens of \u2212log p(next token)",
           "= " + figureText(loss) + " nats / token = " + figureText(loss / std::log(2.0)) + " bits; perplexity e^" + figureText(loss) +
@@ -66,8 +75,7 @@ Explanation explain(RunQuantity quantity, const StepPoint& point, const RunFacts
                                         : "Not measured yet.",
               "Training alone: validation, checkpoints and pauses do not count."};
     case RunQuantity::totalParameters:
-      return {"Parameters", "every trained number of the model, once",
-              "= " + figureText(static_cast<double>(facts.totalParameters)),
+      return {"Parameters", "every trained number of the model, once", partsText(facts) + "= " + figureText(static_cast<double>(facts.totalParameters)),
               "What has to be kept in memory, whichever experts are used."};
     case RunQuantity::activeParameters: {
       const auto total = static_cast<double>(facts.totalParameters), active = static_cast<double>(facts.activeParameters);
@@ -79,8 +87,35 @@ Explanation explain(RunQuantity quantity, const StepPoint& point, const RunFacts
       return {"Work a token", "3 \u00b7 2 \u00b7 multiply-adds forward; backward counts twice",
               "3 \u00b7 2 \u00b7 " + figureText(facts.flopsPerToken / 6) + " = " + figureText(facts.flopsPerToken) + " floating-point operations",
               "Attention is counted at half the context on average."};
+    case RunQuantity::memory: {
+      const RunFacts::Memory& memory = facts.memory;
+      const double total = static_cast<double>(facts.totalParameters) * memory.parameterBytes + static_cast<double>(memory.tokens) * memory.tokenBytes +
+                           static_cast<double>(memory.other);
+      return {"Memory of training, predicted", "parameters \u00b7 bytes each + tokens of a batch \u00b7 bytes each + the program",
+              figureText(static_cast<double>(facts.totalParameters)) + " \u00b7 " + figureText(memory.parameterBytes) + " B + " +
+                  figureText(static_cast<double>(memory.tokens)) + " \u00b7 " + figureText(std::round(memory.tokenBytes)) + " B + " +
+                  mebibytes(static_cast<double>(memory.other)) + " = " + mebibytes(total),
+              "A parameter has its value, its gradient and two moments of the optimizer; a token what forward leaves to backward, and the widest layer's gradients."};
+    }
   }
   return {};
+}
+
+Explanation explainRouted(double parameters, double flops, const RunFacts& facts) {
+  return {"What a token really passed", "mean over the newest step's tokens of the parameters of the experts that took it, and of all that every token passes",
+          "= " + figureText(parameters) + " parameters, " + figureText(flops) + " floating-point operations; " +
+              figureText(static_cast<double>(facts.activeParameters)) + " if every token had all its experts and all were alike",
+          "Differs where experts differ in size, tokens are dropped, or the number of experts varies."};
+}
+
+Explanation explainAlert(const Alert& alert, std::size_t experts, const RunFacts& facts) {
+  const double fair = experts > 0 ? 1 / static_cast<double>(experts) : 0;
+  return {"Utilisation of expert " + std::to_string(alert.expert) + ", " + layerName(alert.layer),
+          "mean over " + std::to_string(facts.deadWindow) + " steps of load / fair share, fair share = 1 / E",
+          shareText(alert.utilization * fair) + " / " + shareText(fair) + " = " + shareText(alert.utilization) +
+              (alert.utilization < facts.deadBelow ? " < " : " \u2265 ") + shareText(facts.deadBelow) + ", the threshold",
+          "The alert stands since step " + figureText(static_cast<double>(alert.since)) + ", when the mean first fell below " + shareText(facts.deadBelow) +
+              "; it ends at " + shareText(facts.deadClears) + "."};
 }
 
 std::optional<double> scaledTerm(const StepPoint& point, std::size_t term, const RunFacts& facts) {

@@ -17,6 +17,15 @@ struct Explanation {
   std::string meaning;  // one sentence
 };
 
+/// How one layer's router gets from logits to weights.
+struct RouterFacts {
+  int layer = 0;                    // or kHeadLayer
+  enum class Score { none, softmax, sigmoid, identity } score = Score::softmax;
+  enum class Weight { score, renormalised, softmaxSelected, one } weight = Weight::renormalised;
+  double epsilon = 0, scale = 1;
+  std::string ranking;              // "r = s", "r = s + b"
+};
+
 /// Numbers of a run that do not change from step to step.
 struct RunFacts {
   struct Term {
@@ -35,11 +44,29 @@ struct RunFacts {
   std::int64_t totalParameters = 0, activeParameters = 0;
   double flopsPerToken = 0;
   double deadBelow = 0;               // of the fair share
+  double deadClears = 0;              // of the fair share
   int deadWindow = 0;                 // steps
+  std::vector<RouterFacts> routers;   // expert layers in order, then a mixture head
+  struct Part {
+    std::string name;
+    std::int64_t count = 0;
+  };
+  std::vector<Part> parts;            // of the parameters, by what they do
+  /// Predicted peak of training: parameters and tokens of a batch, each times its bytes, and the program's own.
+  struct Memory {
+    double parameterBytes = 0, tokenBytes = 0;
+    std::int64_t tokens = 0;          // in one batch
+    std::int64_t other = 0;           // bytes
+  } memory;
 };
 
-enum class RunQuantity { loss, validationLoss, auxLoss, zLoss, gradientNorm, learningRate, tokensPerSecond, totalParameters, activeParameters, flops };
+enum class RunQuantity { loss, validationLoss, auxLoss, zLoss, gradientNorm, learningRate, tokensPerSecond, totalParameters, activeParameters, flops, memory };
 Explanation explain(RunQuantity quantity, const StepPoint& point, const RunFacts& facts);
+
+/// What a token of the newest step really passed, mean over its tokens.
+Explanation explainRouted(double parameters, double flops, const RunFacts& facts);
+/// Why an alert stands. `experts`: of its layer.
+Explanation explainAlert(const Alert& alert, std::size_t experts, const RunFacts& facts);
 
 enum class LayerQuantity {
   maxVio, cv2, importanceCv2, dropRate, tokenDropRate, routerEntropy, loadEntropy, mutualInformation, margin, biasJaccard,

@@ -3,6 +3,8 @@
 #include <cmath>
 #include <cstdio>
 
+#include "core/telemetry/points.h"
+
 namespace moe {
 
 std::string figureText(double value) {
@@ -24,7 +26,7 @@ std::string shareText(double share) { return figureText(100 * share) + " %"; }
 
 std::string nameAt(const std::string& what, int layer, std::int64_t step) {
   std::string name = what;
-  if (layer >= 0) name += ", layer " + std::to_string(layer);
+  if (layer >= 0) name += ", " + layerName(layer);
   return name + ", step " + figureText(static_cast<double>(step));
 }
 

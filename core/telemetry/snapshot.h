@@ -14,6 +14,8 @@ struct TokenLayerRouting {
   std::vector<int> experts;         // asked, in selection order
   std::vector<float> weights;       // their combine weights; 0 where dropped
   std::vector<float> probabilities; // (E) scores; sigmoid scores as they are
+  std::vector<float> logits;        // (E) what the scores are made of
+  std::vector<float> ranking;       // (E) what experts are chosen by; -inf outside the kept groups
   float margin = 0;                 // smallest selected - largest unselected ranking value
   bool dropped = false;             // no assignment admitted
 };

@@ -4,6 +4,7 @@
 #include "core/model/segments.h"
 #include "core/train/compute_type.h"
 #include "core/train/run_config.h"
+#include "core/train/run_facts.h"
 
 namespace moe {
 namespace {
@@ -65,12 +66,17 @@ double headBytes(const Recipe& recipe, const ModelConfig& model, double tokens, 
 }  // namespace
 
 std::int64_t predictedMemory(const RunConfig& config) {
+  const RunFacts::Memory parts = predictedMemoryParts(config);
+  double parameters = 0;
+  for (const Segment& segment : modelSegments(config.model)) parameters += static_cast<double>(segment.shape.elements());
+  return parts.other + static_cast<std::int64_t>(parameters * parts.parameterBytes + static_cast<double>(parts.tokens) * parts.tokenBytes);
+}
+
+RunFacts::Memory predictedMemoryParts(const RunConfig& config) {
   const ModelConfig& model = config.model;
   const DType type = chosenComputeType(config);
   const double element = type == DType::f64 ? 8 : 4, hiddenShare = type == DType::bf16 ? 0.5 : 1;
   const double tokens = static_cast<double>(config.train.batch) * model.context, width = model.width;
-  double parameters = 0;
-  for (const Segment& segment : modelSegments(model)) parameters += static_cast<double>(segment.shape.elements());
   const auto head = headRecipe(model);
   // Stream, norm and head with their gradients.
   double perToken = element * (5 * width + (head ? 0 : 2.0 * model.vocabulary));
@@ -96,7 +102,8 @@ std::int64_t predictedMemory(const RunConfig& config) {
   // Values, gradients and two moments; bf16 keeps a copy of every matrix to multiply with.
   const double perParameter = 4 * element + (type == DType::bf16 ? 2 : 0);
   const double mixture = head ? headBytes(*head, model, tokens, element) : 0;
-  return kProgram + static_cast<std::int64_t>(parameters * perParameter + tokens * (perToken + largestBranch) + mixture);
+  return {.parameterBytes = perParameter, .tokenBytes = perToken + largestBranch,
+          .tokens = std::int64_t{config.train.batch} * model.context, .other = kProgram + static_cast<std::int64_t>(mixture)};
 }
 
 }  // namespace moe

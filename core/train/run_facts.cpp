@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "core/model/segments.h"
 #include "core/router/balance_scale.h"
 #include "core/router/problems.h"
 #include "core/router/stages.h"
@@ -17,6 +18,55 @@ const StageOption* kindOption(const Recipe::BalanceTerm& term) {
   return index < kinds.size() ? &kinds[index] : nullptr;
 }
 
+RouterFacts routerFacts(const Recipe& recipe, int layer) {
+  RouterFacts facts;
+  facts.layer = layer;
+  using Score = RouterFacts::Score;
+  using Weight = RouterFacts::Weight;
+  switch (recipe.score) {
+    case Recipe::Score::softmax: facts.score = Score::softmax; break;
+    case Recipe::Score::sigmoid: facts.score = Score::sigmoid; break;
+    case Recipe::Score::identity: facts.score = Score::identity; break;
+  }
+  if (recipe.logits.kind == Recipe::Logits::Kind::none) facts.score = Score::none;
+  switch (recipe.weigh.kind) {
+    case Recipe::Weigh::Kind::score: facts.weight = Weight::score; break;
+    case Recipe::Weigh::Kind::renormalised: facts.weight = Weight::renormalised; break;
+    case Recipe::Weigh::Kind::softmaxSelected: facts.weight = Weight::softmaxSelected; break;
+    case Recipe::Weigh::Kind::one: facts.weight = Weight::one; break;
+  }
+  facts.epsilon = recipe.weigh.epsilon;
+  facts.scale = recipe.weigh.scale;
+  facts.ranking = recipe.adjust.rankBy == Recipe::Adjust::RankBy::scores ? "r = s" : "r = z";
+  if (recipe.adjust.selectionBias) facts.ranking += " + b";
+  return facts;
+}
+
+/// What a segment is there for, in a person's words.
+std::string partOf(const std::string& segment) {
+  static const std::pair<const char*, const char*> kParts[] = {
+      {"embedding.", "embedding"}, {"_norm", "norms"},          {"attention.", "attention"},         {"feed_forward.", "dense layers"},
+      {"head.experts.", "head's experts"}, {"head.weight", "output head"}, {".experts.", "experts"}, {".shared", "shared experts"},
+      {".dense", "dense residual"}};
+  for (const auto& [key, name] : kParts)
+    if (segment.find(key) != std::string::npos) return name;
+  return "routers";
+}
+
+/// Parameters by what they are there for, in the order of a token's way.
+std::vector<RunFacts::Part> partsOf(const ModelConfig& model) {
+  std::vector<RunFacts::Part> parts;
+  for (const Segment& segment : modelSegments(model)) {
+    const std::string name = partOf(segment.name);
+    const auto found = std::ranges::find(parts, name, &RunFacts::Part::name);
+    if (found == parts.end())
+      parts.push_back({name, segment.shape.elements()});
+    else
+      found->count += segment.shape.elements();
+  }
+  return parts;
+}
+
 }  // namespace
 
 RunFacts factsOf(const RunConfig& config) {
@@ -27,7 +77,13 @@ RunFacts factsOf(const RunConfig& config) {
   facts.activeParameters = size.activeParameters;
   facts.flopsPerToken = size.flopsPerToken;
   facts.deadBelow = config.alerts.threshold;
+  facts.deadClears = config.alerts.clears;
   facts.deadWindow = config.alerts.window;
+  facts.parts = partsOf(config.model);
+  facts.memory = predictedMemoryParts(config);
+  for (std::size_t i = 0; i < config.model.layers.size(); ++i)
+    if (config.model.layers[i].hasExperts) facts.routers.push_back(routerFacts(config.model.layers[i].recipe, static_cast<int>(i)));
+  if (const auto head = headRecipe(config.model)) facts.routers.push_back(routerFacts(*head, kHeadLayer));
   const auto first = std::ranges::find_if(config.model.layers, [](const LayerConfig& layer) { return layer.hasExperts; });
   if (first == config.model.layers.end()) return facts;
   const Recipe& recipe = first->recipe;

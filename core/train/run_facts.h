@@ -10,6 +10,9 @@ namespace moe {
 /// What explanations of a run's numbers need to know of its configuration.
 RunFacts factsOf(const RunConfig& config);
 
+/// What predictedMemory() is made of.
+RunFacts::Memory predictedMemoryParts(const RunConfig& config);
+
 /// Whether the run's routing of a token reads tokens that come after it, which a causal model must not: to be said on
 /// every picture of the run.
 bool seesLaterTokens(const ModelConfig& config);
