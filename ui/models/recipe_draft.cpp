@@ -170,6 +170,41 @@ void RecipeDraft::choosePreset(const std::string& id) {
   settle();
 }
 
+std::string RecipeDraft::text() const {
+  const nlohmann::json all = toJson(draft_);
+  nlohmann::ordered_json shown;  // the routing first: it is what one comes here for
+  for (const char* key : {"recipe", "layer_recipes", "model", "train"})
+    if (all.contains(key)) shown[key] = all[key];
+  for (const auto& [key, value] : all.items())
+    if (!shown.contains(key)) shown[key] = value;
+  return shown.dump(2);
+}
+
+RecipeDraft::Reading RecipeDraft::read(const std::string& text) {
+  Reading reading;
+  try {
+    reading.config = normalised(runConfigFromJson(nlohmann::json::parse(text)));
+    const auto wrong = moe::problems(*reading.config);
+    if (!wrong.empty()) reading.sentence = wrong.front().path + ": " + wrong.front().sentence;
+  } catch (const Error& error) {
+    reading.sentence = sentenceOf(error);
+  } catch (const nlohmann::json::parse_error& error) {
+    // "[...] parse error at line 3, column 5: what the library thinks"
+    const std::string what = error.what(), key = "parse error at ";
+    const std::size_t from = what.find(key), to = what.find(':', from);
+    reading.sentence = "This is no JSON yet: look at " + (from == std::string::npos ? "its end" : what.substr(from + key.size(), to - from - key.size())) + ".";
+  } catch (const nlohmann::json::exception& error) {
+    reading.sentence = error.what();
+  }
+  return reading;
+}
+
+void RecipeDraft::take(const RunConfig& config) {
+  draft_ = normalised(config);
+  unreadable_.clear();
+  settle();
+}
+
 void RecipeDraft::reset(const std::string& path) {
   if (const auto standard = presetValue(path)) set(path, *standard);
 }

@@ -33,6 +33,14 @@ class RecipeDraft : public QObject {
   void removeBalanceTerm(int index);
   /// Everything of a preset but data, seed, threads, backend, number type and alerts: those are the person's own.
   void choosePreset(const std::string& id);
+  /// The draft as the JSON text of a run's configuration, and the other way round.
+  std::string text() const;
+  struct Reading {
+    std::optional<RunConfig> config;
+    std::string sentence;  // why it cannot be read, or why a run of it could not start; empty: all is well
+  };
+  static Reading read(const std::string& text);
+  void take(const RunConfig& config);
   /// Back to the value of the preset the draft began from.
   void reset(const std::string& path);
   void discard();

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "core/train/run_facts.h"
 #include "ui/widgets/format.h"
 
 namespace moe::ui {
@@ -46,6 +47,39 @@ std::int64_t RunsModel::totalBytes() const {
   std::int64_t total = 0;
   for (const ListedRun& line : runs_) total += line.checkpointBytes;
   return total;
+}
+
+std::vector<Explanation> RunsModel::explanations(int row, int column) const {
+  const ListedRun& line = at(row);
+  const RunSummary& run = line.summary;
+  StepPoint point;
+  point.step = run.steps;
+  point.validationLoss = run.validationLoss;
+  const auto config = configFromText(run.config);
+  const RunFacts facts = config ? factsOf(*config) : RunFacts{};
+  const auto plain = [&](const QString& what, const QString& formula, const QString& values, const QString& meaning) {
+    return std::vector<Explanation>{{what.toStdString(), formula.toStdString(), values.toStdString(), meaning.toStdString()}};
+  };
+  switch (column) {
+    case step:
+      return plain(tr("Steps"), tr("optimiser steps done / asked for"), tr("%1 / %2 = %3").arg(grouped(run.steps), grouped(run.targetSteps),
+                   run.targetSteps > 0 ? percent(static_cast<double>(run.steps) / static_cast<double>(run.targetSteps)) : QString(QChar(0x2013))),
+                   tr("Open the run to let it go on."));
+    case trainLoss:
+      if (!run.trainLoss) return {};
+      point.loss = *run.trainLoss;
+      return {explain(RunQuantity::loss, point, facts)};
+    case validationLoss: return {explain(RunQuantity::validationLoss, point, facts)};
+    case parameters:
+      if (!config) return {};
+      return {explain(RunQuantity::activeParameters, point, facts), explain(RunQuantity::totalParameters, point, facts)};
+    case alerts:
+      return plain(tr("Alerts"), tr("alerts raised since step 0"), tr("= %1").arg(run.alerts), tr("How often an expert fell below the threshold; one that recovers and falls again counts twice."));
+    case disk:
+      return plain(tr("Disk"), tr("sum of the files in its checkpoint folders"), tr("%1 checkpoints: %2 bytes = %3").arg(grouped(line.checkpoints), grouped(line.checkpointBytes), bytes(line.checkpointBytes)),
+                   tr("The newest three are kept, every one an alert's remedy may need, and those you marked."));
+    default: return {};
+  }
 }
 
 int RunsModel::rowCount(const QModelIndex& parent) const { return parent.isValid() ? 0 : static_cast<int>(runs_.size()); }

@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "core/session/stored_runs.h"
+#include "core/telemetry/explanation.h"
 
 namespace moe::ui {
 
@@ -25,6 +26,8 @@ class RunsModel : public QAbstractTableModel {
   const ListedRun& at(int row) const { return runs_[static_cast<std::size_t>(row)]; }
   int rowOf(RunId run) const;                           // -1: not listed
   std::int64_t totalBytes() const;
+  /// How the numbers of a cell came about; empty: it holds none.
+  std::vector<Explanation> explanations(int row, int column) const;
 
   int rowCount(const QModelIndex& parent = {}) const override;
   int columnCount(const QModelIndex& parent = {}) const override;

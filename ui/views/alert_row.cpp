@@ -1,11 +1,12 @@
 #include "ui/views/alert_row.h"
 
-#include <QLabel>
 #include <QPushButton>
 #include <QVBoxLayout>
 
+#include "ui/models/run_history.h"
 #include "ui/session/session_bridge.h"
 #include "ui/theme/theme.h"
+#include "ui/widgets/explain_popover.h"
 #include "ui/widgets/format.h"
 
 namespace moe::ui {
@@ -44,7 +45,7 @@ std::vector<Remedy> remediesFor(const RunConfig& config) {
 }
 
 AlertRow::AlertRow(const PageContext& context, const Alert& alert, QWidget* parent)
-    : QFrame(parent), context_(context), alert_(alert), title_(new QPushButton(this)), words_(new QLabel(this)), remedies_(new QWidget(this)) {
+    : QFrame(parent), context_(context), alert_(alert), title_(new QPushButton(this)), words_(new ExplainedLabel(context.theme, this)), remedies_(new QWidget(this)) {
   setObjectName("alert");
   auto* all = new QVBoxLayout(this);
   all->setContentsMargins(8, 5, 6, 6);
@@ -57,6 +58,14 @@ AlertRow::AlertRow(const PageContext& context, const Alert& alert, QWidget* pare
   title_->setObjectName("alertTitle");
   connect(title_, &QPushButton::clicked, this, [this] { Q_EMIT chosen(alert_.layer, alert_.expert); });
   words_->setWordWrap(true);
+  words_->setSource([this] {
+    std::vector<Explanation> all;
+    const RunHistory::Run* run = context_.history.find(alert_.run);
+    if (!run || run->columns.empty()) return all;
+    for (const LayerPoint& layer : run->columns.pointAt(run->columns.size() - 1).layers)
+      if (layer.layer == alert_.layer) all.push_back(explainAlert(alert_, layer.load.size(), run->facts));
+    return all;
+  });
   auto* buttons = new QVBoxLayout(remedies_);
   buttons->setContentsMargins(0, 2, 0, 0);
   buttons->setSpacing(3);

@@ -6,10 +6,11 @@
 #include "core/train/run_config.h"
 #include "ui/views/page_context.h"
 
-class QLabel;
 class QPushButton;
 
 namespace moe::ui {
+
+class ExplainedLabel;
 
 /// A knob change that may bring an expert back.
 struct Remedy {
@@ -29,6 +30,8 @@ class AlertRow : public QFrame {
   void setAlert(const Alert& alert);
   void setOpen(bool open);
   QString words() const;
+  /// The line with the numbers; it can be asked how they came about.
+  ExplainedLabel& numbers() const { return *words_; }
   QList<QPushButton*> remedies() const;
 
  Q_SIGNALS:
@@ -41,7 +44,7 @@ class AlertRow : public QFrame {
   PageContext context_;
   Alert alert_;
   QPushButton* title_;
-  QLabel* words_;
+  ExplainedLabel* words_;
   QWidget* remedies_;
   std::optional<RunConfig> offeredFor_;
 };

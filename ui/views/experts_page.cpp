@@ -8,6 +8,7 @@
 #include <algorithm>
 
 #include "ui/models/selection.h"
+#include "ui/session/session_bridge.h"
 #include "ui/theme/theme.h"
 #include "ui/views/curve_series.h"
 #include "ui/widgets/format.h"
@@ -33,7 +34,7 @@ ShareMatrix::Content domainsOf(const RunStudy& study, const LayerStudy& layer) {
   content.values = layer.domains;
   content.even = evenShares(layer);
   content.most = layer.experts > 1 && layer.slots > 0 ? std::max(2.0, static_cast<double>(layer.experts) / std::min(layer.slots, layer.experts)) : 2;
-  content.scale = QObject::tr("% of a domain's tokens at an expert; colour: times k / E");
+  content.scale = QObject::tr("% of a domain's tokens; colour × k/E");
   return content;
 }
 
@@ -43,7 +44,7 @@ ShareMatrix::Content pairsOf(const LayerStudy& layer) {
   content.values = layer.coactivation;
   for (std::size_t e = 0; e < static_cast<std::size_t>(layer.experts); ++e)
     content.values[e * static_cast<std::size_t>(layer.experts) + e] = kNotMeasured;  // no pair
-  content.scale = QObject::tr("% of the row's tokens that the column has too");
+  content.scale = QObject::tr("% of the row's tokens, in both");
   return content;
 }
 
@@ -121,9 +122,13 @@ ExpertsPage::ExpertsPage(const PageContext& context, QWidget* parent)
     showCurves();
   });
   connect(&context.history, &RunHistory::pointsAdded, this, &ExpertsPage::showPoints);
+  connect(&context.session, &SessionBridge::statusChanged, this, &ExpertsPage::follow);
   connect(&context.selection, &Selection::changed, this, &ExpertsPage::showSelection);
   connect(&context.theme, &Theme::changed, this, &ExpertsPage::dress);
+  domains_->setToolTip(tr("Share of a domain's tokens that chose the expert. The colour compares it with k / E, what chance gives."));
+  coactivation_->setToolTip(tr("Of the tokens that chose the row's expert, the share that chose the column's too."));
   dress();
+  follow(context.session.status());
 }
 
 Plot* ExpertsPage::addPlot(const QString& title, const QString& unit, const QString& tip, std::vector<StudyQuantity> quantities, std::vector<Metric> metrics) {
@@ -140,6 +145,21 @@ Plot* ExpertsPage::plot(StudyQuantity quantity) const {
   for (const Panel& panel : panels_)
     if (std::find(panel.quantities.begin(), panel.quantities.end(), quantity) != panel.quantities.end()) return panel.plot;
   return nullptr;
+}
+
+Plot* ExpertsPage::plot(Metric metric) const {
+  for (const Panel& panel : panels_)
+    if (std::find(panel.metrics.begin(), panel.metrics.end(), metric) != panel.metrics.end()) return panel.plot;
+  return nullptr;
+}
+
+void ExpertsPage::follow(const SessionStatus& status) {
+  if (!status.config) return;
+  const auto& layers = status.config->model.layers;
+  // Without a selection bias there is no before and after.
+  grid_->setShown(plot(Metric::biasJaccard), std::any_of(layers.begin(), layers.end(), [](const LayerConfig& layer) {
+    return layer.hasExperts && layer.recipe.adjust.selectionBias;
+  }));
 }
 
 QString ExpertsPage::caption() const { return caption_->text(); }

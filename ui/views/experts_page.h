@@ -8,6 +8,10 @@
 class QComboBox;
 class QLabel;
 
+namespace moe {
+struct SessionStatus;
+}
+
 namespace moe::ui {
 
 class Plot;
@@ -25,6 +29,7 @@ class ExpertsPage : public QWidget {
   ShareMatrix& coactivation() const { return *coactivation_; }
   /// The plot that shows a quantity; null where none does.
   Plot* plot(StudyQuantity quantity) const;
+  Plot* plot(Metric metric) const;
   QString caption() const;
 
  private:
@@ -33,6 +38,7 @@ class ExpertsPage : public QWidget {
   void showStudy();
   void showCurves();
   void showPoints();
+  void follow(const SessionStatus& status);
   void showSelection();
   void dress();
   /// The study at the selected step, or the newest; null: none yet.

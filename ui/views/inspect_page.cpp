@@ -21,6 +21,7 @@
 #include "ui/session/session_bridge.h"
 #include "ui/views/curve_series.h"
 #include "ui/widgets/card.h"
+#include "ui/widgets/explain_popover.h"
 #include "ui/widgets/format.h"
 #include "ui/widgets/token_details.h"
 #include "ui/widgets/token_strip.h"
@@ -69,6 +70,9 @@ InspectPage::InspectPage(const PageContext& context, QWidget* parent) : QWidget(
       context_.selection.setLayer(routing_->tokens.front().layers[static_cast<std::size_t>(index)].layer);
   });
   connect(strip_, &TokenStrip::tokenChosen, &context_.selection, &Selection::setToken);
+  connect(strip_, &TokenStrip::explainWanted, tokenCaption_, &ExplainedLabel::explain);
+  tokenCaption_->setSource([this] { return explanations(); });
+  connect(&context_.history, &RunHistory::runsChanged, this, &InspectPage::showCaution);
   connect(&context_.selection, &Selection::changed, this, [this](const Place& place) {
     showToken(place.token);
     const int index = layer_->findData(place.layer);
@@ -148,7 +152,8 @@ QWidget* InspectPage::makeResult() {
   tokens->body()->addWidget(chips_, 1);
 
   auto* token = new Card(context_.theme, tr("The chosen token"), this);
-  tokenCaption_ = new QLabel(tr("Click a chip, or walk with the arrow keys, to see every layer's scores."), token);
+  tokenCaption_ = new ExplainedLabel(context_.theme, token);
+  tokenCaption_->setText(tr("Click a chip, or walk with the arrow keys, to see every layer's scores."));
   tokenCaption_->setWordWrap(true);
   details_ = new TokenDetails(context_.theme);
   token->body()->addWidget(tokenCaption_);
@@ -218,9 +223,26 @@ void InspectPage::showRouting(std::shared_ptr<const TextRouting> routing, bool g
   if (generating && !routing_->complete) words += tr(" · growing");
   if (const QString caution = cautionFor(context_.history, {routing_->run}); !caution.isEmpty()) words += tr(" · ") + caution;
   caption_->setText(words);
+  showCaution();
   showLayers();
   showToken(context_.selection.place().token);
   if (generating && routing_->complete) generating_ = 0, generate_->setText(tr("Continue the text"));
+}
+
+void InspectPage::showCaution() {
+  const QString caution = routing_ ? cautionFor(context_.history, {routing_->run}) : QString();
+  strip_->setCaution(caution);
+  details_->setCaution(caution);
+}
+
+std::vector<Explanation> InspectPage::explanations() const {
+  const int token = strip_->chosen();
+  if (!routing_ || token < 0 || token >= static_cast<int>(routing_->tokens.size())) return {};
+  const TokenRouting& chosen = routing_->tokens[static_cast<std::size_t>(token)];
+  std::vector<Explanation> all{explainTokenLoss(chosen, routing_->step)};
+  for (std::size_t layer = 0; layer < chosen.layers.size(); ++layer)
+    for (TokenExplanation& one : details_->explanations(layer)) all.push_back(std::move(one.text));
+  return all;
 }
 
 void InspectPage::showLayers() {
@@ -242,7 +264,8 @@ void InspectPage::showToken(int token) {
     return;
   }
   const TokenRouting& chosen = routing_->tokens[static_cast<std::size_t>(token)];
-  details_->setToken(&chosen);
+  const RunHistory::Run* run = context_.history.find(routing_->run);
+  details_->setToken(&chosen, routing_->step, run ? run->facts.routers : std::vector<RouterFacts>{});
   const QString loss = std::isfinite(chosen.loss) ? tr("loss %1 nats, given the tokens before it").arg(number(chosen.loss))
                                                   : tr("no loss: nothing stands before it");
   tokenCaption_->setText(tr("Token %1 · “%2” · id %3 · %4").arg(token + 1).arg(chipText(chosen.text)).arg(chosen.id).arg(loss));

@@ -1,8 +1,10 @@
 #pragma once
 #include <QWidget>
 #include <memory>
+#include <vector>
 
 #include "core/session/stored_runs.h"
+#include "core/telemetry/explanation.h"
 #include "core/telemetry/snapshot.h"
 #include "ui/views/page_context.h"
 
@@ -19,6 +21,7 @@ class QTimer;
 namespace moe::ui {
 
 class EmptyHint;
+class ExplainedLabel;
 class TokenDetails;
 class TokenStrip;
 
@@ -36,6 +39,8 @@ class InspectPage : public QWidget {
   QPushButton& generateButton() const { return *generate_; }
   /// The line above the chips: what is shown, of which run and step.
   QString caption() const;
+  /// Every number of the chosen token, its loss first; empty: none is chosen.
+  std::vector<Explanation> explanations() const;
 
  protected:
   void showEvent(QShowEvent* event) override;
@@ -49,6 +54,7 @@ class InspectPage : public QWidget {
   void showRouting(std::shared_ptr<const TextRouting> routing, bool generating);
   void showToken(int token);
   void showLayers();
+  void showCaution();
   void offerCheckpoints(const StoredRun& run);
 
   PageContext context_;
@@ -59,7 +65,8 @@ class InspectPage : public QWidget {
   QDoubleSpinBox* temperature_;
   QPushButton* generate_;
   QComboBox* layer_;
-  QLabel *caption_, *tokenCaption_;
+  QLabel* caption_;
+  ExplainedLabel* tokenCaption_;
   EmptyHint* hint_;
   TokenStrip* strip_;
   QScrollArea* chips_;                             // around the strip

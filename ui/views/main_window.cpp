@@ -196,6 +196,7 @@ void MainWindow::buildMenus() {
 
   add("&Help", tr("&First steps"), QKeySequence::HelpContents, [this] { showHelpPage(tr("First steps"), "first-steps.md", this); });
   add("&Help", tr("When experts &die"), {}, [this] { showHelpPage(tr("When experts die"), "collapse.md", this); });
+  add("&Help", tr("&Growing, freezing and going back"), {}, [this] { showHelpPage(tr("Growing, freezing and going back"), "growing.md", this); });
   add("&Help", tr("What the &numbers mean"), {}, [this] { showHelpPage(tr("What the numbers mean"), "numbers.md", this); });
   menu("&Help")->addSeparator();
   add("&Help", tr("&Keyboard shortcuts"), Qt::CTRL | Qt::Key_Slash, [this] { showShortcuts(findChildren<QAction*>(), this); });

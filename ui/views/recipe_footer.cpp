@@ -4,9 +4,11 @@
 #include <QPushButton>
 #include <QVBoxLayout>
 
+#include "core/train/run_facts.h"
 #include "ui/models/recipe_draft.h"
 #include "ui/models/run_settings.h"
 #include "ui/theme/theme.h"
+#include "ui/widgets/explain_popover.h"
 #include "ui/widgets/format.h"
 
 namespace moe::ui {
@@ -16,14 +18,14 @@ constexpr int kNamed = 3;  // waiting settings that are named; the others are co
 }
 
 RecipeFooter::RecipeFooter(Theme& theme, RecipeDraft& draft, QWidget* parent)
-    : QFrame(parent), theme_(theme), draft_(draft), sizes_(new QLabel(this)), waiting_(new QLabel(this)), problem_(new QLabel(this)),
+    : QFrame(parent), theme_(theme), draft_(draft), sizes_(new ExplainedLabel(theme, this)), waiting_(new QLabel(this)), problem_(new QLabel(this)),
       restart_(new QPushButton(tr("Restart with these settings"), this)), discard_(new QPushButton(tr("Discard"), this)),
       buttons_(new QBoxLayout(QBoxLayout::LeftToRight)) {
   setObjectName("recipeFooter");
   auto* all = new QVBoxLayout(this);
   all->setContentsMargins(8, 6, 8, 6);
   all->setSpacing(4);
-  for (QLabel* label : {sizes_, waiting_, problem_}) {
+  for (QLabel* label : {static_cast<QLabel*>(sizes_), waiting_, problem_}) {
     label->setWordWrap(true);
     label->setMinimumWidth(1);
     label->setTextFormat(Qt::PlainText);
@@ -32,6 +34,14 @@ RecipeFooter::RecipeFooter(Theme& theme, RecipeDraft& draft, QWidget* parent)
   sizes_->setToolTip(tr("Of the model as it stands here. Active: what one token passes, all but the experts not chosen.\n"
                         "FLOP: 2 a multiply-add, forward and backward. Memory: the peak of training, predicted."));
   sizes_->setAccessibleName(tr("Sizes"));
+  sizes_->setSource([this] {
+    std::vector<Explanation> all;
+    if (!moe::problems(draft_.config()).empty()) return all;
+    const RunFacts facts = factsOf(draft_.config());
+    for (const RunQuantity quantity : {RunQuantity::totalParameters, RunQuantity::activeParameters, RunQuantity::flops, RunQuantity::memory})
+      all.push_back(explain(quantity, StepPoint{}, facts));
+    return all;
+  });
   for (QPushButton* button : {restart_, discard_}) {
     button->setFocusPolicy(Qt::TabFocus);
     buttons_->addWidget(button, button == restart_ ? 1 : 0);

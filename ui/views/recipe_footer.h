@@ -7,6 +7,7 @@ class QPushButton;
 
 namespace moe::ui {
 
+class ExplainedLabel;
 class RecipeDraft;
 class Theme;
 
@@ -22,6 +23,7 @@ class RecipeFooter : public QFrame {
   QPushButton* restartButton() const { return restart_; }
   QPushButton* discardButton() const { return discard_; }
   QString sizes() const;
+  ExplainedLabel& sizesLabel() const { return *sizes_; }
   /// What waits, and why it cannot start if it cannot.
   QString words() const;
 
@@ -35,7 +37,8 @@ class RecipeFooter : public QFrame {
 
   Theme& theme_;
   RecipeDraft& draft_;
-  QLabel *sizes_, *waiting_, *problem_;
+  ExplainedLabel* sizes_;
+  QLabel *waiting_, *problem_;
   QPushButton *restart_, *discard_;
   QBoxLayout* buttons_;
 };

@@ -1,5 +1,6 @@
 #include "ui/views/recipe_panel.h"
 
+#include <QAction>
 #include <QComboBox>
 #include <QLabel>
 #include <QPushButton>
@@ -15,6 +16,7 @@
 #include "ui/theme/theme.h"
 #include "ui/views/balance_section.h"
 #include "ui/views/recipe_footer.h"
+#include "ui/views/recipe_text_dialog.h"
 #include "ui/views/stage_section.h"
 #include "ui/widgets/setting_field.h"
 #include "ui/widgets/stage_track.h"
@@ -49,6 +51,15 @@ RecipePanel::RecipePanel(const PageContext& context, QWidget* parent)
     sections_.push_back(new StageSection(context.theme, draft_, section, inside));
     inside->layout()->addWidget(sections_.back());
   }
+  text_ = new QPushButton(tr("Edit as JSON…"), inside);
+  text_->setFocusPolicy(Qt::TabFocus);
+  text_->setToolTip(tr("Everything above as text, and what has no field: the head's losses, single layers, frozen experts."));
+  connect(text_, &QPushButton::clicked, this, [this] { (new RecipeTextDialog(context_.theme, draft_, this))->show(); });
+  inside->layout()->addWidget(text_);
+  auto* edit = new QAction(tr("Recipe as &JSON…"), this);
+  edit->setProperty("menu", "Edit");
+  connect(edit, &QAction::triggered, text_, &QPushButton::click);
+  addAction(edit);
   static_cast<QVBoxLayout*>(inside->layout())->addStretch(1);
   for (RecipeSection* section : sections_)
     connect(section, &StageCard::toggled, routing, qOverload<>(&QWidget::update));

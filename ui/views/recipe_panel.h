@@ -60,6 +60,7 @@ class RecipePanel : public QWidget {
   QBoxLayout* actions_;
   QScrollArea* scroll_;
   std::vector<RecipeSection*> sections_;
+  QPushButton* text_;  // opens the recipe as JSON
   RecipeFooter* footer_;
 };
 

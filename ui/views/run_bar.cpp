@@ -157,7 +157,8 @@ void RunBar::refresh() {
   progress_->setValue(static_cast<int>(status.step));
   details_->setText(QString::fromStdString(status.backend));
   for (QAction* action : paces_->actions()) action->setChecked(action->data().toBool() == status.fluid);
-  pace_->setText(status.fluid ? tr("fluid") : tr("fast"));
+  const QString pace = status.fluid ? tr("fluid") : tr("fast");
+  pace_->setText(theme_.presenter() ? pace : tr("pace: %1").arg(pace));
   showAlerts();
 }
 

@@ -10,6 +10,8 @@
 #include <QKeyEvent>
 #include <QLabel>
 #include <QLineEdit>
+#include <QMenu>
+#include <QSettings>
 #include <QSortFilterProxyModel>
 #include <QTableView>
 #include <QToolButton>
@@ -20,11 +22,21 @@
 #include "ui/models/runs_model.h"
 #include "ui/session/run_library.h"
 #include "ui/session/session_bridge.h"
+#include "ui/theme/theme.h"
 #include "ui/views/grow_dialog.h"
+#include "ui/widgets/explain_popover.h"
 #include "ui/widgets/format.h"
 #include "ui/widgets/notices.h"
 
 namespace moe::ui {
+
+namespace {
+
+const char kColumnsSetting[] = "runs/columns";
+/// What is left out first where there is no room.
+constexpr RunsModel::Column kDispensable[] = {RunsModel::seed, RunsModel::disk, RunsModel::preset, RunsModel::created, RunsModel::alerts, RunsModel::state};
+
+}  // namespace
 
 RunsTable::RunsTable(const PageContext& context, QWidget* parent)
     : QWidget(parent), context_(context), model_(new RunsModel(this)), sorted_(new QSortFilterProxyModel(this)),
@@ -63,6 +75,14 @@ RunsTable::RunsTable(const PageContext& context, QWidget* parent)
     above->addWidget(button);
     if (each != grow_) needsRun_.push_back(each);
   }
+  makeColumnsMenu();
+  auto* choose = new QToolButton(this);
+  choose->setText(tr("Columns"));
+  choose->setToolTip(tr("Which columns are shown"));
+  choose->setMenu(columns_);
+  choose->setPopupMode(QToolButton::InstantPopup);
+  choose->setFocusPolicy(Qt::TabFocus);
+  above->addWidget(choose);
   auto* all = new QVBoxLayout(this);
   all->setContentsMargins(0, 0, 0, 0);
   all->addLayout(above);
@@ -76,6 +96,15 @@ RunsTable::RunsTable(const PageContext& context, QWidget* parent)
     Q_EMIT chosenChanged();
   });
   connect(model_, &QAbstractItemModel::modelReset, this, &RunsTable::enableActions);
+  table_->setWhatsThis(tr("Press a number of the chosen run, or Enter on it: how it is computed."));
+  connect(table_, &QTableView::pressed, this, [this, last = RunId{0}]() mutable {
+    const RunId now = chosen() ? chosen()->summary.id : 0;
+    pressed_ = std::exchange(last, now);
+  });
+  connect(table_, &QTableView::clicked, this, [this] {
+    if (chosen() && chosen()->summary.id == pressed_) explainCell();
+  });
+  connect(&context_.theme, &Theme::changed, this, &RunsTable::fitColumns);
   connect(model_, &RunsModel::renamed, &context_.library, &RunLibrary::rename);
   connect(model_, &RunsModel::noted, &context_.library, &RunLibrary::setNote);
   connect(&context_.library, &RunLibrary::runRead, this, &RunsTable::showGrowing);
@@ -106,12 +135,65 @@ void RunsTable::showRuns(const std::vector<ListedRun>& runs) {
   enableActions();
 }
 
+void RunsTable::makeColumnsMenu() {
+  columns_ = new QMenu(this);
+  for (int column = RunsModel::preset; column < RunsModel::columnCount_; ++column) {
+    QAction* shown = columns_->addAction(model_->headerData(column, Qt::Horizontal, Qt::DisplayRole).toString());
+    shown->setCheckable(true);
+    shown->setData(column);
+    connect(shown, &QAction::triggered, this, [this] {
+      QStringList hidden;
+      for (const QAction* each : columns_->actions())
+        if (each->isCheckable() && !each->isChecked()) hidden << each->data().toString();
+      context_.settings.setValue(kColumnsSetting, hidden.join(','));
+      fitColumns();
+    });
+  }
+  columns_->addSeparator();
+  connect(columns_->addAction(tr("As many as fit")), &QAction::triggered, this, [this] {
+    context_.settings.remove(kColumnsSetting);
+    fitColumns();
+  });
+}
+
 void RunsTable::fitColumns() {
+  for (int column = 0; column < RunsModel::columnCount_; ++column) table_->setColumnHidden(column, false);
   table_->resizeColumnsToContents();
   // Numbers grow while a run trains, and the sort mark takes room in the header.
-  const int room = 2 * table_->fontMetrics().horizontalAdvance("00");
-  for (int column = 0; column < RunsModel::note; ++column) table_->setColumnWidth(column, table_->columnWidth(column) + room);
-  table_->setColumnWidth(RunsModel::step, std::max(table_->columnWidth(RunsModel::step), table_->fontMetrics().horizontalAdvance("00,000 / 00,000")));
+  const QFontMetrics metrics = table_->fontMetrics();
+  int all = 0;
+  for (int column = 0; column < RunsModel::columnCount_; ++column) {
+    int wide = table_->columnWidth(column) + metrics.horizontalAdvance("00");
+    if (column == RunsModel::step) wide = std::max(wide, metrics.horizontalAdvance("00,000 / 00,000") + 12);
+    if (column == RunsModel::name || column == RunsModel::note) wide = std::min(wide, 30 * metrics.averageCharWidth());
+    table_->setColumnWidth(column, wide);
+    all += wide;
+  }
+  if (context_.settings.contains(kColumnsSetting)) {
+    for (const QString& column : context_.settings.value(kColumnsSetting).toString().split(',', Qt::SkipEmptyParts))
+      if (const int index = column.toInt(); index > RunsModel::name && index < RunsModel::columnCount_) table_->setColumnHidden(index, true);
+  } else {
+    for (const int column : kDispensable) {
+      if (all <= table_->viewport()->width()) break;
+      all -= table_->columnWidth(column);
+      table_->setColumnHidden(column, true);
+    }
+  }
+  for (QAction* each : columns_->actions())
+    if (each->isCheckable()) each->setChecked(!table_->isColumnHidden(each->data().toInt()));
+}
+
+void RunsTable::resizeEvent(QResizeEvent* event) {
+  QWidget::resizeEvent(event);
+  if (model_->rowCount() > 0) QMetaObject::invokeMethod(this, &RunsTable::fitColumns, Qt::QueuedConnection);  // once the table has its new width
+}
+
+bool RunsTable::explainCell() {
+  const QModelIndex cell = table_->currentIndex();
+  if (!cell.isValid()) return false;
+  const QModelIndex source = sorted_->mapToSource(cell);
+  const QRect place = table_->visualRect(cell);
+  return ExplainPopover::open(context_.theme, this, table_->viewport()->mapToGlobal(place.bottomLeft()), model_->explanations(source.row(), source.column())) != nullptr;
 }
 
 const ListedRun* RunsTable::chosen() const {
@@ -190,7 +272,10 @@ void RunsTable::copyTable() {
 void RunsTable::keyPressEvent(QKeyEvent* event) {
   if (event->matches(QKeySequence::Copy)) return copyTable();
   if (event->matches(QKeySequence::Delete)) return deleteChosen();
-  if ((event->key() == Qt::Key_Return || event->key() == Qt::Key_Enter) && table_->hasFocus()) return openChosen();
+  if ((event->key() == Qt::Key_Return || event->key() == Qt::Key_Enter) && table_->hasFocus()) {
+    if (!explainCell()) openChosen();
+    return;
+  }
   QWidget::keyPressEvent(event);
 }
 

@@ -8,6 +8,7 @@
 class QAction;
 class QLabel;
 class QLineEdit;
+class QMenu;
 class QSortFilterProxyModel;
 class QTableView;
 
@@ -29,6 +30,9 @@ class RunsTable : public QWidget {
   /// Lays the run's curves over the others'.
   void tick(RunId run);
   void showRuns(const std::vector<ListedRun>& runs);
+  /// Opens how the number of the current cell came about; false: it holds none.
+  bool explainCell();
+  QTableView& view() const { return *table_; }
 
  Q_SIGNALS:
   void chosenChanged();
@@ -36,10 +40,13 @@ class RunsTable : public QWidget {
 
  protected:
   void keyPressEvent(QKeyEvent* event) override;
+  void resizeEvent(QResizeEvent* event) override;
 
  private:
   QAction* action(const QString& text, const QString& tip, void (RunsTable::*act)());
   void enableActions();
+  void makeColumnsMenu();
+  /// Shows the columns that were chosen, or as many as there is room for.
   void fitColumns();
   void openChosen();
   void exportChosen();
@@ -56,6 +63,8 @@ class RunsTable : public QWidget {
   QLabel* summary_;
   std::vector<QAction*> needsRun_;
   QAction* grow_ = nullptr;
+  QMenu* columns_ = nullptr;        // which are shown
+  RunId pressed_ = 0;               // chosen when the mouse went down: a click on its numbers explains them
   RunId growing_ = 0;               // on its way from the store, to be grown into experts
 };
 

@@ -5,7 +5,6 @@
 #include <QGuiApplication>
 #include <QLabel>
 #include <QListWidget>
-#include <QPushButton>
 #include <QShortcut>
 #include <QVBoxLayout>
 #include <cmath>
@@ -38,12 +37,11 @@ QString dataName(const DataConfig& data) {
 
 ThisRunPanel::ThisRunPanel(const PageContext& context, QWidget* parent)
     : QWidget(parent), context_(context), hint_(new EmptyHint(context.theme, tr("What the run is made of appears here once a model is prepared."), this)),
-      facts_(new QWidget(this)), form_(new QFormLayout(facts_)), twin_(new QPushButton(this)), events_(new QListWidget(this)) {
+      facts_(new QWidget(this)), form_(new QFormLayout(facts_)), events_(new QListWidget(this)) {
   auto* all = new QVBoxLayout(this);
   all->setContentsMargins(8, 4, 8, 4);
   all->addWidget(hint_);
   all->addWidget(facts_);
-  all->addWidget(twin_);
   auto* heading = new QLabel(tr("Events"), this);
   heading->setObjectName("heading");
   all->addWidget(heading);
@@ -70,20 +68,18 @@ ThisRunPanel::ThisRunPanel(const PageContext& context, QWidget* parent)
             for (const LayerPoint& layer : point.layers) all.push_back(explain(LayerQuantity::balancer, layer, point.step, run.facts));
             return all;
           });
-  addFact("routed", tr("routed"), tr("What a token of the newest step really passed, mean over its tokens: the experts it was admitted to, by their sizes. Differs from the line above where experts differ in size, tokens are dropped, or their number varies."));
-  addFact("memory", tr("memory"), tr("Predicted peak memory of training: weights, gradients, optimizer and activations."));
+  addFact("routed", tr("routed"), tr("What a token of the newest step really passed, mean over its tokens: the experts it was admitted to, by their sizes. Differs from the line above where experts differ in size, tokens are dropped, or their number varies."),
+          [this](const RunHistory::Run& run, const StepPoint&) {
+            std::vector<Explanation> all;
+            if (const auto& routed = context_.session.status().routedSize)
+              all.push_back(explainRouted(static_cast<double>(routed->activeParameters), routed->flopsPerToken, run.facts));
+            return all;
+          });
+  addFact("memory", tr("memory"), tr("Predicted peak memory of training: weights, gradients, optimizer and activations."), one(RunQuantity::memory));
   addFact("seed", tr("seed"), tr("With the same seed and thread count every number comes out the same."));
   addFact("backend", tr("backend"), tr("What does the mathematics, its number type and its threads."));
   addFact("data", tr("data"), tr("The text the model is trained on; its last tenth is held out for validation."));
 
-  twin_->setToolTip(tr("Trains the dense model of equal active parameters beside this one: same data, same seed, from step 0."));
-  twin_->setFocusPolicy(Qt::TabFocus);
-  connect(twin_, &QPushButton::clicked, this, [this] {
-    if (context_.session.status().twin != 0)
-      context_.session.post(command::CloseTwin{});
-    else
-      context_.session.post(command::StartTwin{});
-  });
   events_->setWordWrap(true);
   events_->setMinimumHeight(90);
   events_->setAccessibleName(tr("Events of the run"));
@@ -132,14 +128,17 @@ void ThisRunPanel::addFact(const QString& id, const QString& name, const QString
   values_[id] = value;
 }
 
+std::vector<Explanation> ThisRunPanel::explanations(const QString& id) const {
+  const auto* label = qobject_cast<const ExplainedLabel*>(values_.at(id));
+  return label ? label->explanations() : std::vector<Explanation>{};
+}
+
 QString ThisRunPanel::fact(const QString& id) const { return values_.at(id)->text(); }
 
 void ThisRunPanel::follow(const SessionStatus& status) {
   const bool any = status.run != 0 && status.config.has_value();
   hint_->setVisible(!any);
   facts_->setVisible(any);
-  twin_->setText(status.twin != 0 ? tr("Stop the dense twin") : tr("Compare with dense"));
-  twin_->setEnabled(any);
   if (!any) return;
   const RunConfig& config = *status.config;
   const auto put = [this](const QString& id, const QString& text) {

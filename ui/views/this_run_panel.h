@@ -10,7 +10,6 @@
 class QFormLayout;
 class QLabel;
 class QListWidget;
-class QPushButton;
 
 namespace moe::ui {
 
@@ -25,7 +24,8 @@ class ThisRunPanel : public QWidget {
   /// The value beside a name, for tests: "total", "active", "flops", "memory", "seed" ...
   QString fact(const QString& id) const;
   QListWidget& events() const { return *events_; }
-  QPushButton& twinButton() const { return *twin_; }
+  /// How that number came about; empty: it is no computed one.
+  std::vector<Explanation> explanations(const QString& id) const;
 
  private:
   /// `source` absent: the fact is no computed number.
@@ -43,7 +43,6 @@ class ThisRunPanel : public QWidget {
   QWidget* facts_;
   QFormLayout* form_;
   std::map<QString, QLabel*> values_;
-  QPushButton* twin_;
   QListWidget* events_;
 };
 

@@ -85,7 +85,7 @@ void HeatmapCanvas::fitHeight() {
 HeatmapGeometry::Margins HeatmapCanvas::margins() const {
   const QFontMetrics axis(theme_.axisFont());
   HeatmapGeometry::Margins m;
-  m.left = axis.horizontalAdvance(theme_.presenter() ? "L0  00" : "layer 00  00") + 8;
+  m.left = axis.horizontalAdvance(theme_.presenter() ? "L0  00" : "layer 00  00") + 14;
   m.right = axis.horizontalAdvance("E0,0 dead") + 8;
   m.top = axis.height() + 4;
   m.bottom = axis.height() + 8;

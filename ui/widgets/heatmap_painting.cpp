@@ -75,7 +75,7 @@ void HeatmapCanvas::paintLabels(QPainter& painter, const HeatmapGeometry& g) con
   for (std::size_t l = 0; l < g.groups.size(); ++l) {
     const QRect group = g.group(static_cast<int>(l));
     painter.setPen(theme_.colours().text);
-    painter.drawText(QRect(0, group.center().y() - metrics.height() / 2, group.left() - metrics.horizontalAdvance("00") - 6, metrics.height()),
+    painter.drawText(QRect(6, group.center().y() - metrics.height() / 2, group.left() - metrics.horizontalAdvance("00") - 12, metrics.height()),
                      Qt::AlignLeft | Qt::AlignVCenter, theme_.presenter() ? layerShort(columns_->layers()[l].layer) : layerWords(columns_->layers()[l].layer));
     painter.setPen(theme_.colours().muted);
     for (int e = 0; e < g.groups[l].experts; e += every) {

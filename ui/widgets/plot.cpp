@@ -142,7 +142,7 @@ void Plot::dress() {
   d.words.text = c.text;
   d.words.muted = c.muted;
   d.words.warning = c.warning;
-  d.header->setFixedHeight(d.words.height());
+  d.words.forgetWidths();
   d.plot->setBackground(c.base);
   const QFont font = d.theme.axisFont();
   const QFontMetrics metrics(font);
@@ -172,6 +172,7 @@ void Plot::dress() {
 void Plot::setSeries(std::vector<PlotSeries> series) {
   Impl& d = *impl_;
   d.series = std::move(series);
+  d.words.forgetWidths();
   d.plot->clearGraphs();
   for (const PlotSeries& one : d.series) {
     QCPGraph* graph = d.plot->addGraph();
@@ -225,6 +226,11 @@ void Plot::showEvent(QShowEvent*) {
   if (impl_->dirty) draw();
 }
 
+void Plot::resizeEvent(QResizeEvent* event) {
+  QFrame::resizeEvent(event);
+  schedule();
+}
+
 void Plot::draw() {
   Impl& d = *impl_;
   d.dirty = false;
@@ -232,7 +238,7 @@ void Plot::draw() {
   const int columns = std::max(50, d.plot->axisRect()->width());
   double low = d.lowest.value_or(INFINITY), high = d.highest.value_or(-INFINITY);
   bool any = false;
-  d.words.entries.clear();
+  std::vector<PlotHeader::Entry> entries;
   const double at = d.marks->cursor >= 0 ? d.marks->cursor : d.time.newest();
   Curve curve;
   for (std::size_t i = 0; i < d.series.size(); ++i) {
@@ -244,15 +250,17 @@ void Plot::draw() {
       if (std::isfinite(y)) low = std::min(low, y), high = std::max(high, y), any = true;
     d.plot->graph(static_cast<int>(i))->setData(QVector<double>(curve.x.begin(), curve.x.end()), QVector<double>(curve.y.begin(), curve.y.end()), true);
     if (const auto value = series.valueAt ? series.valueAt(at) : std::nullopt)
-      d.words.entries.push_back({series.name + ' ' + d.format(*value), series.colour, series.pen});
+      entries.push_back({series.name, d.format(*value), series.colour, series.pen, *value});
   }
+  d.words.setEntries(std::move(entries));
+  d.header->setFixedHeight(d.words.height(width() - 2 * kPadding));
   if (!(low <= high)) low = 0, high = 1;
   const double room = high > low ? 0.06 * (high - low) : std::max(0.05, 0.05 * std::abs(high));
   d.plot->yAxis->setRange(d.lowest && low >= *d.lowest ? low : low - room, high + (d.marks->marks.empty() ? room : 3 * room));  // labels stand above the curves
   d.plot->xAxis->setRange(first, last);
   const QFontMetrics metrics(d.theme.axisFont());
   d.steps->most = std::max(2, columns / (metrics.horizontalAdvance("00,000") + 12));
-  d.plot->yAxis->ticker()->setTickCount(std::clamp(d.plot->axisRect()->height() * 2 / (3 * metrics.height()), 3, 6));
+  d.plot->yAxis->ticker()->setTickCount(std::clamp(d.plot->axisRect()->height() * 2 / (3 * metrics.height()), 2, 6));
 
   d.plot->yAxis->setTickLabels(any);  // numbers of nothing would be false
   d.hintItem->setVisible(!any && !d.hint.isEmpty());
@@ -276,7 +284,7 @@ void Plot::draw() {
 
 QStringList Plot::legend() const {
   QStringList all;
-  for (const PlotHeader::Entry& entry : impl_->words.entries) all << entry.text;
+  for (const PlotHeader::Entry& entry : impl_->words.entries()) all << entry.text();
   return all;
 }
 
@@ -309,15 +317,15 @@ void Plot::paintFigure(QPaintDevice& device, QSize size, bool vector) {
   QCPPainter painter(&device);
   if (vector) painter.setMode(QCPPainter::pmVectorized);
   painter.fillRect(QRect(QPoint(), size), d.theme.colours().base);
-  const int header = d.words.height() + 6;
-  d.words.paint(painter, QRect(kPadding, 4, size.width() - 2 * kPadding, d.words.height()));
+  const int wide = size.width() - 2 * kPadding, header = d.words.height(wide) + 6;
+  d.words.paint(painter, QRect(kPadding, 4, wide, header - 6));
   painter.translate(0, header);
   d.plot->toPainter(&painter, size.width(), size.height() - header);
 }
 
 QSize Plot::minimumSizeHint() const {
   const int line = QFontMetrics(impl_->theme.axisFont()).height();
-  return QSize(16 * line, impl_->words.height() + (impl_->theme.presenter() ? 11 * line / 2 : 8 * line));
+  return QSize(16 * line, 2 * QFontMetrics(impl_->words.font).height() + 4 + (impl_->theme.presenter() ? 11 * line / 2 : 8 * line));
 }
 
 QSize Plot::sizeHint() const { return minimumSizeHint() + QSize(80, 20); }

@@ -44,7 +44,8 @@ PlotGrid::Arrangement PlotGrid::arrange(int count, QSize area, QSize least, int 
     const int rows = (count + columns - 1) / columns;
     const double width = (area.width() + gap) / columns - gap, height = (area.height() + gap) / rows - gap;
     if (height < least.height()) continue;
-    const double off = std::abs(std::log(width / height / 2));
+    const double empty = static_cast<double>(rows * columns - count) / count;  // places that nothing stands in
+    const double off = std::abs(std::log(width / height / 2)) + 0.3 * empty;
     if (off < best) best = off, a.columns = columns;
   }
   a.rows = (count + a.columns - 1) / a.columns;

@@ -3,6 +3,7 @@
 #define signals Q_SIGNALS
 #define slots Q_SLOTS
 #define foreach Q_FOREACH
+#include <map>
 #include <qcustomplot.h>
 #undef signals
 #undef slots
@@ -48,22 +49,44 @@ class PlotMarks : public QCPLayerable {
   void draw(QCPPainter* painter) override;
 };
 
-/// Title and unit, below it a coloured name and value for each series that has one; what finds no room is left out.
+/// Title and unit, below it a coloured name and value for each series that has one: in a line, else in columns on two
+/// lines, else as a strip of all colours between the first name and the last with the lowest and highest value, or on up
+/// to four lines where the names are too long for that. The layout keeps the widest words there were, so that running
+/// numbers move nothing.
 struct PlotHeader {
   struct Entry {
-    QString text;
+    QString name, value;
     QColor colour;
     Qt::PenStyle pen = Qt::SolidLine;
+    double number = 0;
+    QString text() const { return name + ' ' + value; }
   };
   QString title, unit, caution;
-  std::vector<Entry> entries;
   QFont font;
   QColor text, muted, warning;
 
-  int height() const;
+  void setEntries(std::vector<Entry> entries);
+  void forgetWidths() { widest_.clear(); }
+  const std::vector<Entry>& entries() const { return entries_; }
+
+  int height(int width) const;
   /// Index of the entry drawn at a point; -1: none.
   int entryAt(const QRect& rect, const QPoint& point) const;
+  /// Whether there is no room for every value.
+  bool isStrip(int width) const;
   void paint(QPainter& painter, const QRect& rect) const;
+
+ private:
+  /// px of a strip's names and values.
+  int stripEnds() const;
+  int widthOf(const Entry& entry) const;
+  /// Lines of the legend; 0: a strip.
+  int lines(int width) const;
+  std::vector<QRect> places(const QRect& rect) const;
+  void paintStrip(QPainter& painter, const QRect& rect) const;
+
+  std::vector<Entry> entries_;
+  std::map<QString, int> widest_;  // by name: px of the widest words since the series were set
 };
 
 }  // namespace moe::ui

@@ -10,6 +10,7 @@
 
 #include "ui/theme/palettes.h"
 #include "ui/theme/theme.h"
+#include "ui/widgets/caution_line.h"
 #include "ui/widgets/format.h"
 
 namespace moe::ui {
@@ -72,7 +73,9 @@ TokenLayout TokenStrip::layoutFor(int width) const {
 
 int TokenStrip::labelWidth() const { return QFontMetrics(theme_.axisFont()).horizontalAdvance("head "); }
 
-QPoint TokenStrip::origin() const { return {kMargin + labelWidth(), kMargin}; }
+QPoint TokenStrip::origin() const { return {kMargin + labelWidth(), kMargin + cautionHeight(theme_, caution_)}; }
+
+int TokenStrip::heightOf(const TokenLayout& layout) const { return layout.height + origin().y() + kMargin; }
 
 void TokenStrip::paintLayerLabels(QPainter& painter) const {
   if (routing_->tokens.empty()) return;
@@ -93,7 +96,7 @@ void TokenStrip::paintLayerLabels(QPainter& painter) const {
 
 void TokenStrip::arrange() {
   layout_ = layoutFor(width());
-  setMinimumHeight(layout_.height + 2 * kMargin);
+  setMinimumHeight(heightOf(layout_));
   updateGeometry();
   update();
 }
@@ -101,6 +104,12 @@ void TokenStrip::arrange() {
 void TokenStrip::setRouting(std::shared_ptr<const TextRouting> routing) {
   routing_ = std::move(routing);
   if (!routing_ || chosen_ >= static_cast<int>(routing_->tokens.size())) chosen_ = -1;
+  arrange();
+}
+
+void TokenStrip::setCaution(const QString& words) {
+  if (words == caution_) return;
+  caution_ = words;
   arrange();
 }
 
@@ -120,8 +129,8 @@ int TokenStrip::expertOf(int token) const {
   return layer_ < static_cast<int>(layers.size()) ? cellOf(layers[static_cast<std::size_t>(layer_)]).expert : -1;
 }
 
-int TokenStrip::heightForWidth(int width) const { return layoutFor(width).height + 2 * kMargin; }
-QSize TokenStrip::sizeHint() const { return {480, std::max(60, layout_.height + 2 * kMargin)}; }
+int TokenStrip::heightForWidth(int width) const { return heightOf(layoutFor(width)); }
+QSize TokenStrip::sizeHint() const { return {480, std::max(60, heightOf(layout_))}; }
 QString TokenStrip::figureTitle() const { return tr("Routing of a text"); }
 
 void TokenStrip::paintToken(QPainter& painter, std::size_t index) const {
@@ -169,6 +178,7 @@ void TokenStrip::paintFigure(QPaintDevice& device, QSize size, bool) {
 
 void TokenStrip::paintAll(QPainter& painter, QSize size) const {
   painter.fillRect(QRect({0, 0}, size), theme_.colours().base);
+  paintCaution(painter, theme_, QRect(kMargin, 2, size.width() - 2 * kMargin, cautionHeight(theme_, caution_)), caution_);
   if (!routing_) return;
   painter.save();
   painter.translate(origin());
@@ -205,6 +215,10 @@ void TokenStrip::keyPressEvent(QKeyEvent* event) {
     case Qt::Key_End: return choose(last);
     case Qt::Key_Up: return choose(layout_.vertically(std::max(0, chosen_), -1));
     case Qt::Key_Down: return choose(layout_.vertically(std::max(0, chosen_), 1));
+    case Qt::Key_Return:
+    case Qt::Key_Enter:
+      if (chosen_ >= 0) Q_EMIT explainWanted();
+      return;
     default: QWidget::keyPressEvent(event);
   }
 }

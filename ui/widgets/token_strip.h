@@ -22,6 +22,9 @@ class TokenStrip : public QWidget, public Figure {
   /// Index among the expert layers; one there is.
   void setLayer(int index);
   void setChosen(int token);
+  /// What has to be said above the picture; empty: nothing.
+  void setCaution(const QString& words);
+  QString caution() const { return caution_; }
   int chosen() const { return chosen_; }
   /// First expert of a token in the chosen layer; -1: none.
   int expertOf(int token) const;
@@ -35,6 +38,8 @@ class TokenStrip : public QWidget, public Figure {
 
  Q_SIGNALS:
   void tokenChosen(int token);
+  /// Enter on a chip: how its numbers came about.
+  void explainWanted();
 
  protected:
   void paintEvent(QPaintEvent* event) override;
@@ -52,12 +57,14 @@ class TokenStrip : public QWidget, public Figure {
   void paintLayerLabels(QPainter& painter) const;
   int labelWidth() const;
   QPoint origin() const;
+  int heightOf(const TokenLayout& layout) const;
   void arrange();
   void choose(int token);
 
   Theme& theme_;
   std::shared_ptr<const TextRouting> routing_;
   TokenLayout layout_;
+  QString caution_;
   int layer_ = 0, chosen_ = -1;
 };
 

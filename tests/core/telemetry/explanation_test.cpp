@@ -36,7 +36,10 @@ RunFacts facts() {
   facts.totalParameters = 4'600'000;
   facts.activeParameters = 1'700'000;
   facts.deadBelow = 0.05;
+  facts.deadClears = 0.1;
   facts.deadWindow = 50;
+  facts.parts = {{"embedding", 600'000}, {"experts", 4'000'000}};
+  facts.memory = {.parameterBytes = 16, .tokenBytes = 10240, .tokens = 512, .other = 16 << 20};
   facts.terms = {{.label = "Load", .formula = "E \u03a3 f P", .coefficient = 0.01, .copies = 4, .atBalance = 1, .timesAssignments = true, .convention = "Hugging Face"},
                  {.label = "z-loss", .formula = "mean (log \u03a3 exp z)\u00b2", .coefficient = 0.001, .z = true, .copies = 4}};
   return facts;
@@ -100,8 +103,20 @@ class ExplanationTest : public QObject {
     SAYS(explain(RunQuantity::zLoss, point(), facts()).values, "0.001 \u00b7 3 \u00b7 4 layers = 0.012");
     SAYS(explain(RunQuantity::tokensPerSecond, point(), facts()).values, "512 / 0.5 s = 1,024 tokens / s");
     SAYS(explain(RunQuantity::activeParameters, point(), facts()).values, "4,600,000 \u2212 2,900,000 = 1,700,000");
-    for (int i = 0; i <= static_cast<int>(RunQuantity::flops); ++i)
+    SAYS(explain(RunQuantity::totalParameters, point(), facts()).values, "embedding 600,000 + experts 4,000,000 = 4,600,000");
+    SAYS(explain(RunQuantity::memory, point(), facts()).values, "4,600,000 \u00b7 16 B + 512 \u00b7 10,240 B + 16 MiB = 91 MiB");
+    for (int i = 0; i <= static_cast<int>(RunQuantity::memory); ++i)
       QVERIFY(!explain(static_cast<RunQuantity>(i), point(), facts()).values.empty());
+  }
+  void anAlertSaysItsSharesTheThresholdAndSinceWhen() {
+    const Explanation text = explainAlert({.layer = 2, .expert = 5, .since = 1212, .utilization = 0.02}, 8, facts());
+    QCOMPARE(text.name, std::string("Utilisation of expert 5, layer 2"));
+    QCOMPARE(text.values, std::string("0.25 % / 12.5 % = 2 % < 5 %, the threshold"));
+    SAYS(text.meaning, "since step 1,212");
+    SAYS(text.meaning, "ends at 10 %");
+    // Between the threshold and the share at which it ends it still stands.
+    SAYS(explainAlert({.layer = kHeadLayer, .expert = 5, .utilization = 0.07}, 8, facts()).values, "7 % \u2265 5 %");
+    SAYS(explainAlert({.layer = kHeadLayer, .expert = 5, .utilization = 0.07}, 8, facts()).name, "head");
   }
   void aTermStandsOnTheCommonScaleBesideItsRawValue() {
     QVERIFY(std::abs(*scaledTerm(point(), 0, facts()) - 1.06) < 1e-6);  // two assignments a token were counted

@@ -36,6 +36,15 @@ class RunsModelTest : public QObject {
     QCOMPARE(model.rowOf(1), 1);
     QCOMPARE(model.rowOf(5), -1);
   }
+  void numbersExplainThemselves() {
+    RunsModel model;
+    model.setRuns({listed(1, "one")});
+    QVERIFY(model.explanations(0, RunsModel::name).empty());
+    QCOMPARE(model.explanations(0, RunsModel::step).front().values, std::string("1,234 / 5,000 = 25 %"));
+    QVERIFY(model.explanations(0, RunsModel::trainLoss).front().values.find("perplexity e^1.92 = 6.81") != std::string::npos);
+    QVERIFY(model.explanations(0, RunsModel::disk).front().values.find("3,145,728 bytes = 3.0 MiB") != std::string::npos);
+    QVERIFY(model.explanations(0, RunsModel::parameters).empty());  // its configuration cannot be read
+  }
   void numbersAreReadableAndSortAsNumbers() {
     RunsModel model;
     model.setRuns({listed(1, "a")});

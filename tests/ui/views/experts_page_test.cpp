@@ -64,6 +64,19 @@ class ExpertsPageTest : public QObject {
     QCOMPARE(explained.size(), std::size_t{2});
     QCOMPARE(explained[1].values, std::string("1 / 4 = 25 %"));
   }
+  void beforeAndAfterTheBiasIsShownOnlyWhereThereIsOne() {
+    PlayedWindow window;
+    ExpertsPage page(window.context);
+    page.show();
+    RunConfig config = runConfigOfPreset(firstPreset().id);
+    for (LayerConfig& layer : config.model.layers) layer.recipe.adjust.selectionBias.reset();
+    window.start(1, config, 3);
+    QVERIFY(page.plot(Metric::biasJaccard)->isHidden());
+    for (LayerConfig& layer : config.model.layers) layer.recipe.adjust.selectionBias.emplace();
+    window.status.config = config;
+    window.deliver();
+    QVERIFY(!page.plot(Metric::biasJaccard)->isHidden());
+  }
   void aCellSelectsItsExpertEverywhere() {
     PlayedWindow window;
     ExpertsPage page(window.context);

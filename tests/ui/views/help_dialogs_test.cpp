@@ -22,7 +22,7 @@ class HelpDialogsTest : public QObject {
       QVERIFY2(text->toPlainText().size() > 200, qPrintable(pages.fileName()));
       ++count;
     }
-    QVERIFY(count >= 3);
+    QVERIFY(count >= 4);
   }
   void theIconIsInTheProgram() { QVERIFY(!QPixmap(":/icons/switchyard.svg").isNull()); }
 };

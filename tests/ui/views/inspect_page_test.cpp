@@ -6,6 +6,7 @@
 
 #include "tests/support/played_window.h"
 #include "tests/support/register.h"
+#include "ui/widgets/explain_popover.h"
 #include "ui/widgets/token_details.h"
 #include "ui/widgets/token_strip.h"
 
@@ -29,7 +30,7 @@ std::shared_ptr<TextRouting> routed(std::uint64_t request, const std::string& te
     for (int l = 0; l < 2; ++l) {
       const int first = static_cast<int>(i + static_cast<std::size_t>(l)) % 4;
       token.layers.push_back({.layer = l, .experts = {first, (first + 1) % 4}, .weights = {0.7f, 0.3f},
-                              .probabilities = {0.1f, 0.2f, 0.3f, 0.4f}, .margin = 0.05f, .dropped = false});
+                              .probabilities = {0.1f, 0.2f, 0.3f, 0.4f}, .logits = {}, .ranking = {}, .margin = 0.05f, .dropped = false});
     }
     routing->tokens.push_back(token);
   }
@@ -70,6 +71,55 @@ class InspectPageTest : public QObject {
     QCOMPARE(page.details().summaries().size(), 2);
     QVERIFY(page.details().summaries().front().contains(QString::fromUtf8("E1 × 0.7")));
     QVERIFY(page.details().summaries().front().contains("margin 0.05"));
+  }
+  void everyNumberOfTheChosenTokenAnswersEnterAndAClick() {
+    PlayedWindow window;
+    window.start(1, runConfigOfPreset(firstPreset().id), 3);
+    InspectPage page(window.context);
+    page.resize(900, 600);
+    page.show();
+    window.next.probe = routed(window.postedOf<command::Probe>().back().request, "abcd");
+    window.deliver();
+    QVERIFY(page.explanations().empty());
+    QTest::keyClick(&page.strip(), Qt::Key_Home);
+    QTest::keyClick(&page.strip(), Qt::Key_Right);
+    // The loss, and of two layers two weights, margin, entropy and four scores each.
+    QCOMPARE(page.explanations().size(), std::size_t{1 + 2 * (2 + 1 + 1 + 4)});
+    for (const Explanation& one : page.explanations()) QVERIFY(!one.name.empty() && !one.formula.empty() && !one.values.empty());
+    QTest::keyClick(&page.strip(), Qt::Key_Return);
+    auto* popover = page.findChild<ExplainPopover*>();
+    QVERIFY(popover);
+    QCOMPARE(popover->shown().name, std::string("Loss of \u201cb\u201d, step 40"));
+    QTest::keyClick(popover, Qt::Key_Escape);
+    TokenDetails& details = page.details();
+    QTest::keyClick(&details, Qt::Key_Down);
+    QTest::keyClick(&details, Qt::Key_Return);
+    popover = details.findChild<ExplainPopover*>();
+    QVERIFY(popover);
+    QCOMPARE(popover->count(), 8);
+    QCOMPARE(popover->shown().name, std::string("Weight of expert 2, layer 1, step 40"));
+    QTest::keyClick(popover, Qt::Key_Escape);
+    QTRY_VERIFY(!details.findChild<ExplainPopover*>());
+    // A press on the first layer's last bar asks about that expert's score.
+    QTest::mouseClick(&details, Qt::LeftButton, {}, QPoint(details.width() - 12, details.heightForWidth(details.width()) / 2 - 24));
+    popover = details.findChild<ExplainPopover*>();
+    QVERIFY(popover);
+    QCOMPARE(popover->shown().name, std::string("Score of expert 3, layer 0, step 40"));
+    popover->close();
+  }
+  void routingThatSeesLaterTokensIsMarkedOnTheChips() {
+    PlayedWindow window;
+    RunConfig config = runConfigOfPreset(firstPreset().id);
+    for (LayerConfig& layer : config.model.layers) layer.recipe.select.kind = Recipe::Select::Kind::expertChoice;
+    window.start(1, config, 3);
+    InspectPage page(window.context);
+    page.resize(900, 600);
+    page.show();
+    QCOMPARE(page.strip().caution(), QString());
+    window.next.probe = routed(window.postedOf<command::Probe>().back().request, "abcd");
+    window.deliver();
+    QCOMPARE(page.strip().caution(), QString("sees later tokens"));
+    QCOMPARE(page.details().caution(), QString("sees later tokens"));
   }
   void theAnswerToAnOlderQuestionIsNotShown() {
     PlayedWindow window;

@@ -4,15 +4,19 @@
 #include <QComboBox>
 #include <QLabel>
 #include <QLineEdit>
+#include <QPlainTextEdit>
 #include <QPushButton>
 #include <QToolButton>
+#include <nlohmann/json.hpp>
 
 #include "tests/support/played_window.h"
 #include "tests/support/register.h"
 #include "ui/models/run_settings.h"
 #include "ui/views/balance_section.h"
 #include "ui/views/recipe_footer.h"
+#include "ui/views/recipe_text_dialog.h"
 #include "ui/views/stage_section.h"
+#include "ui/widgets/explain_popover.h"
 #include "ui/widgets/number_field.h"
 #include "ui/widgets/setting_field.h"
 
@@ -360,6 +364,39 @@ class RecipePanelTest : public QObject {
     }
     QCOMPARE(seen, 1);
     stage.theme.setMode(Theme::Mode::system);
+  }
+  void whatHasNoFieldIsEditedAsJsonAndAWrongTextSaysWhere() {
+    Stage stage;
+    RecipeTextDialog dialog(stage.context.theme, stage.panel.draft());
+    QVERIFY(dialog.text().toPlainText().startsWith("{\n  \"recipe\""));
+    QCOMPARE(dialog.sentence(), QString());
+    QVERIFY(dialog.takeButton().isEnabled());
+    const QString good = dialog.text().toPlainText();
+    const auto with = [&](const char* stage, const char* key, const nlohmann::json& value) {
+      nlohmann::json all = nlohmann::json::parse(good.toStdString());
+      all["recipe"][stage][key] = value;
+      dialog.text().setPlainText(QString::fromStdString(all.dump(2)));
+    };
+    with("score", "kind", "softmacks");
+    QVERIFY2(dialog.sentence().contains("score"), qPrintable(dialog.sentence()));
+    QVERIFY(!dialog.takeButton().isEnabled());
+    dialog.text().setPlainText(good.left(40) + ',' + good.mid(40));
+    QVERIFY2(dialog.sentence().contains("line "), qPrintable(dialog.sentence()));
+    // A recipe that may be read but cannot learn is taken, with its sentence: it stands at its field then, too.
+    with("select", "k", 1);
+    QVERIFY2(dialog.sentence().contains("always 1"), qPrintable(dialog.sentence()));
+    dialog.takeButton().click();
+    QCOMPARE(stage.panel.draft().value("select.k"), std::string("1"));
+    QVERIFY(!stage.panel.draft().problems().empty());
+  }
+  void theFootersSizesExplainThemselves() {
+    Stage stage;
+    const auto all = stage.panel.footer()->sizesLabel().explanations();
+    QCOMPARE(all.size(), std::size_t{4});
+    QVERIFY2(all[0].values.find("experts ") != std::string::npos, all[0].values.c_str());
+    QVERIFY2(all[3].values.find("MiB = ") != std::string::npos, all[3].values.c_str());
+    stage.type("experts.hidden", "64");
+    QVERIFY(stage.panel.footer()->sizesLabel().explanations()[3].values != all[3].values);
   }
 };
 

@@ -1,22 +1,38 @@
 #include "ui/views/train_page.h"
 
 #include <QAction>
+#include <QElapsedTimer>
 #include <QPushButton>
+#include <map>
 
 #include "tests/support/played_window.h"
 #include "tests/support/register.h"
 #include "ui/views/alert_row.h"
 #include "ui/views/alerts_panel.h"
 #include "ui/views/main_window.h"
+#include "ui/views/recipe_panel.h"
 #include "ui/views/run_bar.h"
 #include "ui/views/this_run_panel.h"
 #include "ui/widgets/expert_heatmap.h"
+#include "ui/widgets/explain_popover.h"
 #include "ui/widgets/plot.h"
 
 using namespace moe;
 using namespace moe::ui;
 
 namespace {
+
+/// Counts the paint events of every plot and heatmap in the program.
+struct PaintCounter : QObject {
+  std::map<QWidget*, int> paints;
+  PaintCounter() { qApp->installEventFilter(this); }
+  bool eventFilter(QObject* watched, QEvent* event) override {
+    const auto is = [&](const char* name) { return qstrcmp(watched->metaObject()->className(), name) == 0; };
+    if (event->type() == QEvent::Paint && (is("QCustomPlot") || is("moe::ui::HeatmapCanvas"))) ++paints[static_cast<QWidget*>(watched)];
+    return false;
+  }
+};
+
 TrainPage& trainPage(MainWindow& window) { return *qobject_cast<TrainPage*>(window.pageWidget("train")); }
 AlertsPanel& alertsPanel(MainWindow& window) { return *qobject_cast<AlertsPanel*>(window.panelWidget("alerts")); }
 ThisRunPanel& thisRun(MainWindow& window) { return *qobject_cast<ThisRunPanel*>(window.panelWidget("run")); }
@@ -93,6 +109,53 @@ class TrainPageTest : public QObject {
     w.deliver();
     QVERIFY(alertsPanel(window).rows().empty());
   }
+  void anAlertsNumbersAnswerEnter() {
+    test::PlayedWindow w;
+    MainWindow window(w.context);
+    window.show();
+    w.start(1, runConfigOfPreset("collapse"), 80);
+    w.status.alerts = {{1, 1, 3, 71, 0.02}};
+    w.deliver();
+    ExplainedLabel& numbers = alertsPanel(window).rows().front()->numbers();
+    QTest::keyClick(&numbers, Qt::Key_Return);
+    auto* popover = numbers.findChild<ExplainPopover*>();
+    QVERIFY(popover);
+    QCOMPARE(popover->shown().name, std::string("Utilisation of expert 3, layer 1"));
+    QCOMPARE(popover->shown().values, std::string("0.5 % / 25 % = 2 % < 5 %, the threshold"));
+    QVERIFY(popover->shown().meaning.find("since step 71") != std::string::npos);
+    popover->close();
+  }
+  void onlyWhatIsVisibleAndChangedIsDrawnThirtyTimesASecondAtMost() {
+    test::PlayedWindow w;
+    MainWindow window(w.context);
+    window.resize(1280, 800);
+    window.show();
+    w.start(1, runConfigOfPreset("mixtral"), 40);
+    QTest::qWait(300);
+    PaintCounter counter;
+    QElapsedTimer clock;
+    clock.start();
+    for (std::int64_t step = 41; step <= 140; ++step) {
+      w.next.points.push_back(test::pointAt(1, step));
+      if (step % 5 == 0) w.deliver();
+    }
+    const auto most = static_cast<int>(clock.elapsed() * 30 / 1000) + 3;
+    QVERIFY(!counter.paints.empty());
+    for (const auto& [widget, count] : counter.paints) QVERIFY2(count <= most, qPrintable(QString("%1 of at most %2").arg(count).arg(most)));
+    // Nothing comes: nothing is drawn.
+    QTest::qWait(300);
+    counter.paints.clear();
+    QTest::qWait(200);
+    QVERIFY(counter.paints.empty());
+    // Another page is looked at: what comes draws nothing on this one.
+    window.showPage("runs");
+    QTest::qWait(300);
+    counter.paints.clear();
+    w.next.points.push_back(test::pointAt(1, 141));
+    w.deliver();
+    QTest::qWait(200);
+    for (const auto& [widget, count] : counter.paints) QVERIFY(!trainPage(window).isAncestorOf(widget));
+  }
   void thisRunShowsItsSizesAndStartsTheDenseTwin() {
     test::PlayedWindow w;
     MainWindow window(w.context);
@@ -101,7 +164,13 @@ class TrainPageTest : public QObject {
     QCOMPARE(thisRun(window).fact("backend"), QString("onednn, f32, 2 threads"));
     QVERIFY(thisRun(window).fact("total").endsWith("parameters"));
     QVERIFY(thisRun(window).fact("memory").endsWith("MiB"));
-    thisRun(window).twinButton().click();
+    for (const char* number : {"total", "active", "flops", "memory"}) {
+      const auto explained = thisRun(window).explanations(number);
+      QCOMPARE(explained.size(), std::size_t{1});
+      QVERIFY2(explained.front().values.find(" = ") != std::string::npos, explained.front().values.c_str());
+    }
+    auto& recipe = *qobject_cast<RecipePanel*>(window.panelWidget("recipe"));
+    recipe.twinButton()->click();
     QCOMPARE(w.postedOf<command::StartTwin>().size(), 1u);
     RunSummary twin;
     twin.id = 2;
@@ -111,7 +180,7 @@ class TrainPageTest : public QObject {
     w.deliver();
     window.show();
     QTRY_VERIFY(trainPage(window).plot(Metric::loss)->legend().join(' ').contains("dense"));
-    thisRun(window).twinButton().click();
+    recipe.twinButton()->click();
     QCOMPARE(w.postedOf<command::CloseTwin>().size(), 1u);
   }
   void aDroppedTextIsAskedAboutInPlaceAndStartsANewRun() {
