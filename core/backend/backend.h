@@ -138,6 +138,7 @@ class Backend {
                              const Recipe& recipe, const RoutingInput& input, std::span<const double> dAssignment) = 0;
 
   // Experts over a dispatch. y (T,O) = sum over a token's admitted assignments (accumulate: +=).
+  // saved: empty where no backward follows.
   // keep: (T, max F) of 0/1 in x's dtype, one mask a token, shared by its experts; empty: no dropout, whatever spec says.
   virtual std::int64_t expertsSavedElements(const ExpertsSpec& spec, std::int64_t maxAssignments) const = 0;
   virtual void experts(const TensorView& y, const TensorView& saved, const TensorView& x, const Dispatch& dispatch,

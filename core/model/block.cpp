@@ -71,7 +71,7 @@ void Block::compute(const TensorView& out, bool again, Activations& memory) {
   if (moe_)
     computeExperts(out, again, memory);
   else
-    dense_->forward(out, feedForwardNorm_.normed, denseWeights_, memory);
+    dense_->forward(out, feedForwardNorm_.normed, denseWeights_, pass_.phase, memory);
 }
 
 void fillRoutingInput(RoutingInput& routing, DrawBuffers& draws, const Recipe& recipe, const BlockPass& pass,

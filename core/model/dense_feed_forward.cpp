@@ -26,11 +26,12 @@ ExpertsWeights DenseFeedForward::bind(const DenseConfig& config,
   return weights;
 }
 
-void DenseFeedForward::forward(const TensorView& y, const TensorView& x, const ExpertsWeights& weights,
+void DenseFeedForward::forward(const TensorView& y, const TensorView& x, const ExpertsWeights& weights, Phase phase,
                                Activations& memory) {
   const std::int64_t T = x.shape[0];
   dispatchEveryToken(dispatch_, T, 1);
-  saved_ = memory.take({backend_.expertsSavedElements(spec_, T)}, x.dtype);
+  saved_ = {};
+  if (phase != Phase::generation) saved_ = memory.take({backend_.expertsSavedElements(spec_, T)}, x.dtype);
   backend_.experts(y, saved_, x, dispatch_, spec_, weights, {}, true);
 }
 

@@ -15,8 +15,9 @@ class DenseFeedForward {
   /// Its weights, or their gradients, from `find(name)` ("feed_forward.up" ...), in the shapes of a bank.
   static ExpertsWeights bind(const DenseConfig& config, const std::function<TensorView(const std::string&)>& find);
 
-  /// y (T, D) += FFN(x (T, D)).
-  void forward(const TensorView& y, const TensorView& x, const ExpertsWeights& weights, Activations& memory);
+  /// y (T, D) += FFN(x (T, D)). No backward follows a generated token.
+  void forward(const TensorView& y, const TensorView& x, const ExpertsWeights& weights, Phase phase,
+               Activations& memory);
   /// dx and gradients are added to.
   void backward(const TensorView& dx, const ExpertsWeights& gradients, const TensorView& dy, const TensorView& x,
                 const ExpertsWeights& weights);

@@ -61,6 +61,12 @@ std::int64_t MoeLayer::mostAssignments() const {
   return routing_.tokens * recipe_.slotsPerToken();
 }
 
+TensorView MoeLayer::savedFor(const ExpertsSpec& spec, std::int64_t assignments, const MoeInput& input,
+                              Activations& memory) const {
+  if (input.routing.phase == Phase::generation) return {};  // which has no backward
+  return memory.take({backend_.expertsSavedElements(spec, assignments)}, input.x.dtype);
+}
+
 void MoeLayer::forward(const TensorView& y, const MoeInput& input, const MoeWeights& weights, Activations& memory) {
   RoutingInput routing = input.routing;
   routing.x = input.x;
@@ -72,7 +78,7 @@ void MoeLayer::forward(const TensorView& y, const MoeInput& input, const MoeWeig
 void MoeLayer::forwardAgain(const TensorView& y, const MoeInput& input, const MoeWeights& weights,
                             Activations& memory) {
   spec_.dropout = input.keepHidden.empty() ? 0 : recipe_.combine.expertDropout;
-  saved_ = memory.take({backend_.expertsSavedElements(spec_, mostAssignments())}, input.x.dtype);
+  saved_ = savedFor(spec_, mostAssignments(), input, memory);
   backend_.experts(y, saved_, input.x, routing_.dispatch, spec_, weights.experts, input.keepHidden, false);
   if (recipe_.combine.shared) forwardShared(y, input, weights, memory);
   if (recipe_.combine.denseResidual) forwardDense(y, input, weights, memory);
@@ -108,7 +114,7 @@ void MoeLayer::forwardShared(const TensorView& y, const MoeInput& input, const M
       for (std::int32_t e = 0; e < count; ++e) sharedDispatch_.weight[static_cast<std::size_t>(e * T + t)] = open;
     }
   }
-  sharedSaved_ = memory.take({backend_.expertsSavedElements(sharedSpec_, sharedDispatch_.assignments())}, dtype);
+  sharedSaved_ = savedFor(sharedSpec_, sharedDispatch_.assignments(), input, memory);
   backend_.experts(y, sharedSaved_, input.x, sharedDispatch_, sharedSpec_, weights.shared, {}, true);
 }
 
@@ -143,7 +149,7 @@ void MoeLayer::forwardDense(const TensorView& y, const MoeInput& input, const Mo
     backend_.norm(denseInput_, denseStatistics_, u, weights.denseNorm, {}, NormKind::rms, recipe_.block.normEpsilon);
   }
   dispatchEveryToken(denseDispatch_, T, 1);
-  denseSaved_ = memory.take({backend_.expertsSavedElements(denseSpec_, T)}, u.dtype);
+  denseSaved_ = savedFor(denseSpec_, T, input, memory);
   backend_.experts(y, denseSaved_, denseInput_, denseDispatch_, denseSpec_, weights.denseResidual, {}, true);
 }
 

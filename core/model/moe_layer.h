@@ -66,6 +66,9 @@ class MoeLayer {
   void watchBalancer(const RouterWeights& like, const MoeInput& input, const RoutingInput& routing);
   /// Assignments that the routed experts' forward must have room for.
   std::int64_t mostAssignments() const;
+  /// What a bank leaves to its backward; nothing where a token is generated.
+  TensorView savedFor(const ExpertsSpec& spec, std::int64_t assignments, const MoeInput& input,
+                      Activations& memory) const;
   void forwardShared(const TensorView& y, const MoeInput& input, const MoeWeights& weights, Activations& memory);
   void backwardShared(const MoeWeights& gradients, const TensorView& dx, const TensorView& dy, const MoeInput& input,
                       const MoeWeights& weights, Activations& memory);

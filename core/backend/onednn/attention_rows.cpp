@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "core/backend/onednn/few_rows.h"
 #include "core/backend/onednn/rows.h"
 #include "core/base/vector_math.h"
 
@@ -31,6 +32,17 @@ SWITCHYARD_VECTORISED void expRow(float* x, float logSum, std::int64_t valid, st
 SWITCHYARD_VECTORISED void backwardRow(float* d, const float* p, float delta, float scale, std::int64_t n) {
 #pragma omp simd
   for (std::int64_t i = 0; i < n; ++i) d[i] = scale * p[i] * (d[i] - delta);
+}
+
+/// out (width) = sum of weight (count) * rows (count, width), `stride` apart.
+SWITCHYARD_VECTORISED void weighedSum(float* out, const float* weight, const float* rows, std::int64_t count,
+                                      std::int64_t width, std::int64_t stride) {
+  for (std::int64_t i = 0; i < width; ++i) out[i] = 0;
+  for (std::int64_t j = 0; j < count; ++j) {
+    const float *row = rows + j * stride, factor = weight[j];
+#pragma omp simd
+    for (std::int64_t i = 0; i < width; ++i) out[i] += factor * row[i];
+  }
 }
 
 SWITCHYARD_VECTORISED void rotateRow(float* out, const float* in, const float* cosine, const float* sine,
@@ -86,13 +98,11 @@ void rotateRows(float* out, std::int64_t outStride, const float* in, std::int64_
 
 void attendPast(float* out, const float* query, const float* keys, const float* values, float* scores,
                 std::int64_t count, std::int64_t width, std::int64_t stride) {
-  const float scale = 1.0f / std::sqrt(static_cast<float>(width));
-  for (std::int64_t j = 0; j < count; ++j)
-    scores[j] = scale * static_cast<float>(dotRow(query, keys + j * stride, width));
+  fewRowsTimesWeight(scores, count, query, width, keys, stride, 1, count, width, false);
+  scaleRow(scores, 1.0f / std::sqrt(static_cast<float>(width)), count);
   float largest = 0;
   const float sum = softmaxRow(scores, &largest, count, count);
-  std::fill_n(out, width, 0.0f);
-  for (std::int64_t j = 0; j < count; ++j) addScaledRow(out, values + j * stride, scores[j], width);
+  weighedSum(out, scores, values, count, width, stride);
   scaleRow(out, 1.0f / sum, width);
 }
 

@@ -96,6 +96,8 @@ void OnednnBackend::experts(const TensorView& y, const TensorView& saved, const 
   const std::int64_t arrays = ExpertsBank::savedArrays(spec.kind);
   const std::int64_t arrayElements = arrays == 0 ? 0 : saved.elements() / arrays;
   assert(saved.empty() || arrayElements >= dispatch.assignments() * widest);
+  if (dispatch.tokens == 1 && saved.empty() && keep.empty())
+    return expertsOfOneToken(y, x, bank, weights, accumulate);
   // One expert that takes every token writes where the sum would go.
   const bool direct = dispatch.everyToken && dispatch.experts == 1 && bank.unitWeights;
   float* rowOutputs = direct ? nullptr : scratch_.shared(0, dispatch.assignments() * outputs);
@@ -103,10 +105,7 @@ void OnednnBackend::experts(const TensorView& y, const TensorView& saved, const 
                                (spec.kind == ExpertKind::clampedGlu ? 2 * widest : 0)));
   planRows(tasks_, dispatch, spec, threads_);
   const auto count = static_cast<std::int64_t>(tasks_.size());
-  double work = 0;  // multiply-adds: a single token's experts are not worth waking a team for
-  for (const ExpertTask& task : tasks_) work += task.cost * static_cast<double>(width);
-  const int threads = threadsFor(static_cast<std::int64_t>(work / 16));
-#pragma omp parallel num_threads(threads)
+#pragma omp parallel num_threads(threads_)
   {
     float* const gathered = scratch_.ofThread(omp_get_thread_num());
     float* const interleaved = gathered + kMaxRows * width;

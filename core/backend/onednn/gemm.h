@@ -21,9 +21,6 @@ inline std::int64_t gemmTileRows(std::int64_t m, int wanted) {
   return std::max<std::int64_t>(64, (even + 15) / 16 * 16);
 }
 
-/// y (O) = W (O, I) x + (accumulate ? y : 0), for one token: reads each weight once. Bound by memory.
-void matrixVector(float* y, const float* weight, const float* x, std::int64_t outputs, std::int64_t inputs,
-                  bool accumulate);
 /// y (T, O) = x (T, I) W^T (O, I) on the calling thread, + y where accumulate; row strides ldx, ldy.
 void rowsTimesWeight(float* y, std::int64_t ldy, const float* x, std::int64_t ldx, const float* weight,
                      std::int64_t rows, std::int64_t outputs, std::int64_t inputs, bool accumulate);

@@ -1,6 +1,7 @@
-// Bound by arithmetic (one token alone: by memory); 86 to 100 % of the sgemm peak at the bench models' sizes. Tasks are
+// Bound by arithmetic (a few tokens: by memory); 86 to 100 % of the sgemm peak at the bench models' sizes. Tasks are
 // tiles of an output's rows; the weight gradient is tiled by its own rows, so each element is one GEMM's sum whatever
 // the timing.
+#include "core/backend/onednn/few_rows.h"
 #include "core/backend/onednn/gemm.h"
 #include "core/backend/onednn/onednn_backend.h"
 #include "core/backend/onednn/rows.h"
@@ -27,15 +28,15 @@ void OnednnBackend::multiply(const TensorView& y, const TensorView& x, const Ten
                              bool accumulate) {
   const std::int64_t inputs = weight.shape[1], outputs = weight.shape[0], tokens = x.elements() / inputs;
   assert(x.elements() == tokens * inputs && y.elements() == tokens * outputs);
-  if (tokens == 1) {
-    const int threads = threadsFor(outputs * inputs / 16);  // below a megabyte of weights a region costs what it saves
+  if (tokens <= kFewRows) {
+    const int threads = threadsForWeights(outputs * inputs);
 #pragma omp parallel for num_threads(threads) schedule(static)
     for (int part = 0; part < threads; ++part) {
       const Range range = partOf(outputs, threads, part);
       float* to = y.as<float>() + range.begin;
-      matrixVector(to, weight.as<float>() + range.begin * inputs, x.as<float>(), range.end - range.begin, inputs,
-                   accumulate);
-      if (!bias.empty()) addRow(to, bias.as<float>() + range.begin, range.end - range.begin);
+      fewRowsTimesWeight(to, outputs, x.as<float>(), inputs, weight.as<float>() + range.begin * inputs, inputs, tokens,
+                         range.end - range.begin, inputs, accumulate);
+      if (!bias.empty()) addBias(to, outputs, bias.as<float>() + range.begin, tokens, range.end - range.begin);
     }
     return;
   }

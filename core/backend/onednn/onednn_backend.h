@@ -9,6 +9,8 @@
 
 namespace moe {
 
+class ExpertsBank;
+
 /// The fast CPU backend: f32 views on one OpenMP team of a given size. An operation is one parallel region whose tasks
 /// own disjoint outputs, with oneDNN's single-threaded GEMM inside; no sum's order depends on timing.
 /// Thread rule: one thread calls it, as with every Backend.
@@ -96,6 +98,9 @@ class OnednnBackend : public Backend {
                 bool accumulate);
   void multiplyBackward(const TensorView& dx, const TensorView& dWeight, const TensorView& dBias, const TensorView& dy,
                         const TensorView& x, const TensorView& weight, bool accumulateDx);
+  /// experts, of which nothing is kept for backward, for one token: the whole team at each matrix.
+  void expertsOfOneToken(const TensorView& y, const TensorView& x, const ExpertsBank& bank,
+                         const ExpertsWeights& weights, bool accumulate);
   // The same in bf16, in files of their own.
   void multiplyBf16(const TensorView& y, const TensorView& x, const TensorView& weight, const TensorView& bias,
                     bool accumulate);
@@ -121,6 +126,8 @@ class OnednnBackend : public Backend {
   }
   /// Threads worth waking for this many f32 read and written: a region costs some microseconds.
   int threadsFor(std::int64_t elements) const { return elements < 16384 ? 1 : threads_; }
+  /// The same where this many weights meet a few rows: a quarter of a megabyte is read in the time of some regions.
+  int threadsForWeights(std::int64_t elements) const { return threadsFor(elements / 4); }
   /// cos and sin of position * frequency: (length, headWidth), first half cosines. Kept until the settings change.
   const float* rotations(const AttentionSpec& spec, std::int64_t length);
 

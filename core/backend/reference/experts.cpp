@@ -145,7 +145,7 @@ void expertsForward(const TensorView& y, const TensorView& saved, const TensorVi
                     std::span<double> work) {
   const std::int64_t D = spec.width, O = spec.outputWidth, W = widest(spec);
   assert(x.shape[1] == D && y.shape[1] == O && x.shape[0] == dispatch.tokens && y.shape[0] == dispatch.tokens);
-  assert(saved.elements() >= expertsSavedElements(spec, dispatch.assignments()));
+  assert(saved.empty() || saved.elements() >= expertsSavedElements(spec, dispatch.assignments()));
   Rows rows(work);
   double *v = rows.take(D), *sum = rows.take(O), *gate = rows.take(W), *up = rows.take(W);
   double* hidden = rows.take(std::max(W, D));
@@ -165,11 +165,12 @@ void expertsForward(const TensorView& y, const TensorView& saved, const TensorVi
         std::copy_n(v, D, hidden);
       } else {
         preActivations(gate, up, w, place, spec.kind, v);
-        S* row = saved.as<S>() + a * 2 * W;
-        for (std::int64_t f = 0; f < place.hidden; ++f) {
+        for (std::int64_t f = 0; f < place.hidden; ++f)
+          hidden[f] = hiddenValue(gate[f], up[f], spec) * kept<S>(keep, spec, t, f);
+        S* row = saved.empty() ? nullptr : saved.as<S>() + a * 2 * W;
+        for (std::int64_t f = 0; row && f < place.hidden; ++f) {
           row[f] = static_cast<S>(gate[f]);
           row[W + f] = static_cast<S>(up[f]);
-          hidden[f] = hiddenValue(gate[f], up[f], spec) * kept<S>(keep, spec, t, f);
         }
       }
       for (std::int64_t o = 0; o < O; ++o) {

@@ -62,6 +62,26 @@ std::vector<Op> allOpsAndLargeOnes() {
                  .perToken = 1,
                  .bias = true}),
       sums);
+  // One generated token, with enough weights to wake the team.
+  for (const ExpertKind kind : {linear, mlp, glu, clampedGlu}) {
+    ExpertsCase c{.name = "a generated token's experts, kind " + std::to_string(static_cast<int>(kind)),
+                  .kind = kind,
+                  .tokens = 1,
+                  .width = 150,
+                  .outputs = 230,
+                  .hidden = {300, 220, 310, 8},
+                  .perToken = 3,
+                  .bias = true,
+                  .generated = true};
+    add(expertsOp(c), sums);
+    c.name += ", onto y";
+    c.weightOnInput = c.accumulate = true;
+    add(expertsOp(c), sums);
+    c.name += ", none";
+    c.perToken = 0;
+    c.accumulate = false;
+    add(expertsOp(c), sums);
+  }
   return ops;
 }
 

@@ -1,6 +1,6 @@
 #include <cmath>
 
-#include "core/backend/backend.h"
+#include "core/backend/onednn/onednn_backend.h"
 #include "tests/support/register.h"
 #include "tests/support/tiny_model.h"
 
@@ -38,6 +38,18 @@ class GenerationTest : public QObject {
                    asked[static_cast<std::size_t>(2 * t + slot)]);
       }
     }
+  }
+  void theFastBackendAllocatesNothingForATokenAfterTheFirst() {
+    ModelConfig config = test::tinyConfig().model;
+    config.layers[0].hasExperts = false;
+    OnednnBackend backend(2);
+    Model model(backend, config, DType::f32, false);
+    model.initialise(4);
+    const auto cache = model.makeCache();
+    model.next(*cache, 1, 0);
+    const std::int64_t before = backend.scratchAllocations();
+    for (std::int64_t t = 1; t < config.context; ++t) model.next(*cache, 2, t);
+    QCOMPARE(backend.scratchAllocations(), before);
   }
   void aKnobTurnedMeanwhileReachesTheCache() {
     ModelConfig config = test::tinyConfig().model;
