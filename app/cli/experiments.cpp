@@ -25,7 +25,7 @@ constexpr int kDeepest = 32;
 
 struct Options {
   std::vector<std::string> names;
-  std::string out, report;
+  std::string out, report, texts;
   std::vector<std::uint64_t> seeds;
   int jobs = 2;
   bool list = false, json = false;
@@ -63,6 +63,13 @@ std::vector<Experiment> chosen(const std::vector<std::string>& names) {
 void print(const Outcome& outcome, bool asJson) {
   const Experiment& experiment = outcome.experiment;
   if (!asJson) std::printf("\n%s: %s\n", experiment.id.c_str(), experiment.title.c_str());
+  if (!outcome.lacks.empty()) {
+    if (asJson)
+      printLine({{"experiment", experiment.id}, {"lacks", outcome.lacks}});
+    else
+      std::printf("  not tried: it needs %s\n", outcome.lacks.c_str());
+    return;
+  }
   for (const Arm& arm : experiment.arms)
     for (const std::string& measure : experiment.measures) {
       const std::vector<double> values = outcome.values(arm.name, measure);
@@ -86,7 +93,7 @@ void print(const Outcome& outcome, bool asJson) {
                  {"holds", verdict.holds}});
     else
       std::printf("  %-15s %s (%s): %s\n", verdict.holds ? "holds" : "DOES NOT APPEAR", band.says.c_str(),
-                  expectationOf(band).c_str(), textOfValues(verdict.values, digitsOf(band)).c_str());
+                  expectationOf(band).c_str(), measuredText(verdict, band).c_str());
   }
 }
 
@@ -108,6 +115,7 @@ std::string commandOf(const Options& options) {
     for (const std::uint64_t seed : options.seeds)
       text += std::to_string(seed) + (seed == options.seeds.back() ? "" : ",");
   }
+  if (!options.texts.empty()) text += " --texts FOLDER";
   return text + (options.report.empty() ? "" : " --report " + options.report);
 }
 
@@ -129,6 +137,7 @@ void run(const Options& options) {
   settings.folder = options.out.empty() ? defaultStorePath().parent_path() / "experiments" : fs::path(options.out);
   settings.jobs = options.jobs;
   settings.seeds = options.seeds;
+  settings.texts = options.texts;
   settings.progress = [](const std::string& sentence) { std::fprintf(stderr, "%s\n", sentence.c_str()); };
   const std::vector<Outcome> outcomes = runExperiments(experiments, settings);
   for (const Outcome& outcome : outcomes) print(outcome, options.json);
@@ -148,6 +157,8 @@ void addExperiments(CLI::App& program) {
   command->add_option("--out", options->out,
                       "Folder of the results; what is there is not trained again (default: beside the store)");
   command->add_option("--report", options->report, "Where the table goes (default: README.md in that folder)");
+  command->add_option("--texts", options->texts,
+                      "Folder of texts that are not shipped (tinyshakespeare.txt); what needs one is left out without it");
   command->add_option("--seeds", options->seeds, "Other seeds than the files', such as 4,5,6")->delimiter(',');
   command->add_option("--jobs", options->jobs, "Arms at a time, one thread each")
       ->check(CLI::Range(1, 256))

@@ -32,11 +32,13 @@ struct Band {
   Quantity other;  // where `against` says so; of the same seed
   enum class Reading { eachSeed, mean } reading = Reading::eachSeed;
   std::optional<double> atLeast, atMost;
+  std::string withinSeedsOf;  // the mean is at most as far from 0 as this arm's seeds are apart; empty: by the bounds
 };
 
 /// A published claim, how it is tried at this size, and what is expected.
 struct Experiment {
   std::string id, title, question, claim, source, here;  // here: what differs from the published setting
+  std::string text;                                      // file of a text that is not shipped; empty: none is needed
   std::vector<std::uint64_t> seeds;
   std::int64_t steps = 0;
   std::vector<Arm> arms;

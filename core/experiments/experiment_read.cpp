@@ -112,7 +112,15 @@ Band readBand(const json& value, const std::string& path, const Experiment& expe
   object.read("seeds", band.reading, Words<Band::Reading>(kReadings));
   for (const auto& [key, bound] : {std::pair{"at_least", &band.atLeast}, std::pair{"at_most", &band.atMost}})
     if (object.has(key)) object.read(key, bound->emplace());
-  if (!band.atLeast && !band.atMost) object.refuse("at_least", "a bound, at_least or at_most or both");
+  if (object.has("within_seeds_of")) {
+    readText(object, "within_seeds_of", band.withinSeedsOf);
+    const bool alone = !band.atLeast && !band.atMost && band.reading == Band::Reading::mean;
+    if (std::ranges::find(experiment.arms, band.withinSeedsOf, &Arm::name) == experiment.arms.end() || !alone ||
+        experiment.seeds.size() < 2)
+      object.refuse("within_seeds_of", "the name of an arm of several seeds, for a mean without other bounds");
+  } else if (!band.atLeast && !band.atMost) {
+    object.refuse("at_least", "a bound: at_least, at_most, both or within_seeds_of");
+  }
   if (band.atLeast && band.atMost && *band.atLeast > *band.atMost) object.refuse("at_most", "no less than at_least");
   object.finish();
   return band;
@@ -148,6 +156,7 @@ Experiment read(const json& value) {
   readText(object, "claim", experiment.claim);
   readText(object, "source", experiment.source);
   readText(object, "here", experiment.here);
+  if (object.has("text")) readText(object, "text", experiment.text);
   readSteps(object, experiment.steps);
   experiment.seeds = readSeeds(object);
   const Settings common = readSettings(object);
@@ -200,6 +209,7 @@ RunConfig configOf(const Experiment& experiment, const Arm& arm, std::uint64_t s
   RunConfig config = runConfigOfPreset(arm.preset);
   if (dense) config = grownFromDense(config, dense->config, dense->checkpoint);
   config.computeType = DType::f32;  // chosen by the machine it would make the numbers that machine's
+  if (!experiment.text.empty()) config.data.source = experiment.text;
   for (const auto& [path, value] : arm.set) setByPath(config, path, value);
   if (arm.denseTwin) config.model = denseTwin(config.model);
   config.train.steps = arm.steps.value_or(experiment.steps);

@@ -25,9 +25,13 @@ void writeSummary(std::string& text, std::span<const Outcome> outcomes) {
   text += "| experiment | expected | measured | verdict |\n|---|---|---|---|\n";
   for (const Outcome& outcome : outcomes)
     for (const Band& band : outcome.experiment.bands) {
-      const Verdict verdict = judge(outcome, band);
-      text += "| [" + cell(outcome.experiment.id) + "](#" + outcome.experiment.id + ") | " + cell(band.says) + " | " +
-              textOfValues(verdict.values, digitsOf(band)) + " | " + verdictWord(verdict.holds) + " |\n";
+      text += "| [" + cell(outcome.experiment.id) + "](#" + outcome.experiment.id + ") | " + cell(band.says) + " | ";
+      if (outcome.lacks.empty()) {
+        const Verdict verdict = judge(outcome, band);
+        text += measuredText(verdict, band) + " | " + verdictWord(verdict.holds) + " |\n";
+      } else {
+        text += "– | not tried: it needs " + cell(outcome.lacks) + " |\n";
+      }
     }
 }
 
@@ -58,7 +62,7 @@ void writeBands(std::string& text, const Outcome& outcome) {
   for (const Band& band : outcome.experiment.bands) {
     const Verdict verdict = judge(outcome, band);
     text += "| " + cell(band.says) + ": " + cell(quantityOf(band)) + " | " + expectationOf(band) + " | " +
-            textOfValues(verdict.values, digitsOf(band)) + " | " + verdictWord(verdict.holds) + " |\n";
+            measuredText(verdict, band) + " | " + verdictWord(verdict.holds) + " |\n";
   }
 }
 
@@ -68,8 +72,12 @@ void writeExperiment(std::string& text, const Outcome& outcome) {
   text += "Published: " + experiment.claim + " (" + experiment.source + ")\n\n";
   text += "Here: " + experiment.here + " " + std::to_string(experiment.steps) + " steps, seeds " +
           joined(outcome.seeds) + ".\n\n";
-  writeMeasures(text, outcome);
-  writeBands(text, outcome);
+  if (outcome.lacks.empty()) {
+    writeMeasures(text, outcome);
+    writeBands(text, outcome);
+  } else {
+    text += "Not tried: it needs " + outcome.lacks + ".\n";
+  }
   text += "\n";
   for (const Arm& arm : experiment.arms) text += "    " + commandOf(experiment, arm) + "    # " + arm.name + "\n";
 }
@@ -96,8 +104,14 @@ std::string plainWord(const std::string& json) {
 std::string commandOf(const Experiment& experiment, const Arm& arm) {
   std::string text = "switchyard-cli train --preset " + arm.preset;
   if (!arm.grownFrom.empty()) text += " --upcycle CHECKPOINT";
-  for (const auto& [path, value] : arm.set) text += " --set " + shellText(path + "=" + plainWord(value));
-  text += " --steps " + std::to_string(arm.steps.value_or(experiment.steps)) + " --dtype f32 --threads 1 --seed S";
+  if (!experiment.text.empty()) text += " --data " + shellText(experiment.text);
+  std::string type = "f32";
+  for (const auto& [path, value] : arm.set)
+    if (path == "dtype")
+      type = plainWord(value);
+    else
+      text += " --set " + shellText(path + "=" + plainWord(value));
+  text += " --steps " + std::to_string(arm.steps.value_or(experiment.steps)) + " --dtype " + type + " --threads 1 --seed S";
   if (arm.denseTwin) text += "  (its dense twin)";
   return text;
 }
@@ -106,7 +120,8 @@ std::string reportOf(std::span<const Outcome> outcomes, const ReportOrigin& orig
   double seconds = 0;
   std::size_t bands = 0, held = 0;
   for (const Outcome& outcome : outcomes) {
-    for (const Band& band : outcome.experiment.bands) ++bands, held += judge(outcome, band).holds;
+    if (outcome.lacks.empty())
+      for (const Band& band : outcome.experiment.bands) ++bands, held += judge(outcome, band).holds;
     for (const auto& arm : outcome.results)
       for (const ArmResult& result : arm) seconds += result.seconds;
   }
@@ -117,7 +132,7 @@ std::string reportOf(std::span<const Outcome> outcomes, const ReportOrigin& orig
       "measured; "
       "a band is never widened. Numbers are the mean of the seeds, with the least and the greatest.\n\n";
   text += "Made by `" + origin.command + "` on " + origin.machine + ", " + origin.date + ": " + std::to_string(held) +
-          " of " + std::to_string(bands) + " bands hold. " + textOfValues({seconds / 60}, 0) +
+          " of " + std::to_string(bands) + " bands hold. An arm is computed in f32 where its command does not say bf16. " + textOfValues({seconds / 60}, 0) +
           " minutes of one core, arms that experiments share counted each time. Results are kept and nothing is "
           "trained twice. The same build gives the same bits; another may sum in another order, which training amplifies "
           "to some thousandths of a nat on a seed.\n\n";

@@ -5,6 +5,7 @@
 #include <mutex>
 #include <thread>
 
+#include "core/backend/backend.h"
 #include "core/experiments/results.h"
 #include "core/experiments/train_arm.h"
 
@@ -22,7 +23,7 @@ struct Task {
 /// Every arm and seed of the experiments, each configuration once.
 class Plan {
  public:
-  explicit Plan(const ResultFolder& folder) : folder_(folder) {}
+  Plan(const ResultFolder& folder, const std::filesystem::path& texts) : folder_(folder), texts_(texts) {}
 
   const std::string& add(const Experiment& experiment, const Arm& arm, std::uint64_t seed, bool grownFrom = false) {
     Task task;
@@ -35,6 +36,7 @@ class Plan {
       task.config = configOf(experiment, arm, seed, &dense);
       task.grows = true;
     }
+    if (!experiment.text.empty()) task.config.data.source = std::filesystem::absolute(texts_ / experiment.text).string();
     task.key = ResultFolder::keyOf(task.config, denseKey);
     task.says = experiment.id + ", " + arm.name + ", seed " + std::to_string(seed);
     if (std::ranges::find(tasks_, task.key, &Task::key) == tasks_.end()) tasks_.push_back(task);
@@ -57,8 +59,22 @@ class Plan {
   Task& of(const std::string& key) { return *std::ranges::find(tasks_, key, &Task::key); }
 
   const ResultFolder& folder_;
+  const std::filesystem::path& texts_;
   std::vector<Task> tasks_;
 };
+
+/// What an experiment needs and this machine has not; empty: nothing.
+std::string lacking(const Experiment& experiment, const RunnerSettings& settings) {
+  std::error_code code;
+  if (!experiment.text.empty() && (settings.texts.empty() || !std::filesystem::exists(settings.texts / experiment.text, code)))
+    return "the text " + experiment.text + " (--texts FOLDER)";
+  for (const Arm& arm : experiment.arms) {
+    const RunConfig config = configOf(experiment, arm, experiment.seeds.front());
+    if (config.computeType == DType::bf16 && !canCompute(config.backend, DType::bf16))
+      return "a processor that multiplies in bf16";
+  }
+  return {};
+}
 
 /// Trains the tasks on `jobs` threads, each with a backend of its own.
 void train(const std::vector<const Task*>& tasks, const ResultFolder& folder, const RunnerSettings& settings) {
@@ -98,12 +114,13 @@ void train(const std::vector<const Task*>& tasks, const ResultFolder& folder, co
 
 std::vector<Outcome> runExperiments(std::span<const Experiment> experiments, const RunnerSettings& settings) {
   const ResultFolder folder(settings.folder);
-  Plan plan(folder);
+  Plan plan(folder, settings.texts);
   std::vector<std::vector<std::vector<std::string>>> keys;  // [experiment][arm][seed]
   std::vector<Outcome> outcomes;
   for (const Experiment& experiment : experiments) {
-    outcomes.push_back({experiment, settings.seeds.empty() ? experiment.seeds : settings.seeds, {}});
+    outcomes.push_back({experiment, settings.seeds.empty() ? experiment.seeds : settings.seeds, {}, lacking(experiment, settings)});
     auto& ofArms = keys.emplace_back();
+    if (!outcomes.back().lacks.empty()) continue;
     for (const Arm& arm : experiment.arms) {
       auto& ofSeeds = ofArms.emplace_back();
       for (const std::uint64_t seed : outcomes.back().seeds) ofSeeds.push_back(plan.add(experiment, arm, seed));

@@ -1,6 +1,7 @@
 #include "core/experiments/verdict.h"
 
 #include <algorithm>
+#include <cmath>
 
 #include "core/base/error.h"
 #include "core/base/number_text.h"
@@ -52,6 +53,12 @@ Verdict judge(const Outcome& outcome, const Band& band) {
   const auto within = [&](double value) {
     return (!band.atLeast || value >= *band.atLeast) && (!band.atMost || value <= *band.atMost);
   };
+  if (!band.withinSeedsOf.empty()) {
+    const std::vector<double> seeds = required(outcome, {band.withinSeedsOf, band.of.measure});
+    verdict.seedsApart = std::ranges::max(seeds) - std::ranges::min(seeds);
+    verdict.holds = std::abs(meanOf(verdict.values)) <= verdict.seedsApart;
+    return verdict;
+  }
   // A comparison with a value that is no number is false: such a band does not hold.
   verdict.holds = band.reading == Band::Reading::mean ? within(meanOf(verdict.values))
                                                       : std::ranges::all_of(verdict.values, within);
@@ -60,7 +67,9 @@ Verdict judge(const Outcome& outcome, const Band& band) {
 
 std::string expectationOf(const Band& band) {
   std::string text;
-  if (band.atLeast && band.atMost)
+  if (!band.withinSeedsOf.empty())
+    text = "no further from 0 than the seeds of *" + band.withinSeedsOf + "* are apart";
+  else if (band.atLeast && band.atMost)
     text = *band.atLeast == *band.atMost ? "exactly " + numberText(*band.atLeast)
                                          : numberText(*band.atLeast) + " to " + numberText(*band.atMost);
   else
@@ -75,8 +84,10 @@ std::string quantityOf(const Band& band) {
   return text;
 }
 
-int digitsOf(const Band& band) {
-  return band.against == Band::Against::over ? kRatioDigits : measureNamed(band.of.measure).measure->digits;
+std::string measuredText(const Verdict& verdict, const Band& band) {
+  const int digits = band.against == Band::Against::over ? kRatioDigits : measureNamed(band.of.measure).measure->digits;
+  const std::string text = textOfValues(verdict.values, digits);
+  return band.withinSeedsOf.empty() ? text : text + "; seeds " + textOfValues({verdict.seedsApart}, digits) + " apart";
 }
 
 }  // namespace moe

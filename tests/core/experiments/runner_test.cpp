@@ -45,7 +45,7 @@ bool equal(const ArmResult& a, const ArmResult& b) { return a.values == b.values
 
 /// An experiment whose results are made up: two arms, two seeds.
 Outcome madeUp(double first, double second) {
-  Outcome outcome{experimentFromJson(tinyExperiment(), "tiny"), {3, 4}, {}};
+  Outcome outcome{experimentFromJson(tinyExperiment(), "tiny"), {3, 4}, {}, {}};
   for (int arm = 0; arm < 3; ++arm) {
     auto& seeds = outcome.results.emplace_back();
     for (const double loss : {first, second})
@@ -180,6 +180,53 @@ class RunnerTest : public QObject {
     band.atLeast = band.atMost = 2;
     QCOMPARE(judge(outcome, band).values, (std::vector<double>{2, 2}));
     QVERIFY(judge(outcome, band).holds);
+  }
+  void aMeanMayBeBoundByHowFarAnArmsSeedsAreApart() {
+    const Outcome outcome = madeUp(1, 1.5);  // "aux" has twice these: the means are 1.25 apart, its seeds 1
+    Band band = bandOn("aux");
+    band.other.arm = "none";
+    band.against = Band::Against::minus;
+    band.reading = Band::Reading::mean;
+    band.withinSeedsOf = "aux";
+    QCOMPARE(judge(outcome, band).seedsApart, 1.0);
+    QVERIFY(!judge(outcome, band).holds);
+    band.withinSeedsOf = "twin";  // 1.5 apart
+    QVERIFY(judge(outcome, band).holds);
+    std::swap(band.of.arm, band.other.arm);  // -1.25: the way does not matter
+    QVERIFY(judge(outcome, band).holds);
+    QCOMPARE(measuredText(judge(outcome, band), band), std::string("-1.2500 (-1.5000 to -1.0000); seeds 1.5000 apart"));
+    QVERIFY(!judge(madeUp(1, std::nan("")), band).holds);
+  }
+  void whatLacksItsTextIsNotTriedAndTheReportSaysSo() {
+    const TemporaryFolder folder;
+    nlohmann::json file = tinyExperiment();
+    file["text"] = "far.txt";
+    file["set"].erase("data.source");
+    const Experiment experiment = experimentFromJson(file, "tiny");
+    RunnerSettings settings;
+    settings.folder = folder.path();
+    for (const fs::path& texts : {fs::path(), folder.path()}) {
+      settings.texts = texts;
+      const Outcome outcome = runExperiments({&experiment, 1}, settings).at(0);
+      QVERIFY(outcome.lacks.find("far.txt") != std::string::npos);
+      QVERIFY(outcome.results.empty());
+      const QString text = QString::fromStdString(reportOf({&outcome, 1}, {"c", "m", "d"}));
+      QVERIFY(text.contains("0 of 0 bands hold"));
+      QVERIFY(text.contains("| – | not tried: it needs the text far.txt"));
+      QVERIFY(text.contains("--data far.txt"));
+    }
+    std::string yard;
+    for (int i = 0; i < 60; ++i) yard += "the yard is full of trains. ";
+    writeText(folder / "far.txt", yard);
+    QCOMPARE(runExperiments({&experiment, 1}, settings).at(0).results.size(), std::size_t{3});
+  }
+  void anArmsOwnNumberTypeStandsInItsCommand() {
+    nlohmann::json file = tinyExperiment();
+    file["arms"][1]["set"]["dtype"] = "bf16";
+    const Experiment experiment = experimentFromJson(file, "tiny");
+    const std::string one = commandOf(experiment, experiment.arms[0]), two = commandOf(experiment, experiment.arms[1]);
+    QVERIFY(one.find("--dtype f32") != std::string::npos);
+    QVERIFY(two.find("--dtype bf16") != std::string::npos && two.find("dtype=") == std::string::npos && two.find("f32") == std::string::npos);
   }
   void noNumberHoldsInNoBand() {
     const Outcome outcome = madeUp(std::nan(""), 1);
