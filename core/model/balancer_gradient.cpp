@@ -49,26 +49,29 @@ void MoeLayer::watchBalancer(const RouterWeights& like, const MoeInput& input, c
   }
 }
 
-BalancerGradient MoeLayer::balancerGradient(const RouterWeights& total) const {
-  BalancerGradient found;
-  std::vector<double> rest, balance;
+double gradientNorm(const RouterWeights& gradients) {
+  std::vector<double> all;
   std::size_t at = 0;
-  for (const TensorView& view : {total.weight, total.bias, total.noiseWeight}) addScaled(rest, at, view, 1);
+  for (const TensorView& view : {gradients.weight, gradients.bias, gradients.noiseWeight}) addScaled(all, at, view, 1);
+  return norm(all);
+}
+
+BalancerGradient MoeLayer::balancerGradient() const {
+  BalancerGradient found;
+  std::vector<double> balance;
   for (std::size_t i = 0; i < termGradients_.size(); ++i) {
     const TermGradient& term = termGradients_[i];
     std::vector<double> own;
-    std::size_t from = 0, ownEnd = 0, restEnd = 0;
+    std::size_t from = 0, ownEnd = 0;
     const bool counts = recipe_.balance[i].kind != Recipe::BalanceTerm::Kind::z;
     for (const Tensor* tensor : {&term.weight, &term.bias, &term.noiseWeight}) {
       if (tensor->empty()) continue;
       addScaled(own, ownEnd, *tensor, term.scale);
-      addScaled(rest, restEnd, *tensor, -term.scale);
       if (counts) addScaled(balance, from, *tensor, term.scale);
     }
     found.terms.push_back(norm(own));
   }
   found.balance = norm(balance);
-  found.language = norm(rest);
   return found;
 }
 

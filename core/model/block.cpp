@@ -88,6 +88,7 @@ void fillRoutingInput(RoutingInput& routing, DrawBuffers& draws, const Recipe& r
   routing.step = key.step;
   routing.totalSteps = key.totalSteps;
   routing.lossScale = pass.lossScale;
+  routing.balanceGradient = pass.languageOnly ? kNoBalanceTerms : kAllBalanceTerms;
   routing.history = pass.history;
   routing.trainingGroupTokens = pass.trainingGroupTokens;
 }

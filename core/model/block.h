@@ -25,6 +25,7 @@ struct BlockPass {
   RankingHistory* history = nullptr;  // generation with expert choice
   std::int64_t trainingGroupTokens = 0;
   BalancerWatch watch = BalancerWatch::off;
+  bool languageOnly = false;
 };
 
 /// What the router called `layer` is given for T tokens of width D; x and the weights are the layer's own to add.
@@ -50,7 +51,8 @@ class Block {
   /// Null for a dense block.
   Routing* routing() { return moe_ ? &moe_->routing() : nullptr; }
   /// Of an expert block, after the passes watched.
-  BalancerGradient balancerGradient() const { return moe_->balancerGradient(moeGradients_.router); }
+  BalancerGradient balancerGradient() const { return moe_->balancerGradient(); }
+  double routerGradient() const { return gradientNorm(moeGradients_.router); }
 
  private:
   struct Norm {

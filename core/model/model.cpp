@@ -100,6 +100,14 @@ std::vector<BalancerGradient> Model::balancerGradients() const {
     if (layer != kHeadLayer) all.push_back(impl_->blocks[static_cast<std::size_t>(layer)]->balancerGradient());
   return all;
 }
+std::vector<double> Model::routerGradients() const {
+  impl_->backend.synchronize();
+  std::vector<double> all;
+  for (const int layer : impl_->expertLayers)
+    if (layer != kHeadLayer) all.push_back(impl_->blocks[static_cast<std::size_t>(layer)]->routerGradient());
+  return all;
+}
+
 std::span<const int> Model::expertLayers() const {
   return impl_->expertLayers;
 }

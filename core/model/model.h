@@ -23,6 +23,7 @@ struct PassSettings {
   std::uint32_t firstToken = 0;                        // global index of the batch's first token (micro-batches)
   const GlobalBatchStatistics* globalBatch = nullptr;  // counts of all micro-batches; null: this batch is all
   BalancerWatch watch = BalancerWatch::off;            // with gradients only
+  bool languageOnly = false;                           // the balance terms have no gradient in this pass
 };
 
 struct LossSums {
@@ -70,6 +71,8 @@ class Model {
   /// One an expert layer, of the passes since PassSettings::watch began; zeros where a router has no weights. A mixture
   /// head's is not measured.
   std::vector<BalancerGradient> balancerGradients() const;
+  /// Norms of the gradients that now lie on the routers' weights, one an expert layer in the blocks.
+  std::vector<double> routerGradients() const;
   /// Index in config().layers of each expert layer; kHeadLayer, the last, for a mixture head.
   std::span<const int> expertLayers() const;
   const Recipe& recipeOf(std::size_t expertLayer) const;

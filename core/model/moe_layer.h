@@ -24,9 +24,11 @@ struct MoeInput {
 /// the passes watched.
 struct BalancerGradient {
   double balance = 0;         // of sum of coefficient * value over this layer's terms, z left out
-  double language = 0;        // of all the rest: the language loss, and what terms of later layers send back through x
   std::vector<double> terms;  // of each coefficient * value
 };
+
+/// Euclidean norm of the gradients of a router's weight, bias and noise weight together.
+double gradientNorm(const RouterWeights& gradients);
 
 /// Fills `out` (T, max F) with the draws of expert dropout: 1 with probability 1 - rate, else 0. Row r is token
 /// firstToken + r.
@@ -52,8 +54,8 @@ class MoeLayer {
   void backward(const MoeWeights& gradients, const TensorView& dx, const TensorView& dPostAttention,
                 const TensorView& dy, const MoeInput& input, const MoeWeights& weights, Activations& memory);
 
-  /// Of the backward passes since BalancerWatch::begin; `total`: the router's gradients that they left.
-  BalancerGradient balancerGradient(const RouterWeights& total) const;
+  /// Of the backward passes since BalancerWatch::begin.
+  BalancerGradient balancerGradient() const;
 
   const Routing& routing() const { return routing_; }
   Routing& routing() { return routing_; }

@@ -26,6 +26,7 @@ void Model::Impl::passBatch(BlockPass& pass, const Batch& batch, const PassSetti
   pass.lossScale = lossScale;
   pass.tokenIds = batch.ids;
   pass.watch = settings.watch;
+  pass.languageOnly = settings.languageOnly;
 }
 
 void Model::Impl::forwardToHead(const Batch& batch, const PassSettings& settings, double lossScale, bool keepLayers) {

@@ -145,7 +145,7 @@ Explanation explainTerm(const StepPoint& point, std::size_t term, const RunFacts
 
 bool actsOnRouter(double termGradient, double languageGradient) {
   constexpr double kRounding = 1e-6;  // f32 sums of terms that cancel leave about this much
-  return termGradient > 0 && termGradient >= kRounding * languageGradient;
+  return termGradient > 0 && !(termGradient < kRounding * languageGradient);  // that one may not have been measured
 }
 
 std::vector<std::string> idleTerms(const StepPoint& point, const RunFacts& facts) {

@@ -88,11 +88,11 @@ Explanation explain(LayerQuantity quantity, const LayerPoint& layer, std::int64_
               "These raise the alerts."};
     case LayerQuantity::balancer:
       return {at("Balancer's pull"), "\u2016gradient of \u03a3 coefficient \u00b7 value\u2016 / \u2016gradient of the language loss\u2016, on the router's weights",
-              !std::isfinite(layer.balanceGradient) ? "Not measured yet: it is looked at every few steps."
+              !std::isfinite(layer.balanceGradient) ? "Not measured yet: it is looked at every ten steps."
               : layer.languageGradient > 0 ? number(layer.balanceGradient) + " / " + number(layer.languageGradient) + " = " +
                                                  shareText(static_cast<double>(layer.balanceGradient) / static_cast<double>(layer.languageGradient))
                                            : number(layer.balanceGradient) + " / 0: only the balance terms move this router",
-              "How hard this layer's balance terms (without z) pull at the router beside everything else that reaches it: the language loss, and what terms of later layers send back."};
+              "How hard this layer's balance terms (without z) pull at its router beside the language loss alone, without the terms of any layer. The terms are looked at every ten steps, the language loss every hundred: that takes a pass of its own."};
   }
   return {};
 }

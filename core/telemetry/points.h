@@ -38,7 +38,7 @@ struct LayerPoint {
   float unused = 0;                 // experts without any assignment in this step
   float dead = kNotMeasured;        // experts below the alert's threshold over its window; until it is full not measured
   float importanceCv2 = 0;          // CV^2 of sum over tokens of p_te
-  float languageGradient = kNotMeasured;  // norm on the router's weights of the loss without this layer's balance terms
+  float languageGradient = kNotMeasured;  // norm on the router's weights of the gradient of the language loss alone
   float balanceGradient = kNotMeasured;   // norm there of sum of coefficient * value, z left out; every few steps
   std::vector<float> balance;       // value of each balance term of the recipe, without coefficient
   std::vector<float> termGradient;  // norm there of each coefficient * value; empty where not measured

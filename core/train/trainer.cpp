@@ -73,17 +73,36 @@ void Trainer::Impl::countGlobalBatch() {
   reduce.sum(globalBatch.values());
 }
 
+PassSettings Trainer::Impl::settingsOf(int microBatch, bool global) const {
+  PassSettings settings = settingsOf(microBatch);
+  settings.globalBatch = global ? &globalBatch : nullptr;
+  return settings;
+}
+
+void Trainer::Impl::differentiateLanguage() {
+  const bool global = countsAreGlobal();
+  backend.fill(model.parameters().gradientArena(), 0);
+  for (int micro = 0; micro < config.train.microBatches; ++micro) {
+    draw(micro);
+    PassSettings settings = settingsOf(micro, global);
+    settings.languageOnly = true;
+    model.forwardBackward(batch, settings, 1.0 / config.train.microBatches);
+  }
+  reduce.sum(model.parameters().gradientArena());
+  languageGradients = model.routerGradients();
+}
+
 Trainer::Impl::Totals Trainer::Impl::differentiate() {
   Totals totals;
   const bool global = countsAreGlobal();
   if (global) countGlobalBatch();
+  if (watchesLanguage()) differentiateLanguage();
   backend.fill(model.parameters().gradientArena(), 0);
   for (LayerStatistics& layer : layers) layer.clear();
   const double share = 1.0 / config.train.microBatches;
   for (int micro = 0; micro < config.train.microBatches; ++micro) {
     draw(micro);
-    PassSettings settings = settingsOf(micro);
-    settings.globalBatch = global ? &globalBatch : nullptr;
+    PassSettings settings = settingsOf(micro, global);
     if (watchesBalancer()) settings.watch = micro == 0 ? BalancerWatch::begin : BalancerWatch::goOn;
     const LossSums sums = model.forwardBackward(batch, settings, share);
     totals.loss += sums.loss;

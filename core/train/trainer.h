@@ -21,6 +21,9 @@ namespace moe {
 inline constexpr std::int64_t kStudyTokens = 2048;
 /// Steps from one look at the balance terms' gradients to the next.
 inline constexpr std::int64_t kBalancerEvery = 10;
+/// Steps from one look at the language loss's gradient on the routers to the next, a multiple of that: it takes a pass of
+/// its own, without the balance terms of any layer.
+inline constexpr std::int64_t kLanguageEvery = 100;
 
 /// One run's training: a synchronous step and nothing else. No threads, no clock, no I/O. Not thread-safe; uses the
 /// backend's thread. tokensPerSecond of the points is filled by whoever holds the clock.

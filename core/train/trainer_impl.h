@@ -23,8 +23,12 @@ struct Trainer::Impl {
   /// Counts of all micro-batches before any is differentiated: a forward pass more.
   void countGlobalBatch();
   Totals differentiate();
-  /// Whether this step also measures what the balance terms do to the routers.
+  /// The same pass without the balance terms, of which only the norms on the routers are kept: languageGradients.
+  void differentiateLanguage();
+  PassSettings settingsOf(int microBatch, bool global) const;
+  /// Whether this step also measures what the balance terms do to the routers, and what the language loss does alone.
   bool watchesBalancer() const;
+  bool watchesLanguage() const { return watchesBalancer() && done % kLanguageEvery == 0; }
   std::vector<LayerPoint> layerPoints(bool watched) const;
   /// Held-out sequences spread over the whole split, the same for the whole run.
   void drawStudy(Batch& out, std::int64_t first, std::int64_t sequences) const;
@@ -41,6 +45,7 @@ struct Trainer::Impl {
   std::vector<LayerStatistics> layers;  // expert layers
   GlobalBatchStatistics globalBatch;
   bool measuring = true;
+  std::vector<double> languageGradients;  // (layers of experts) of the last look
   std::vector<std::vector<std::int64_t>> validationCounts;  // (expert layers) of (E), of the last evaluation
   std::int64_t validatedStep = -1;
 };

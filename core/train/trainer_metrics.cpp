@@ -41,7 +41,7 @@ std::vector<LayerPoint> Trainer::Impl::layerPoints(bool watched) const {
   if (!watched) return points;
   const std::vector<BalancerGradient> gradients = model.balancerGradients();
   for (std::size_t i = 0; i < gradients.size(); ++i) {
-    points[i].languageGradient = static_cast<float>(gradients[i].language);
+    if (watchesLanguage()) points[i].languageGradient = static_cast<float>(languageGradients[i]);
     points[i].balanceGradient = static_cast<float>(gradients[i].balance);
     points[i].termGradient.assign(gradients[i].terms.begin(), gradients[i].terms.end());
   }

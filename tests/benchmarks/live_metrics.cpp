@@ -1,6 +1,6 @@
 // What watching costs: benchmark_live_metrics [SECONDS] [PRESET]
 // Two models of one preset, seed and data take every step in turn, one measured and one not, in the order ABBA, so that
-// whatever else slows the machine slows both. A block is kBalancerEvery steps: it holds one look at the balance terms'
+// whatever else slows the machine slows both. A block is kLanguageEvery steps: it holds every look at the balance terms'
 // gradients. The share printed is the median over blocks; beside it what a study costs, spread over the steps between two.
 #include <algorithm>
 #include <chrono>
@@ -48,17 +48,17 @@ int main(int argc, char** argv) {
   const auto began = Clock::now();
   while (secondsSince(began) < limit || share.empty()) {
     double a = 0, b = 0;
-    for (std::int64_t i = 0; i < kBalancerEvery; ++i) {
+    for (std::int64_t i = 0; i < kLanguageEvery; ++i) {
       if (i % 2 == 0) a += timed(measured), b += timed(plain);
       else b += timed(plain), a += timed(measured);
     }
     share.push_back(a / b - 1);
-    withMetrics.push_back(a / kBalancerEvery);
-    without.push_back(b / kBalancerEvery);
+    withMetrics.push_back(a / kLanguageEvery);
+    without.push_back(b / kLanguageEvery);
   }
   const double step = median(without), studyShare = study / step / std::max(1, config.train.validateEvery);
   std::printf("%s, %d threads, %zu blocks of %lld steps: %.2f ms a step measured, %.2f ms not: %+.2f %% (quartiles %+.2f .. %+.2f)\n",
-              config.preset.c_str(), backend->threads(), share.size(), static_cast<long long>(kBalancerEvery), 1e3 * median(withMetrics),
+              config.preset.c_str(), backend->threads(), share.size(), static_cast<long long>(kLanguageEvery), 1e3 * median(withMetrics),
               1e3 * step, 100 * median(share), 100 * [&] { std::sort(share.begin(), share.end()); return share[share.size() / 4]; }(),
               100 * share[share.size() * 3 / 4]);
   std::printf("a study every %d steps: %.1f ms, %+.2f %% of a step\n", config.train.validateEvery, 1e3 * study, 100 * studyShare);

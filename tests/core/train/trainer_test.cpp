@@ -58,16 +58,20 @@ class TrainerTest : public QObject {
     QVERIFY(run.trainer.evaluate() < 0.7 * first);
   }
   void measuringChangesNoBitAndLooksAtTheBalancerNowAndThen() {
-    Run measured(eventful()), plain(eventful());
+    RunConfig config = eventful();
+    config.train.steps = 2 * kLanguageEvery;
+    Run measured(config), plain(config);
     plain.trainer.setMeasuring(false);
-    for (std::int64_t step = 1; step <= kBalancerEvery + 1; ++step) {
+    for (std::int64_t step = 1; step <= kLanguageEvery + 1; ++step) {
       const StepPoint a = measured.trainer.step(), b = plain.trainer.step();
       QCOMPARE(a.loss, b.loss);
       QCOMPARE(a.layers[0].load, b.layers[0].load);
-      const bool looked = step == 1 || step == kBalancerEvery + 1;
+      const bool looked = step % kBalancerEvery == 1, alone = step % kLanguageEvery == 1;
       QCOMPARE(std::isfinite(a.layers[1].balanceGradient), looked);
       QCOMPARE(a.layers[1].termGradient.size(), std::size_t{looked ? 1u : 0u});
-      QVERIFY(!looked || (a.layers[1].balanceGradient > 0 && a.layers[1].languageGradient > 0));
+      QVERIFY(!looked || a.layers[1].balanceGradient > 0);
+      QCOMPARE(std::isfinite(a.layers[0].languageGradient), alone);
+      QVERIFY(!alone || (a.layers[0].languageGradient > 0 && a.layers[1].languageGradient > 0));
       QVERIFY(std::isnan(b.layers[1].balanceGradient));
       QCOMPARE(a.balance.size(), std::size_t{1});
       QVERIFY(std::abs(a.balance[0] - (a.layers[0].balance[0] + a.layers[1].balance[0]) / 2) < 1e-6);
