@@ -55,6 +55,7 @@ struct SessionStatus {
   std::optional<RunConfig> config;                    // of the run, as it is now
   std::optional<ModelSize> size;
   std::optional<ModelSize> routedSize;                // what a token of the newest step passed, given its routing
+  std::optional<std::int64_t> peakMemory;             // bytes the run has taken at most, measured; none beside a twin
   std::string backend;                                // "onednn, f32, 2 threads"
   std::string storeProblem;                           // why nothing is being recorded; empty: all is well
   std::string message;                                // why paused or failed; empty otherwise

@@ -177,6 +177,7 @@ SessionStatus Worker::status() const {
   status.config = run_->config();
   status.size = sizeOf(run_->config().model);
   status.routedSize = run_->trainer().routedSize();
+  if (alone_ && run_->stepsDone() > 0) status.peakMemory = peak_.bytes();
   status.backend = backend_->name() + ", " + std::string(nameOf(backend_->computeType())) + ", " +
                    std::to_string(backend_->threads()) + (backend_->threads() == 1 ? " thread" : " threads");
   status.canUndo = run_->canUndo();

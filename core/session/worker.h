@@ -9,6 +9,7 @@
 #include "core/session/healthy_restart.h"
 #include "core/session/inquiries.h"
 #include "core/session/mailbox.h"
+#include "core/session/peak_memory.h"
 #include "core/session/recorder.h"
 #include "core/session/run_in_training.h"
 #include "core/session/speedometer.h"
@@ -56,7 +57,8 @@ class Worker {
   std::unique_ptr<RunInTraining> makeRun(PreparedRun prepared, RunSummary stored, std::filesystem::path folder);
   void close(std::unique_ptr<RunInTraining>& run);
   void closeRuns();
-  void replaceBy(std::function<std::unique_ptr<RunInTraining>()> make, const RunConfig& config, bool playing);
+  void replaceBy(std::function<std::unique_ptr<RunInTraining>()> make, const RunConfig& config, bool playing,
+                 std::int64_t heldBytes = 0);
   void forkFrom(Fork fork, bool playing);
   void restartAfterCollapse(bool playing);
   Checkpoint newestOf(RunId run, CheckpointRow& row);
@@ -87,6 +89,8 @@ class Worker {
   std::unique_ptr<RunInTraining> run_, twin_;
   Inquiries inquiries_;
   Speedometer speed_;
+  PeakMemory peak_;                        // since run_ began
+  bool alone_ = true;                      // no twin has been beside run_
   bool fluid_ = true;                      // the pace: one core stays free
   bool playing_ = false, preparing_ = false, failed_ = false;
   int singleSteps_ = 0;                    // asked for while paused

@@ -21,6 +21,7 @@ void Worker::carryOut(const command::Start& start) {
   PreparedRun prepared = prepare(start.config);
   const RunConfig config = prepared.config;
   const std::string beginning = beginningOf(prepared);
+  const std::int64_t heldBytes = prepared.dense ? bytesOf(prepared.dense->state) : 0;
   RunSummary first = summaryOf(prepared.config);
   first.parent = start.parent;
   first.parentStep = start.parentStep;
@@ -30,7 +31,7 @@ void Worker::carryOut(const command::Start& start) {
         publish(run->begin(run->eventOf(RunEvent::Kind::started, beginning)));
         return run;
       },
-      config, !start.paused);
+      config, !start.paused, heldBytes);
 }
 
 void Worker::carryOut(const command::StartTwin&) {
@@ -44,6 +45,7 @@ void Worker::carryOut(const command::StartTwin&) {
   config.label = (config.label.empty() ? config.preset : config.label) + ", dense twin";
   PreparedRun prepared = prepare(config, true);
   RunSummary first = summaryOf(prepared.config);
+  alone_ = false;
   twin_ = makeRun(std::move(prepared), std::move(first));
   publish(twin_->begin(twin_->eventOf(RunEvent::Kind::started, "Started beside run " + std::to_string(run_->id()) +
                                                                    ": the dense model of equal active parameters.")));
@@ -74,7 +76,7 @@ void Worker::carryOut(const command::Open& open) {
         publish(event);
         return run;
       },
-      config, !open.paused);
+      config, !open.paused, bytesOf(checkpoint.state));
 }
 
 void Worker::carryOut(const command::Play&) {

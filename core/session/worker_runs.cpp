@@ -89,12 +89,16 @@ void Worker::closeRuns() {
 }
 
 /// The present runs make room, then `make` builds the new one; what it throws leaves the session without a run.
-void Worker::replaceBy(std::function<std::unique_ptr<RunInTraining>()> make, const RunConfig& config, bool playing) {
+/// heldBytes: of the state that it is built from, which goes afterwards.
+void Worker::replaceBy(std::function<std::unique_ptr<RunInTraining>()> make, const RunConfig& config, bool playing,
+                       std::int64_t heldBytes) {
   closeRuns();
   playing_ = failed_ = hasHealthy_ = false;
   singleSteps_ = 0;
   message_.clear();
   speed_.pause();
+  alone_ = true;
+  peak_.begin(heldBytes);
   try {
     prepareBackend(config);
     run_ = make();
@@ -125,7 +129,7 @@ void Worker::forkFrom(Fork fork, bool playing) {
         publish(run->begin(fork.event));
         return run;
       },
-      config, playing);
+      config, playing, bytesOf(fork.checkpoint.state));
 }
 
 /// What alerts.restart says; a run stepped by hand waits in its child too. Where it does not restart the run trains on,

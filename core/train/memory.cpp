@@ -9,9 +9,6 @@
 namespace moe {
 namespace {
 
-/// What the program needs besides the run: code and libraries in memory, the tokenised text, threads' stacks. Measured.
-constexpr std::int64_t kProgram = 16 << 20;
-
 /// Arrays of the hidden width that forward leaves to backward: what enters the activation, and what leaves it.
 std::int64_t hiddenArrays(ExpertKind kind) {
   return kind == ExpertKind::linear ? 0 : kind == ExpertKind::mlp ? 2 : 3;
@@ -99,11 +96,12 @@ RunFacts::Memory predictedMemoryParts(const RunConfig& config) {
     const double gradients = element * (2 * width + qkv + mixed + bank);
     largestBranch = std::max(largestBranch, gradients + (config.train.recompute ? kept : 0));
   }
-  // Values, gradients and two moments; bf16 keeps a copy of every matrix to multiply with.
-  const double perParameter = 4 * element + (type == DType::bf16 ? 2 : 0);
+  // Values, gradients and two moments, all but the gradients once more for the checkpoint that is being written; bf16
+  // keeps a copy of every matrix to multiply with.
+  const double perParameter = 7 * element + (type == DType::bf16 ? 2 : 0);
   const double mixture = head ? headBytes(*head, model, tokens, element) : 0;
   return {.parameterBytes = perParameter, .tokenBytes = perToken + largestBranch,
-          .tokens = std::int64_t{config.train.batch} * model.context, .other = kProgram + static_cast<std::int64_t>(mixture)};
+          .tokens = std::int64_t{config.train.batch} * model.context, .other = kProgramMemory + static_cast<std::int64_t>(mixture)};
 }
 
 }  // namespace moe

@@ -92,7 +92,10 @@ RunConfig grownFromDense(RunConfig wanted, const RunConfig& dense, const std::st
 /// All problems of a run; empty: it may start.
 std::vector<Problem> problems(const RunConfig& config);
 
-/// Peak memory of training this, in bytes, from the sizes alone.
+/// What the program holds besides a run, bytes: code and libraries in memory, the tokenised text, threads' stacks.
+/// Measured.
+inline constexpr std::int64_t kProgramMemory = 16 << 20;
+/// Peak memory of training this, in bytes, from the sizes alone, one checkpoint being written meanwhile.
 std::int64_t predictedMemory(const RunConfig& config);
 
 /// The presets of resources/presets, compiled into the program: id (the file's name), label, source, description, and JSON.

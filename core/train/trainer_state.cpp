@@ -39,6 +39,13 @@ void check(const std::vector<Named>& found, const std::vector<std::pair<std::str
 
 }  // namespace
 
+std::int64_t bytesOf(const TrainingState& state) {
+  std::size_t bytes = 0;
+  for (const auto* list : {&state.parameters, &state.optimizerM, &state.optimizerV, &state.selectionBias})
+    for (const Named& named : *list) bytes += named.tensor.view().bytes();
+  return static_cast<std::int64_t>(bytes);
+}
+
 TrainingState Trainer::state() const {
   Impl& run = *impl_;
   run.backend.synchronize();

@@ -22,4 +22,7 @@ struct TrainingState {
   std::vector<Named> selectionBias;      // (E) a layer that has one, "layers.N.router.selection_bias"
 };
 
+/// Of all its tensors.
+std::int64_t bytesOf(const TrainingState& state);
+
 }  // namespace moe
