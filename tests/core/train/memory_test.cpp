@@ -44,37 +44,33 @@ class PredictedMemoryTest : public QObject {
       QVERIFY2(predictedMemory(larger) > predictedMemory(base), path);
     }
   }
+  // Of the whole program, over every preset: tests/app/cli/memory_test.cpp. Here what that does not reach.
   void isWithinFifteenPercentOfWhatTrainingTakes_data() {
-    QTest::addColumn<QString>("preset");
-    QTest::addColumn<int>("batch");
     QTest::addColumn<bool>("narrow");
     QTest::addColumn<bool>("recompute");
-    for (const Preset& preset : presets()) QTest::newRow(preset.id.c_str()) << QString::fromStdString(preset.id) << 4 << false << false;
-    QTest::newRow("a mixture head, a whole batch") << "jacobs_1991" << 0 << false << false;
-    QTest::newRow("layers computed again") << "mixtral" << 0 << false << true;
-    if (canCompute("onednn", DType::bf16)) QTest::newRow("bf16") << "mixtral" << 0 << true << false;
-    if (canCompute("onednn", DType::bf16)) QTest::newRow("bf16, layers computed again") << "mixtral" << 0 << true << true;
+    QTest::newRow("f32") << false << false;
+    QTest::newRow("f32, layers computed again") << false << true;
+    if (canCompute("onednn", DType::bf16)) QTest::newRow("bf16") << true << false;
+    if (canCompute("onednn", DType::bf16)) QTest::newRow("bf16, layers computed again") << true << true;
   }
   void isWithinFifteenPercentOfWhatTrainingTakes() {
-    QFETCH(QString, preset);
-    QFETCH(int, batch);
     QFETCH(bool, narrow);
     QFETCH(bool, recompute);
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
     QSKIP("the sanitizer's own memory would be measured");
 #endif
-    RunConfig config = runConfigOfPreset(preset.toStdString());
+    RunConfig config = runConfigOfPreset("mixtral");
     config.computeType = narrow ? DType::bf16 : DType::f32;
     config.train.recompute = recompute;
-    if (batch > 0) config.train.batch = batch;
     const auto corpus = test::tinyCorpus(8);
     if (!forgetPeak() || memory("VmHWM") == 0) QSKIP("this system does not tell a process its peak memory");
     const double before = memory("VmRSS");
     const auto backend = makeBackend({.name = "onednn", .threads = 1, .computeType = *config.computeType});
     Trainer trainer(*backend, config, corpus);
     for (int i = 0; i < 2; ++i) trainer.step();
-    const TrainingState saved = trainer.state();
-    const double measured = memory("VmHWM") - before + static_cast<double>(kProgramMemory);
+    const TrainingState saved = trainer.state();  // as a checkpoint that is being written holds it
+    // What the prediction counts besides: the program, and a run's store and files.
+    const double measured = memory("VmHWM") - before + static_cast<double>(kProgramMemory) + (12 << 20);
     const auto predicted = static_cast<double>(predictedMemory(config));
     QVERIFY2(std::abs(predicted / measured - 1) < 0.15, std::to_string(predicted / measured).c_str());
   }
