@@ -1,6 +1,5 @@
 #include <QApplication>
 #include <QCommandLineParser>
-#include <QIcon>
 #include <QSettings>
 #include <QTemporaryDir>
 #include <csignal>
@@ -14,6 +13,7 @@
 #include "ui/models/selection.h"
 #include "ui/session/run_library.h"
 #include "ui/session/session_bridge.h"
+#include "ui/theme/program_icon.h"
 #include "ui/theme/theme.h"
 #include "ui/views/main_window.h"
 #include "ui/widgets/format.h"
@@ -128,7 +128,7 @@ int main(int argc, char** argv) {
   QApplication::setApplicationDisplayName("Switchyard");
   QApplication::setApplicationVersion(SWITCHYARD_VERSION);
   QApplication::setDesktopFileName("switchyard");
-  QApplication::setWindowIcon(QIcon(":/icons/switchyard.svg"));
+  QApplication::setWindowIcon(ui::programIcon());
   const Arguments arguments = parse(application);
 
   // Pictures are taken of a fresh program: an empty store, the standard layout.

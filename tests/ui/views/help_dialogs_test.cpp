@@ -24,7 +24,6 @@ class HelpDialogsTest : public QObject {
     }
     QVERIFY(count >= 4);
   }
-  void theIconIsInTheProgram() { QVERIFY(!QPixmap(":/icons/switchyard.svg").isNull()); }
 };
 SWITCHYARD_TEST(HelpDialogsTest)
 #include "help_dialogs_test.moc"
