@@ -24,6 +24,10 @@ namespace moe {
 
 enum class NormKind { rms, layer };
 
+/// What backward does with the numbers that stand where a weight's gradient goes. overwrite writes all of it, whatever
+/// was there: zeros for an expert that no token reached.
+enum class Gradients { add, overwrite };
+
 /// Causal self-attention over B sequences of S tokens, grouped-query: query head h reads key head h / (heads/kvHeads).
 struct AttentionSpec {
   std::int64_t sequences = 1, length = 1;  // B, S
@@ -115,11 +119,13 @@ class Backend {
                             const TensorView& dy, const TensorView& x, const TensorView& statistics,
                             const TensorView& weight, NormKind kind) = 0;
 
-  // Linear. y (T,O) = x (T,I) W^T (O,I) + b; accumulate: y += instead. bias, dBias, dx may be empty.
+  // Linear. y (T,O) = x (T,I) W^T (O,I) + b; accumulate: y += instead. bias, dBias, dx may be empty. `gradients`:
+  // of dWeight and dBias.
   virtual void linear(const TensorView& y, const TensorView& x, const TensorView& weight, const TensorView& bias,
                       bool accumulate) = 0;
-  virtual void linearBackward(const TensorView& dx, const TensorView& dWeight /*+=*/, const TensorView& dBias /*+=*/,
-                              const TensorView& dy, const TensorView& x, const TensorView& weight, bool accumulateDx) = 0;
+  virtual void linearBackward(const TensorView& dx, const TensorView& dWeight, const TensorView& dBias,
+                              const TensorView& dy, const TensorView& x, const TensorView& weight, bool accumulateDx,
+                              Gradients gradients = Gradients::add) = 0;
 
   // Attention. qkv (T, qkvWidth): heads queries, then kvHeads keys, then kvHeads values; not yet rotated.
   virtual std::int64_t attentionSavedElements(const AttentionSpec& spec) const = 0;
@@ -145,10 +151,11 @@ class Backend {
                        const ExpertsSpec& spec, const ExpertsWeights& weights, const TensorView& keep,
                        bool accumulate) = 0;
   /// dAssignment (A): gradient of each assignment's weight, in dispatch order; 0 for the dropped. May be empty.
-  virtual void expertsBackward(const TensorView& dx /*+=*/, const ExpertsWeights& dWeights /*+=*/,
+  virtual void expertsBackward(const TensorView& dx /*+=*/, const ExpertsWeights& dWeights,
                                std::span<double> dAssignment, const TensorView& dy, const TensorView& x,
                                const TensorView& saved, const Dispatch& dispatch, const ExpertsSpec& spec,
-                               const ExpertsWeights& weights, const TensorView& keep) = 0;
+                               const ExpertsWeights& weights, const TensorView& keep,
+                               Gradients gradients = Gradients::add) = 0;
 
   // Cross-entropy. losses (T), in the logits' dtype: nats of each target (0 where target < 0: masked). With
   // gradientScale != 0 the logits (T,V) are overwritten by their gradient times it; with 0 they keep their values.

@@ -23,12 +23,12 @@ void AttentionBlock::forward(const TensorView& u, const TensorView& x, const Wei
 }
 
 void AttentionBlock::backward(const TensorView& dx, const Weights& gradients, const TensorView& du, const TensorView& x,
-                              const Weights& weights, Activations& memory) {
+                              const Weights& weights, Gradients mode, Activations& memory) {
   const TensorView dMixed = memory.take(mixed_.shape, x.dtype);
   const TensorView dQkv = memory.take(qkv_.shape, x.dtype);
-  backend_.linearBackward(dMixed, gradients.output, {}, du, mixed_, weights.output, false);
+  backend_.linearBackward(dMixed, gradients.output, {}, du, mixed_, weights.output, false, mode);
   backend_.attentionBackward(dQkv, dMixed, mixed_, saved_, qkv_, spec_);
-  backend_.linearBackward(dx, gradients.qkv, {}, dQkv, x, weights.qkv, false);
+  backend_.linearBackward(dx, gradients.qkv, {}, dQkv, x, weights.qkv, false, mode);
 }
 
 void AttentionBlock::next(const TensorView& u, const TensorView& x, const Weights& weights, const KeyValueCache& cache,

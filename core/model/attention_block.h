@@ -18,9 +18,9 @@ class AttentionBlock {
   /// u (T, D) += attention over `sequences` of equal length in x (T, D).
   void forward(const TensorView& u, const TensorView& x, const Weights& weights, std::int64_t sequences,
                Activations& memory);
-  /// dx (T, D) is overwritten; gradients are added to. du (T, D) is the gradient of forward's u.
+  /// dx (T, D) is overwritten. du (T, D) is the gradient of forward's u.
   void backward(const TensorView& dx, const Weights& gradients, const TensorView& du, const TensorView& x,
-                const Weights& weights, Activations& memory);
+                const Weights& weights, Gradients mode, Activations& memory);
   /// u (1, D) += attention of the token at `position` over the cache, which it joins.
   void next(const TensorView& u, const TensorView& x, const Weights& weights, const KeyValueCache& cache,
             std::int64_t position, Activations& memory);

@@ -99,6 +99,7 @@ void Block::computeExperts(const TensorView& out, bool again, Activations& memor
   moeInput_.postAttention = recipe.combine.denseResidual ? postAttention_ : TensorView{};
   if (!again) fillRoutingInput(moeInput_.routing, draws_, recipe, pass_, index_, out.shape, out.dtype);
   moeInput_.watch = pass_.watch;
+  moeInput_.gradients = pass_.gradients;
   moeInput_.keepHidden = {};
   if (pass_.phase == Phase::training && recipe.combine.expertDropout > 0) {
     moeInput_.keepHidden = memory.take({out.shape[0], moe_->widestHidden()}, out.dtype);
@@ -116,7 +117,7 @@ void Block::computeExperts(const TensorView& out, bool again, Activations& memor
 void Block::backwardFeedForward(const TensorView& dNormed, const TensorView& dh, Activations& memory) {
   backend_.fill(dNormed, 0);
   if (!moe_) {
-    dense_->backward(dNormed, denseGradients_, dh, feedForwardNorm_.normed, denseWeights_);
+    dense_->backward(dNormed, denseGradients_, dh, feedForwardNorm_.normed, denseWeights_, pass_.gradients);
     return;
   }
   TensorView dPostAttention;
@@ -134,7 +135,8 @@ void Block::backward(const TensorView& dh, Activations& memory) {
   const TensorView dFeedForward = memory.take(dh.shape, dh.dtype), dNormed = memory.take(dh.shape, dh.dtype);
   backwardFeedForward(dFeedForward, dh, memory);
   if (!before) normBackward(dh, feedForwardNorm_, dFeedForward, postAttention_);
-  attention_.backward(dNormed, attentionGradients_, dh, attentionNorm_.normed, attentionWeights_, memory);
+  attention_.backward(dNormed, attentionGradients_, dh, attentionNorm_.normed, attentionWeights_, pass_.gradients,
+                      memory);
   normBackward(dh, attentionNorm_, dNormed, h_);
   // The experts read h itself: their share must not pass through the attention's backward.
   if (before) normBackward(dh, feedForwardNorm_, dFeedForward, h_);

@@ -25,6 +25,7 @@ struct BlockPass {
   RankingHistory* history = nullptr;  // generation with expert choice
   std::int64_t trainingGroupTokens = 0;
   BalancerWatch watch = BalancerWatch::off;
+  Gradients gradients = Gradients::add;  // of segments with Segment::wholeGradient
   bool languageOnly = false;
 };
 

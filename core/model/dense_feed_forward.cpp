@@ -36,8 +36,8 @@ void DenseFeedForward::forward(const TensorView& y, const TensorView& x, const E
 }
 
 void DenseFeedForward::backward(const TensorView& dx, const ExpertsWeights& gradients, const TensorView& dy,
-                                const TensorView& x, const ExpertsWeights& weights) {
-  backend_.expertsBackward(dx, gradients, {}, dy, x, saved_, dispatch_, spec_, weights, {});
+                                const TensorView& x, const ExpertsWeights& weights, Gradients mode) {
+  backend_.expertsBackward(dx, gradients, {}, dy, x, saved_, dispatch_, spec_, weights, {}, mode);
 }
 
 }  // namespace moe

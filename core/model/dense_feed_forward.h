@@ -18,9 +18,9 @@ class DenseFeedForward {
   /// y (T, D) += FFN(x (T, D)). No backward follows a generated token.
   void forward(const TensorView& y, const TensorView& x, const ExpertsWeights& weights, Phase phase,
                Activations& memory);
-  /// dx and gradients are added to.
+  /// dx is added to.
   void backward(const TensorView& dx, const ExpertsWeights& gradients, const TensorView& dy, const TensorView& x,
-                const ExpertsWeights& weights);
+                const ExpertsWeights& weights, Gradients mode);
 
  private:
   Backend& backend_;

@@ -23,6 +23,7 @@ struct PassSettings {
   std::uint32_t firstToken = 0;                        // global index of the batch's first token (micro-batches)
   const GlobalBatchStatistics* globalBatch = nullptr;  // counts of all micro-batches; null: this batch is all
   BalancerWatch watch = BalancerWatch::off;            // with gradients only
+  Gradients gradients = Gradients::add;                // to what is there, or instead of it
   bool languageOnly = false;                           // the balance terms have no gradient in this pass
 };
 
@@ -55,8 +56,8 @@ class Model {
   /// Evaluation and generation select nothing of a layer's experts where `kept` (E) is 0; empty: all take part again.
   void keepOnly(std::size_t layer, std::span<const std::uint8_t> kept);
 
-  /// Forward; with gradients: backward too, adding to the parameters' gradients. The loss differentiated is the mean
-  /// over the batch's targets times lossScale, plus the balance terms times lossScale.
+  /// Forward; with gradients: backward too, adding to the parameters' gradients or overwriting all of them. The loss
+  /// differentiated is the mean over the batch's targets times lossScale, plus the balance terms times lossScale.
   LossSums forwardBackward(const Batch& batch, const PassSettings& settings, double lossScale);
   LossSums forward(const Batch& batch, const PassSettings& settings);
   /// Loss of each target of the last pass, nats: (T).

@@ -23,9 +23,11 @@ struct Model::Impl {
   /// each layer; else only its input.
   void forwardToHead(const Batch& batch, const PassSettings& settings, double lossScale, bool keepLayers);
   /// Losses (T), and with gradients the head's: from there to dNormed.
-  void forwardHead(const Batch& batch, Phase phase, double perTarget, bool withGradients);
-  void linearHead(const Batch& batch, double perTarget, bool withGradients);
+  void forwardHead(const Batch& batch, const PassSettings& settings, double perTarget, bool withGradients);
+  void linearHead(const Batch& batch, Gradients mode, double perTarget, bool withGradients);
   void mixtureHead(const Batch& batch, Phase phase, double perTarget, bool withGradients);
+  /// What no product of the next backward pass overwrites.
+  void clearGradients();
   /// From dNormed to the parameters' gradients. recompute: the layers were not kept.
   void backward(const Batch& batch, bool recompute);
   LossSums pass(const Batch& batch, const PassSettings& settings, double lossScale, bool withGradients);

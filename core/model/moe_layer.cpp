@@ -91,7 +91,7 @@ void MoeLayer::backward(const MoeWeights& gradients, const TensorView& dx, const
   routing.weights = weights.router;
   dAssignment_.resize(static_cast<std::size_t>(routing_.dispatch.assignments()));
   backend_.expertsBackward(dx, gradients.experts, dAssignment_, dy, input.x, saved_, routing_.dispatch, spec_,
-                           weights.experts, input.keepHidden);
+                           weights.experts, input.keepHidden, input.gradients);
   if (input.watch != BalancerWatch::off) watchBalancer(weights.router, input, routing);
   backend_.routeBackward(gradients.router, dx, routing_, recipe_, routing, dAssignment_);
   if (recipe_.combine.shared) backwardShared(gradients, dx, dy, input, weights, memory);
@@ -124,7 +124,7 @@ void MoeLayer::backwardShared(const MoeWeights& gradients, const TensorView& dx,
   const bool gated = recipe_.combine.shared->tokenGate;
   dShared_.resize(gated ? static_cast<std::size_t>(sharedDispatch_.assignments()) : 0);
   backend_.expertsBackward(dx, gradients.shared, dShared_, dy, input.x, sharedSaved_, sharedDispatch_, sharedSpec_,
-                           weights.shared, {});
+                           weights.shared, {}, input.gradients);
   if (!gated) return;
   backend_.synchronize();
   const TensorView dGate = memory.take({T, 1}, input.x.dtype);
@@ -135,7 +135,7 @@ void MoeLayer::backwardShared(const MoeWeights& gradients, const TensorView& dx,
     const double open = elementAt(gate_, t);
     setElement(dGate, t, sum * open * (1 - open));
   }
-  backend_.linearBackward(dx, gradients.tokenGate, {}, dGate, input.x, weights.tokenGate, true);
+  backend_.linearBackward(dx, gradients.tokenGate, {}, dGate, input.x, weights.tokenGate, true, input.gradients);
 }
 
 void MoeLayer::forwardDense(const TensorView& y, const MoeInput& input, const MoeWeights& weights,
@@ -158,13 +158,13 @@ void MoeLayer::backwardDense(const MoeWeights& gradients, const TensorView& dPos
   const TensorView& u = input.postAttention;
   if (weights.denseNorm.empty()) {
     backend_.expertsBackward(dPostAttention, gradients.denseResidual, {}, dy, u, denseSaved_, denseDispatch_,
-                             denseSpec_, weights.denseResidual, {});
+                             denseSpec_, weights.denseResidual, {}, input.gradients);
     return;
   }
   const TensorView dNormed = memory.take(u.shape, u.dtype);
   backend_.fill(dNormed, 0);
   backend_.expertsBackward(dNormed, gradients.denseResidual, {}, dy, denseInput_, denseSaved_, denseDispatch_,
-                           denseSpec_, weights.denseResidual, {});
+                           denseSpec_, weights.denseResidual, {}, input.gradients);
   backend_.normBackward(dPostAttention, gradients.denseNorm, {}, dNormed, u, denseStatistics_, weights.denseNorm,
                         NormKind::rms);
 }

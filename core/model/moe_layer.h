@@ -18,6 +18,7 @@ struct MoeInput {
   RoutingInput routing;      // ids, bias, draws, phase, step ...; x and weights are filled in by the layer
   TensorView keepHidden;     // (T, max F) 1 = kept (combine.expert_dropout); empty: no dropout
   BalancerWatch watch = BalancerWatch::off;
+  Gradients gradients = Gradients::add;  // of every bank and the shared gate; the router's and the norm's: added to
 };
 
 /// What reaches a layer's router weights (weight, bias, noise weight together): Euclidean norms of gradients summed over
@@ -50,7 +51,8 @@ class MoeLayer {
   /// The same once more, on the routing of the last forward: its activations, which were released, come back.
   void forwardAgain(const TensorView& y, const MoeInput& input, const MoeWeights& weights, Activations& memory);
   /// After `forward` with the same input and weights, and after `finishBalance` over every layer where the recipe has
-  /// balance terms. gradients, dx and dPostAttention (may be empty without dense residual) are added to.
+  /// balance terms. dx and dPostAttention (may be empty without dense residual) are added to, gradients as the input
+  /// says.
   void backward(const MoeWeights& gradients, const TensorView& dx, const TensorView& dPostAttention,
                 const TensorView& dy, const MoeInput& input, const MoeWeights& weights, Activations& memory);
 

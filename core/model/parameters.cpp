@@ -28,6 +28,7 @@ Parameters::Parameters(Backend& backend, const std::vector<Segment>& segments, D
     parameter.name = segment.name;
     parameter.value = part(values_, begin, segment.shape);
     if (withGradients) parameter.gradient = part(gradients_, begin, segment.shape);
+    parameter.wholeGradient = segment.wholeGradient;
     parameter.decays = segment.kind == Segment::Kind::matrix || segment.kind == Segment::Kind::output;
     all_.push_back(std::move(parameter));
     begin += padded(segment.shape.elements());

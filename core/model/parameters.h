@@ -17,6 +17,7 @@ struct Parameter {
   std::string name;        // "layers.2.experts.down"
   TensorView value;
   TensorView gradient;     // same shape; empty for a model that only infers
+  bool wholeGradient = false;  // as in Segment
   bool decays = false;     // weight decay applies: matrices yes, norms and biases no
   bool frozen = false;     // the optimiser leaves it alone
   /// Elements of it that stay, from begin to before end, ascending: single experts of a bank.

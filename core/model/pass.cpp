@@ -26,6 +26,7 @@ void Model::Impl::passBatch(BlockPass& pass, const Batch& batch, const PassSetti
   pass.lossScale = lossScale;
   pass.tokenIds = batch.ids;
   pass.watch = settings.watch;
+  pass.gradients = settings.gradients;
   pass.languageOnly = settings.languageOnly;
 }
 
@@ -56,11 +57,11 @@ void Model::Impl::forwardToHead(const Batch& batch, const PassSettings& settings
   backend.linear(logits, normed, headWeight(), {}, false);
 }
 
-void Model::Impl::linearHead(const Batch& batch, double perTarget, bool withGradients) {
+void Model::Impl::linearHead(const Batch& batch, Gradients mode, double perTarget, bool withGradients) {
   backend.crossEntropy(losses, logits, batch.targets, perTarget);
   if (!withGradients) return;
   if (perTarget == 0) backend.fill(logits, 0);  // no target: only the balance terms have a gradient
-  backend.linearBackward(dNormed, headGradient(), {}, logits, normed, headWeight(), false);
+  backend.linearBackward(dNormed, headGradient(), {}, logits, normed, headWeight(), false, mode);
 }
 
 void Model::Impl::mixtureHead(const Batch& batch, Phase phase, double perTarget, bool withGradients) {
@@ -74,13 +75,19 @@ void Model::Impl::mixtureHead(const Batch& batch, Phase phase, double perTarget,
   if (withGradients) head->backwardRouter(dNormed);
 }
 
-void Model::Impl::forwardHead(const Batch& batch, Phase phase, double perTarget, bool withGradients) {
+void Model::Impl::forwardHead(const Batch& batch, const PassSettings& settings, double perTarget,
+                              bool withGradients) {
   losses = memory.take({batch.tokens()}, dtype);
   if (withGradients) dNormed = memory.take(normed.shape, dtype);
   if (head)
-    mixtureHead(batch, phase, perTarget, withGradients);
+    mixtureHead(batch, settings.phase, perTarget, withGradients);
   else
-    linearHead(batch, perTarget, withGradients);
+    linearHead(batch, settings.gradients, perTarget, withGradients);
+}
+
+void Model::Impl::clearGradients() {
+  for (const Parameter& parameter : parameters.all())
+    if (!parameter.wholeGradient) backend.fill(parameter.gradient, 0);
 }
 
 void Model::Impl::backward(const Batch& batch, bool recompute) {
@@ -130,7 +137,8 @@ LossSums Model::Impl::pass(const Batch& batch, const PassSettings& settings, dou
   forwardToHead(batch, settings, lossScale, withGradients && !settings.recompute);
   finishBalance(sums, settings);
   const double perTarget = withGradients && sums.targets > 0 ? lossScale / static_cast<double>(sums.targets) : 0;
-  forwardHead(batch, settings.phase, perTarget, withGradients);
+  if (withGradients && settings.gradients == Gradients::overwrite) clearGradients();
+  forwardHead(batch, settings, perTarget, withGradients);
   if (withGradients) backward(batch, settings.recompute);
   readLosses(sums, batch);
   shownRouting.assign(routings.begin(), routings.end());

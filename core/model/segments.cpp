@@ -32,6 +32,15 @@ Kind kindOf(const MoeSegment& segment) {
   return segment.name.ends_with(".down") ? Kind::output : Kind::matrix;
 }
 
+/// Weights that one operation with Gradients reads, and nothing before it in a backward pass.
+bool hasWholeGradient(const std::string& name, const ModelConfig& config) {
+  if (name == "embedding.tokens") return config.tiedHead && !headRecipe(config);  // the head's product comes first
+  if (name == "head.weight") return true;
+  constexpr const char* kParts[] = {".attention.", ".feed_forward.", ".experts.", ".shared.", ".dense_residual."};
+  return name.starts_with("layers.") &&
+         std::ranges::any_of(kParts, [&](const char* part) { return name.find(part) != std::string::npos; });
+}
+
 }  // namespace
 
 std::string layerPrefix(std::size_t layer) {
@@ -89,6 +98,7 @@ std::vector<Segment> modelSegments(const ModelConfig& config) {
   } else if (!config.tiedHead) {
     out.push_back({Kind::matrix, "head.weight", {config.vocabulary, width}});
   }
+  for (Segment& segment : out) segment.wholeGradient = hasWholeGradient(segment.name, config);
   return out;
 }
 

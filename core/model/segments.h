@@ -18,6 +18,7 @@ struct Segment {
   Shape shape;
   bool perToken = false;   // looked up, not multiplied: no FLOPs
   double activeShare = 1;  // of its elements, those that one token passes: k / E for routed experts
+  bool wholeGradient = false;  // the first product of a backward pass may overwrite it; else cleared before, added to
 };
 
 /// Every segment of the model in a fixed order.

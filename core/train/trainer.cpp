@@ -81,11 +81,11 @@ PassSettings Trainer::Impl::settingsOf(int microBatch, bool global) const {
 
 void Trainer::Impl::differentiateLanguage() {
   const bool global = countsAreGlobal();
-  backend.fill(model.parameters().gradientArena(), 0);
   for (int micro = 0; micro < config.train.microBatches; ++micro) {
     draw(micro);
     PassSettings settings = settingsOf(micro, global);
     settings.languageOnly = true;
+    settings.gradients = micro == 0 ? Gradients::overwrite : Gradients::add;
     model.forwardBackward(batch, settings, 1.0 / config.train.microBatches);
   }
   reduce.sum(model.parameters().gradientArena());
@@ -97,13 +97,13 @@ Trainer::Impl::Totals Trainer::Impl::differentiate() {
   const bool global = countsAreGlobal();
   if (global) countGlobalBatch();
   if (watchesLanguage()) differentiateLanguage();
-  backend.fill(model.parameters().gradientArena(), 0);
   for (LayerStatistics& layer : layers) layer.clear();
   const double share = 1.0 / config.train.microBatches;
   for (int micro = 0; micro < config.train.microBatches; ++micro) {
     draw(micro);
     PassSettings settings = settingsOf(micro, global);
     if (watchesBalancer()) settings.watch = micro == 0 ? BalancerWatch::begin : BalancerWatch::goOn;
+    settings.gradients = micro == 0 ? Gradients::overwrite : Gradients::add;
     const LossSums sums = model.forwardBackward(batch, settings, share);
     totals.loss += sums.loss;
     totals.targets += static_cast<double>(sums.targets);

@@ -34,14 +34,15 @@ struct BackwardRows {
 class ExpertsBackward {
  public:
   ExpertsBackward(const ExpertsBank& bank, const ExpertsWeights& weights, const ExpertsWeights& dWeights,
-                  const BackwardRows& rows, const float* saved, std::int64_t savedStride)
+                  const BackwardRows& rows, const float* saved, std::int64_t savedStride, Gradients gradients)
       : bank_(bank),
         spec_(bank.spec),
         weights_(weights),
         dWeights_(dWeights),
         rows_(rows),
         saved_(saved),
-        savedStride_(savedStride) {}
+        savedStride_(savedStride),
+        gradients_(gradients) {}
 
   /// First phase: rows of one expert. memory: kMaxRows * (O + widest) elements of this thread.
   void rows(const ExpertTask& task, const TensorView& x, const TensorView& dy, std::span<double> dAssignment,
@@ -83,12 +84,12 @@ class ExpertsBackward {
 
   /// Second phase: rows [begin, end) of gate's and up's gradients.
   void upGradient(const ExpertTask& task) const {
-    addProduct(dWeights_.up.empty() ? nullptr : bank_.upMatrix(dWeights_.up, task.expert),
+    product(dWeights_.up.empty() ? nullptr : bank_.upMatrix(dWeights_.up, task.expert),
                dWeights_.upBias.empty() ? nullptr : dWeights_.upBias.as<float>() + bank_.upBegin(task.expert),
                dUpOf(task.expert, first(task.expert)), bank_.upRows(task.expert), inputs(task.expert), spec_.width,
                task);
     if (spec_.kind == ExpertKind::glu)
-      addProduct(dWeights_.gate.empty() ? nullptr : bank_.upMatrix(dWeights_.gate, task.expert),
+      product(dWeights_.gate.empty() ? nullptr : bank_.upMatrix(dWeights_.gate, task.expert),
                  dWeights_.gateBias.empty() ? nullptr : dWeights_.gateBias.as<float>() + bank_.upBegin(task.expert),
                  dGateOf(task.expert, first(task.expert)), bank_.upRows(task.expert), inputs(task.expert), spec_.width,
                  task);
@@ -98,7 +99,7 @@ class ExpertsBackward {
   void downGradient(const ExpertTask& task) const {
     const std::int32_t e = task.expert;
     const float* hidden = spec_.kind == ExpertKind::linear ? inputs(e) : savedOf(0, e, first(e));
-    addProduct(dWeights_.down.empty() ? nullptr : bank_.downMatrix(dWeights_.down, e),
+    product(dWeights_.down.empty() ? nullptr : bank_.downMatrix(dWeights_.down, e),
                bank_.downBias(dWeights_.downBias, e), rows_.dOutputs.at(bank_, first(e)), spec_.outputWidth, hidden,
                bank_.downColumns(e), task);
   }
@@ -179,11 +180,15 @@ class ExpertsBackward {
     if (spec_.kind == ExpertKind::glu) add(dGateOf(e, task.begin), weights_.gate, 1);
   }
 
-  /// Rows [begin, end) of dWeight (m, n) += left^T (m, A) right (A, n) and of dBias (m) += column sums of left.
-  void addProduct(float* dWeight, float* dBias, const float* left, std::int64_t m, const float* right, std::int64_t n,
+  /// Rows [begin, end) of dWeight (m, n) = or += left^T (m, A) right (A, n), and of dBias (m) column sums of left.
+  void product(float* dWeight, float* dBias, const float* left, std::int64_t m, const float* right, std::int64_t n,
                   const ExpertTask& task) const {
     const std::int64_t count = task.end - task.begin, rows = admitted(task.expert);
-    if (dWeight)
+    const bool add = gradients_ == Gradients::add;
+    if (dBias && !add) std::fill_n(dBias + task.begin, count, 0.0f);
+    if (dWeight && rows == 0) {  // planned only to overwrite
+      std::fill_n(dWeight + task.begin * n, count * n, 0.0f);
+    } else if (dWeight) {
       gemmOnThisThread({.transposeA = true,
                         .m = count,
                         .n = n,
@@ -192,9 +197,10 @@ class ExpertsBackward {
                         .lda = m,
                         .b = right,
                         .ldb = n,
-                        .beta = 1,
+                        .beta = add ? 1.0f : 0.0f,
                         .c = dWeight + task.begin * n,
                         .ldc = n});
+    }
     if (dBias) addColumnSums(dBias + task.begin, left + task.begin, m, rows, count);
   }
 
@@ -204,6 +210,7 @@ class ExpertsBackward {
   const BackwardRows& rows_;
   const float* saved_;
   std::int64_t savedStride_;
+  Gradients gradients_;
 };
 
 }  // namespace
@@ -211,10 +218,15 @@ class ExpertsBackward {
 void OnednnBackend::expertsBackward(const TensorView& dx, const ExpertsWeights& dWeights, std::span<double> dAssignment,
                                     const TensorView& dy, const TensorView& x, const TensorView& saved,
                                     const Dispatch& dispatch, const ExpertsSpec& spec, const ExpertsWeights& weights,
-                                    const TensorView& keep) {
+                                    const TensorView& keep, Gradients gradients) {
   const auto timed = timer_.time("experts backward");
-  if (inBf16(spec, dispatch.assignments()))
+  if (inBf16(spec, dispatch.assignments())) {
+    if (gradients == Gradients::overwrite)
+      for (const TensorView* each : {&dWeights.gate, &dWeights.up, &dWeights.down, &dWeights.gateBias, &dWeights.upBias,
+                                     &dWeights.downBias})
+        if (!each->empty()) fillUntimed(*each, 0);
     return expertsBackwardBf16(dx, dWeights, dAssignment, dy, x, saved, dispatch, spec, weights, keep);
+  }
   const std::int64_t widest = widestHidden(spec), assignments = dispatch.assignments();
   const ExpertsBank bank(dispatch, spec, keep, scratch_.zeros(2 * widest));
   const std::int64_t arrays = ExpertsBank::savedArrays(spec.kind);
@@ -233,8 +245,8 @@ void OnednnBackend::expertsBackward(const TensorView& dx, const ExpertsWeights& 
   scratch_.reserve(kMaxRows * (spec.outputWidth + widest));
 
   planRows(tasks_, dispatch, spec, threads_);
-  planGradients(gradientTasks_, dispatch, spec, threads_);
-  const ExpertsBackward work(bank, weights, dWeights, rows, saved.as<float>(), savedStride);
+  planGradients(gradientTasks_, dispatch, spec, threads_, 0, gradients == Gradients::overwrite);
+  const ExpertsBackward work(bank, weights, dWeights, rows, saved.as<float>(), savedStride, gradients);
   const auto rowTasks = static_cast<std::int64_t>(tasks_.size()),
              tileTasks = static_cast<std::int64_t>(gradientTasks_.size());
 #pragma omp parallel num_threads(threads_)

@@ -68,7 +68,7 @@ void planRows(std::vector<ExpertTask>& tasks, const Dispatch& dispatch, const Ex
 }
 
 void planGradients(std::vector<ExpertTask>& tasks, const Dispatch& dispatch, const ExpertsSpec& spec, int threads,
-                   std::int64_t tile) {
+                   std::int64_t tile, bool everyExpert) {
   tasks.clear();
   const bool twoUps = spec.kind == ExpertKind::glu;
   const auto upCost = [&](std::int32_t e) {
@@ -82,7 +82,12 @@ void planGradients(std::vector<ExpertTask>& tasks, const Dispatch& dispatch, con
     total += upCost(e) * static_cast<double>(upRows(spec, e)) + downCost(e) * static_cast<double>(spec.outputWidth);
   const double wanted = total / (8 * threads);
   for (std::int32_t e = 0; e < dispatch.experts; ++e) {
-    if (admittedOf(dispatch, e) == 0) continue;
+    if (admittedOf(dispatch, e) == 0) {
+      if (!everyExpert) continue;
+      tasks.push_back({ExpertTask::Kind::upGradient, e, 0, upRows(spec, e), 0});
+      tasks.push_back({ExpertTask::Kind::downGradient, e, 0, spec.outputWidth, 0});
+      continue;
+    }
     addTiles(tasks, ExpertTask::Kind::upGradient, e, upRows(spec, e), upCost(e), wanted, tile);
     addTiles(tasks, ExpertTask::Kind::downGradient, e, spec.outputWidth, downCost(e), wanted, tile);
   }

@@ -24,9 +24,9 @@ constexpr std::int64_t kMaxRows = 256;
 void planRows(std::vector<ExpertTask>& tasks, const Dispatch& dispatch, const ExpertsSpec& spec, int threads,
               std::int64_t most = kMaxRows, std::int64_t granule = 1);
 /// Tiles of the weights' gradients, then runs of tokens to combine. Ranges depend on loads and threads, never on
-/// timing. `tile`: rows of one, or 0: by cost.
+/// timing. `tile`: rows of one, or 0: by cost. everyExpert: also one tile a matrix of experts without a token.
 void planGradients(std::vector<ExpertTask>& tasks, const Dispatch& dispatch, const ExpertsSpec& spec, int threads,
-                   std::int64_t tile = 0);
+                   std::int64_t tile = 0, bool everyExpert = false);
 
 /// Whether every assignment has weight 1.
 bool hasUnitWeights(const Dispatch& dispatch);

@@ -17,11 +17,14 @@ void OnednnBackend::linear(const TensorView& y, const TensorView& x, const Tenso
 
 void OnednnBackend::linearBackward(const TensorView& dx, const TensorView& dWeight, const TensorView& dBias,
                                    const TensorView& dy, const TensorView& x, const TensorView& weight,
-                                   bool accumulateDx) {
+                                   bool accumulateDx, Gradients gradients) {
   const auto timed = timer_.time("linear backward");
   const bool narrow = inBf16(x.elements() / weight.shape[1], weight.shape[0], weight.shape[1]);
-  narrow ? multiplyBackwardBf16(dx, dWeight, dBias, dy, x, weight, accumulateDx)
-         : multiplyBackward(dx, dWeight, dBias, dy, x, weight, accumulateDx);
+  if (!narrow) return multiplyBackward(dx, dWeight, dBias, dy, x, weight, accumulateDx, gradients);
+  if (gradients == Gradients::overwrite)
+    for (const TensorView& gradient : {dWeight, dBias})
+      if (!gradient.empty()) fillUntimed(gradient, 0);
+  multiplyBackwardBf16(dx, dWeight, dBias, dy, x, weight, accumulateDx);
 }
 
 void OnednnBackend::multiply(const TensorView& y, const TensorView& x, const TensorView& weight, const TensorView& bias,
@@ -53,7 +56,7 @@ void OnednnBackend::multiply(const TensorView& y, const TensorView& x, const Ten
 
 void OnednnBackend::multiplyBackward(const TensorView& dx, const TensorView& dWeight, const TensorView& dBias,
                                      const TensorView& dy, const TensorView& x, const TensorView& weight,
-                                     bool accumulateDx) {
+                                     bool accumulateDx, Gradients gradients) {
   const std::int64_t inputs = weight.shape[1], outputs = weight.shape[0], tokens = x.elements() / inputs;
   assert(x.elements() == tokens * inputs && dy.elements() == tokens * outputs);
   const std::int64_t dxRows = gemmTileRows(tokens, 4 * threads_), dwRows = gemmTileRows(outputs, 4 * threads_);
@@ -73,10 +76,13 @@ void OnednnBackend::multiplyBackward(const TensorView& dx, const TensorView& dWe
                           .lda = outputs,
                           .b = x.as<float>(),
                           .ldb = inputs,
-                          .beta = 1,
+                          .beta = gradients == Gradients::add ? 1.0f : 0.0f,
                           .c = dWeight.as<float>() + begin * inputs,
                           .ldc = inputs});
-      if (!dBias.empty()) addColumnSums(dBias.as<float>() + begin, from, outputs, tokens, count);
+      if (dBias.empty()) continue;
+      float* const sums = dBias.as<float>() + begin;
+      if (gradients == Gradients::overwrite) std::fill_n(sums, count, 0.0f);
+      addColumnSums(sums, from, outputs, tokens, count);
     } else {
       const std::int64_t begin = (task - dwTiles) * dxRows, count = std::min(dxRows, tokens - begin);
       gemmOnThisThread({.m = count,

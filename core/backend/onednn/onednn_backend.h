@@ -44,7 +44,7 @@ class OnednnBackend : public Backend {
   void linear(const TensorView& y, const TensorView& x, const TensorView& weight, const TensorView& bias,
               bool accumulate) override;
   void linearBackward(const TensorView& dx, const TensorView& dWeight, const TensorView& dBias, const TensorView& dy,
-                      const TensorView& x, const TensorView& weight, bool accumulateDx) override;
+                      const TensorView& x, const TensorView& weight, bool accumulateDx, Gradients gradients) override;
 
   std::int64_t attentionSavedElements(const AttentionSpec& spec) const override;
   void attention(const TensorView& out, const TensorView& saved, const TensorView& qkv,
@@ -64,7 +64,8 @@ class OnednnBackend : public Backend {
                bool accumulate) override;
   void expertsBackward(const TensorView& dx, const ExpertsWeights& dWeights, std::span<double> dAssignment,
                        const TensorView& dy, const TensorView& x, const TensorView& saved, const Dispatch& dispatch,
-                       const ExpertsSpec& spec, const ExpertsWeights& weights, const TensorView& keep) override;
+                       const ExpertsSpec& spec, const ExpertsWeights& weights, const TensorView& keep,
+                       Gradients gradients) override;
 
   void crossEntropy(const TensorView& losses, const TensorView& logits, std::span<const std::int32_t> targets,
                     double gradientScale) override;
@@ -97,7 +98,7 @@ class OnednnBackend : public Backend {
   void multiply(const TensorView& y, const TensorView& x, const TensorView& weight, const TensorView& bias,
                 bool accumulate);
   void multiplyBackward(const TensorView& dx, const TensorView& dWeight, const TensorView& dBias, const TensorView& dy,
-                        const TensorView& x, const TensorView& weight, bool accumulateDx);
+                        const TensorView& x, const TensorView& weight, bool accumulateDx, Gradients gradients);
   /// experts, of which nothing is kept for backward, for one token: the whole team at each matrix.
   void expertsOfOneToken(const TensorView& y, const TensorView& x, const ExpertsBank& bank,
                          const ExpertsWeights& weights, bool accumulate);
@@ -105,12 +106,14 @@ class OnednnBackend : public Backend {
   void multiplyBf16(const TensorView& y, const TensorView& x, const TensorView& weight, const TensorView& bias,
                     bool accumulate);
   void multiplyBackwardBf16(const TensorView& dx, const TensorView& dWeight, const TensorView& dBias,
-                            const TensorView& dy, const TensorView& x, const TensorView& weight, bool accumulateDx);
+                            const TensorView& dy, const TensorView& x, const TensorView& weight, bool accumulateDx,
+                            Gradients gradients);
   void expertsBf16(const TensorView& y, const TensorView& saved, const TensorView& x, const Dispatch& dispatch,
                    const ExpertsSpec& spec, const ExpertsWeights& weights, const TensorView& keep, bool accumulate);
   void expertsBackwardBf16(const TensorView& dx, const ExpertsWeights& dWeights, std::span<double> dAssignment,
                            const TensorView& dy, const TensorView& x, const TensorView& saved, const Dispatch& dispatch,
-                           const ExpertsSpec& spec, const ExpertsWeights& weights, const TensorView& keep);
+                           const ExpertsSpec& spec, const ExpertsWeights& weights, const TensorView& keep,
+                           Gradients gradients);
   /// Whether a product of these sizes is computed in bf16.
   bool inBf16(std::int64_t rows, std::int64_t outputs, std::int64_t inputs) const {
     return bf16_ && bf16Pays(rows, outputs, inputs);

@@ -27,12 +27,12 @@ void OnednnBackend::routeBackward(const RouterWeights& dWeights, const TensorVie
     TensorView dInput = dx;
     if (jitter) dInput.data = scratch_.shared(0, dx.elements());
     multiplyBackward(dInput, dWeights.weight, dWeights.bias, routing.gradients.logits, logitsInput(routing, input),
-                     input.weights.weight, !jitter);
+                     input.weights.weight, !jitter, Gradients::add);
     if (jitter) addThroughJitter(dx, dInput, input.draws.inputJitter);
   }
   if (!routing.gradients.noiseLogits.empty())
     multiplyBackward(dx, dWeights.noiseWeight, {}, routing.gradients.noiseLogits, input.x, input.weights.noiseWeight,
-                     true);
+                     true, Gradients::add);
 }
 
 }  // namespace moe

@@ -118,11 +118,12 @@ class Rows {
   std::span<double> rest_;
 };
 
-/// Adds a gradient summed in f64 to its segment and clears the sum.
+/// Adds a gradient summed in f64 to its segment, or writes it there, and clears the sum.
 template <class S>
-void addAndClear(S* out, double* sum, std::int64_t n) {
+void moveSum(S* out, double* sum, std::int64_t n, Gradients gradients) {
   for (std::int64_t i = 0; i < n; ++i) {
-    if (out) out[i] = static_cast<S>(static_cast<double>(out[i]) + sum[i]);
+    const bool add = gradients == Gradients::add;
+    if (out) out[i] = static_cast<S>((add ? static_cast<double>(out[i]) : 0.0) + sum[i]);
     sum[i] = 0;
   }
 }
@@ -187,7 +188,7 @@ template <class S>
 void expertsBackward(const TensorView& dx, const ExpertsWeights& dWeights, std::span<double> dAssignment,
                      const TensorView& dy, const TensorView& x, const TensorView& saved, const Dispatch& dispatch,
                      const ExpertsSpec& spec, const ExpertsWeights& weights, const TensorView& keep,
-                     std::span<double> work) {
+                     Gradients gradients, std::span<double> work) {
   const std::int64_t D = spec.width, O = spec.outputWidth, W = widest(spec);
   assert(dAssignment.empty() || static_cast<std::int64_t>(dAssignment.size()) == dispatch.assignments());
   std::fill(dAssignment.begin(), dAssignment.end(), 0.0);
@@ -253,23 +254,23 @@ void expertsBackward(const TensorView& dx, const ExpertsWeights& dWeights, std::
       }
       if (!dAssignment.empty()) dAssignment[static_cast<std::size_t>(a)] = dWeight;
     }
-    addAndClear(dw.down, sumDown, O * I);
-    addAndClear(dw.downBias, sumDownBias, O);
+    moveSum(dw.down, sumDown, O * I, gradients);
+    moveSum(dw.downBias, sumDownBias, O, gradients);
     if (spec.kind == ExpertKind::clampedGlu) {
       for (std::int64_t f = 0; f < F; ++f) {
-        addAndClear(dw.up ? dw.up + 2 * f * D : nullptr, sumGate + f * D, D);
-        addAndClear(dw.up ? dw.up + (2 * f + 1) * D : nullptr, sumUp + f * D, D);
-        addAndClear(dw.upBias ? dw.upBias + 2 * f : nullptr, sumGateBias + f, 1);
-        addAndClear(dw.upBias ? dw.upBias + 2 * f + 1 : nullptr, sumUpBias + f, 1);
+        moveSum(dw.up ? dw.up + 2 * f * D : nullptr, sumGate + f * D, D, gradients);
+        moveSum(dw.up ? dw.up + (2 * f + 1) * D : nullptr, sumUp + f * D, D, gradients);
+        moveSum(dw.upBias ? dw.upBias + 2 * f : nullptr, sumGateBias + f, 1, gradients);
+        moveSum(dw.upBias ? dw.upBias + 2 * f + 1 : nullptr, sumUpBias + f, 1, gradients);
       }
     } else {
-      addAndClear(dw.gate, sumGate, F * D);
-      addAndClear(dw.gateBias, sumGateBias, F);
-      addAndClear(dw.up, sumUp, F * D);
-      addAndClear(dw.upBias, sumUpBias, F);
+      moveSum(dw.gate, sumGate, F * D, gradients);
+      moveSum(dw.gateBias, sumGateBias, F, gradients);
+      moveSum(dw.up, sumUp, F * D, gradients);
+      moveSum(dw.upBias, sumUpBias, F, gradients);
     }
   }
-  if (!dx.empty()) addAndClear(dx.as<S>(), sumX, dispatch.tokens * D);
+  if (!dx.empty()) moveSum(dx.as<S>(), sumX, dispatch.tokens * D, Gradients::add);
 }
 
 }  // namespace moe::reference
@@ -293,11 +294,13 @@ void ReferenceBackend::experts(const TensorView& y, const TensorView& saved, con
 void ReferenceBackend::expertsBackward(const TensorView& dx, const ExpertsWeights& dWeights,
                                        std::span<double> dAssignment, const TensorView& dy, const TensorView& x,
                                        const TensorView& saved, const Dispatch& dispatch, const ExpertsSpec& spec,
-                                       const ExpertsWeights& weights, const TensorView& keep) {
+                                       const ExpertsWeights& weights, const TensorView& keep,
+                                       Gradients gradients) {
   const auto timed = timer_.time("experts backward");
   const auto work = scratch(reference::expertsWorkElements(spec, dispatch.tokens));
   withScalar(x.dtype, [&]<class S>() {
-    reference::expertsBackward<S>(dx, dWeights, dAssignment, dy, x, saved, dispatch, spec, weights, keep, work);
+    reference::expertsBackward<S>(dx, dWeights, dAssignment, dy, x, saved, dispatch, spec, weights, keep, gradients,
+                                  work);
   });
 }
 

@@ -22,6 +22,6 @@ template <class S>
 void expertsBackward(const TensorView& dx, const ExpertsWeights& dWeights, std::span<double> dAssignment,
                      const TensorView& dy, const TensorView& x, const TensorView& saved, const Dispatch& dispatch,
                      const ExpertsSpec& spec, const ExpertsWeights& weights, const TensorView& keep,
-                     std::span<double> work);
+                     Gradients gradients, std::span<double> work);
 
 }  // namespace moe::reference

@@ -25,13 +25,14 @@ void ReferenceBackend::linear(const TensorView& y, const TensorView& x, const Te
 
 void ReferenceBackend::linearBackward(const TensorView& dx, const TensorView& dWeight, const TensorView& dBias,
                                       const TensorView& dy, const TensorView& x, const TensorView& weight,
-                                      bool accumulateDx) {
+                                      bool accumulateDx, Gradients gradients) {
   const auto timed = timer_.time("linear backward");
   const std::int64_t outputs = weight.shape[0], inputs = weight.shape[1], rows = dy.elements() / outputs;
   assert(dy.elements() == rows * outputs && x.elements() == rows * inputs);
   assert(dx.empty() || dx.elements() == rows * inputs);
   assert(dWeight.empty() || dWeight.elements() == outputs * inputs);
   assert(dBias.empty() || dBias.elements() == outputs);
+  const bool add = gradients == Gradients::add;
   withScalar(dy.dtype, [&]<class Scalar>() {
     const Scalar* dOut = dy.as<Scalar>();
     if (!dx.empty())
@@ -52,12 +53,13 @@ void ReferenceBackend::linearBackward(const TensorView& dx, const TensorView& dW
         for (std::size_t i = 0; i < sum.size(); ++i) sum[i] += static_cast<double>(dOut[t * outputs + o]) * in[i];
       }
       Scalar* dW = dWeight.as<Scalar>() + o * inputs;
-      for (std::size_t i = 0; i < sum.size(); ++i) dW[i] += static_cast<Scalar>(sum[i]);
+      for (std::size_t i = 0; i < sum.size(); ++i) dW[i] = static_cast<Scalar>(sum[i]) + (add ? dW[i] : Scalar{0});
     }
     for (std::int64_t o = 0; o < outputs && !dBias.empty(); ++o) {
       double sum = 0;
       for (std::int64_t t = 0; t < rows; ++t) sum += dOut[t * outputs + o];
-      dBias.as<Scalar>()[o] += static_cast<Scalar>(sum);
+      Scalar& out = dBias.as<Scalar>()[o];
+      out = static_cast<Scalar>(sum) + (add ? out : Scalar{0});
     }
   });
 }

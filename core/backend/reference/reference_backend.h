@@ -36,7 +36,7 @@ class ReferenceBackend : public Backend {
   void linear(const TensorView& y, const TensorView& x, const TensorView& weight, const TensorView& bias,
               bool accumulate) override;
   void linearBackward(const TensorView& dx, const TensorView& dWeight, const TensorView& dBias, const TensorView& dy,
-                      const TensorView& x, const TensorView& weight, bool accumulateDx) override;
+                      const TensorView& x, const TensorView& weight, bool accumulateDx, Gradients gradients) override;
 
   std::int64_t attentionSavedElements(const AttentionSpec& spec) const override;
   void attention(const TensorView& out, const TensorView& saved, const TensorView& qkv,
@@ -56,7 +56,8 @@ class ReferenceBackend : public Backend {
                bool accumulate) override;
   void expertsBackward(const TensorView& dx, const ExpertsWeights& dWeights, std::span<double> dAssignment,
                        const TensorView& dy, const TensorView& x, const TensorView& saved, const Dispatch& dispatch,
-                       const ExpertsSpec& spec, const ExpertsWeights& weights, const TensorView& keep) override;
+                       const ExpertsSpec& spec, const ExpertsWeights& weights, const TensorView& keep,
+                       Gradients gradients) override;
 
   void crossEntropy(const TensorView& losses, const TensorView& logits, std::span<const std::int32_t> targets,
                     double gradientScale) override;

@@ -127,8 +127,9 @@ class OnednnAllocationTest : public QObject {
       backend.experts(y, saved, x, dispatch, spec, weights, {}, true);
       backend.linear(logits, y, table, {}, false);
       backend.crossEntropy(losses, logits, ids, 0.1);
-      backend.linearBackward(dy, dTable, {}, logits, y, table, false);
-      backend.expertsBackward(dx, gradients, dAssignment, dy, x, saved, dispatch, spec, weights, {});
+      backend.linearBackward(dy, dTable, {}, logits, y, table, false, Gradients::overwrite);
+      backend.expertsBackward(dx, gradients, dAssignment, dy, x, saved, dispatch, spec, weights, {},
+                              Gradients::overwrite);
       backend.attentionBackward(dQkv, dy, y, logSums, qkv, attention);
       backend.normBackward(dx, dScale, {}, dy, x, statistics, scale, NormKind::rms);
       backend.embeddingBackward(dTable, {}, dx, ids, {});

@@ -55,6 +55,7 @@ struct ExpertsCase {
   bool bias = false, weightOnInput = false, dropout = false, everyToken = false, accumulate = false, drops = false;
   bool generated = false;  // nothing is kept, no backward follows
   double limit = 0.7;  // of clampedGlu: clamps about half of what is drawn
+  Gradients gradients = Gradients::add;
 };
 
 inline Op expertsOp(const ExpertsCase& c) {
@@ -93,6 +94,7 @@ inline Op expertsOp(const ExpertsCase& c) {
     return out;
   };
   const bool large = c.tokens > 10;
+  const Role gradient = c.gradients == Gradients::overwrite ? Role::output : Role::accumulated;
   return {
       .name = c.name,
       .operands = {{"y", y, c.accumulate ? Role::accumulated : Role::output},
@@ -118,12 +120,12 @@ inline Op expertsOp(const ExpertsCase& c) {
                     [](double n) { return n; },
                     {},
                     DType::f64},
-                   {"dgate", gate, Role::accumulated},
-                   {"dup", up, Role::accumulated},
-                   {"ddown", down, Role::accumulated},
-                   {"dgateBias", gateBias, Role::accumulated},
-                   {"dupBias", upBias, Role::accumulated},
-                   {"ddownBias", downBias, Role::accumulated}},
+                   {"dgate", gate, gradient},
+                   {"dup", up, gradient},
+                   {"ddown", down, gradient},
+                   {"dgateBias", gateBias, gradient},
+                   {"dupBias", upBias, gradient},
+                   {"ddownBias", downBias, gradient}},
       .forward =
           [=](Backend& b, const Views& v) {
             b.experts(v["y"], c.generated ? TensorView{} : v["saved"], v["x"], weighted(v), spec, weights(v, ""),
@@ -132,7 +134,7 @@ inline Op expertsOp(const ExpertsCase& c) {
       .backward =
           c.generated ? std::function<void(Backend&, const Views&)>{} : [=](Backend& b, const Views& v) {
             b.expertsBackward(v["dx"], weights(v, "d"), v["dweight"].span<double>(), v["dy"], v["x"], v["saved"],
-                              weighted(v), spec, weights(v, ""), v["keep"]);
+                              weighted(v), spec, weights(v, ""), v["keep"], c.gradients);
           },
       .bound = large ? 5e-6 : 2e-6,
       .reason = large ? "f32 sums of up to 80 products, twice over: sqrt(160) * 2^-24 is 8e-7, six deviations of it"
@@ -170,6 +172,11 @@ inline std::vector<Op> expertsOps() {
     add(" on every token", [](ExpertsCase& c) { c.everyToken = true, c.hidden = {3, 3}; });
     add(" onto y", [](ExpertsCase& c) { c.accumulate = true, c.outputs = 3; });
     add(" with dropped assignments", [](ExpertsCase& c) { c.drops = true, c.bias = true; });
+    add(" over its gradients", [](ExpertsCase& c) { c.gradients = Gradients::overwrite, c.bias = true; });
+    add(" at size over its gradients", [](ExpertsCase& c) {
+      c.gradients = Gradients::overwrite, c.bias = true;
+      c.tokens = 70, c.width = 40, c.outputs = 24, c.hidden = {80, 80, 80};
+    });
     add(" with every option", [&](ExpertsCase& c) {
       c.bias = c.weightOnInput = c.accumulate = c.drops = true, c.dropout = hidden, c.hidden = {4, 2, 3, 1};
     });
