@@ -220,13 +220,8 @@ void OnednnBackend::expertsBackward(const TensorView& dx, const ExpertsWeights& 
                                     const Dispatch& dispatch, const ExpertsSpec& spec, const ExpertsWeights& weights,
                                     const TensorView& keep, Gradients gradients) {
   const auto timed = timer_.time("experts backward");
-  if (inBf16(spec, dispatch.assignments())) {
-    if (gradients == Gradients::overwrite)
-      for (const TensorView* each : {&dWeights.gate, &dWeights.up, &dWeights.down, &dWeights.gateBias, &dWeights.upBias,
-                                     &dWeights.downBias})
-        if (!each->empty()) fillUntimed(*each, 0);
-    return expertsBackwardBf16(dx, dWeights, dAssignment, dy, x, saved, dispatch, spec, weights, keep);
-  }
+  if (inBf16(spec, dispatch.assignments()))
+    return expertsBackwardBf16(dx, dWeights, dAssignment, dy, x, saved, dispatch, spec, weights, keep, gradients);
   const std::int64_t widest = widestHidden(spec), assignments = dispatch.assignments();
   const ExpertsBank bank(dispatch, spec, keep, scratch_.zeros(2 * widest));
   const std::int64_t arrays = ExpertsBank::savedArrays(spec.kind);

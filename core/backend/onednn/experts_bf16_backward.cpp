@@ -41,7 +41,7 @@ class ExpertsBackward {
  public:
   ExpertsBackward(const ExpertsBank& bank, const ExpertsWeights& weights, const ExpertsWeights& dWeights,
                   const NarrowExperts& narrow, const PaddedRows& padded, const BackwardRows& rows,
-                  const SavedHidden& saved, const Bf16Products& products)
+                  const SavedHidden& saved, const Bf16Products& products, Gradients gradients)
       : bank_(bank),
         spec_(bank.spec),
         weights_(weights),
@@ -50,7 +50,8 @@ class ExpertsBackward {
         padded_(padded),
         rows_(rows),
         saved_(saved),
-        products_(products) {}
+        products_(products),
+        gradients_(gradients) {}
 
   /// First phase: rows of one expert.
   void rows(const ExpertTask& task, const TensorView& x, const TensorView& dy, std::span<double> dAssignment,
@@ -175,12 +176,14 @@ class ExpertsBackward {
     return slope;
   }
 
-  /// Rows [begin, end) of dWeight (m, n) += left^T (m, P) right (P, n) and of dBias (m) += column sums of left.
+  /// Rows [begin, end) of dWeight (m, n) = or += left^T (m, P) right (P, n) and of dBias (m) column sums of left.
   void addProduct(float* dWeight, float* dBias, const BFloat16* left, std::int64_t m, const BFloat16* right,
                   std::int64_t n, const ExpertTask& task, BFloat16* memory, int thread) const {
     const std::int64_t columns = task.end - task.begin;
     const auto e = static_cast<std::size_t>(task.expert);
     const std::int64_t count = padded_.begin[e + 1] - padded_.begin[e];
+    const bool overwrite = gradients_ == Gradients::overwrite;
+    if (overwrite && dWeight && count == 0) std::fill_n(dWeight + task.begin * n, columns * n, 0.0f);
     for (std::int64_t begin = 0; begin < count && dWeight; begin += kBf16MaxRows) {
       const std::int64_t rows = std::min(kBf16MaxRows, count - begin);
       const BFloat16* dense = left + begin * m;
@@ -188,10 +191,13 @@ class ExpertsBackward {
         copyColumns(memory, dense + task.begin, m, rows, rows, columns);
         dense = memory;
       }
-      products_.at({.layout = Layout::gradient, .n = n, .k = columns, .accumulate = true})
+      const bool add = !overwrite || begin > 0;
+      products_.at({.layout = Layout::gradient, .n = n, .k = columns, .accumulate = add})
           .run(thread, rows, dense, right + begin * n, dWeight + task.begin * n);
     }
-    if (dBias) addColumnSums(dBias + task.begin, left + task.begin, m, count, columns);
+    if (!dBias) return;
+    if (overwrite) std::fill_n(dBias + task.begin, columns, 0.0f);
+    addColumnSums(dBias + task.begin, left + task.begin, m, count, columns);
   }
 
   const ExpertsBank& bank_;
@@ -202,6 +208,7 @@ class ExpertsBackward {
   const BackwardRows& rows_;
   const SavedHidden& saved_;
   const Bf16Products& products_;
+  const Gradients gradients_;
 };
 
 }  // namespace
@@ -209,7 +216,7 @@ class ExpertsBackward {
 void OnednnBackend::expertsBackwardBf16(const TensorView& dx, const ExpertsWeights& dWeights,
                                         std::span<double> dAssignment, const TensorView& dy, const TensorView& x,
                                         const TensorView& saved, const Dispatch& dispatch, const ExpertsSpec& spec,
-                                        const ExpertsWeights& weights, const TensorView& keep) {
+                                        const ExpertsWeights& weights, const TensorView& keep, Gradients gradients) {
   const std::int64_t widest = widestHidden(spec), width = spec.width, outputs = spec.outputWidth;
   const ExpertsBank bank(dispatch, spec, keep, scratch_.zeros(2 * widest));
   assert(saved.elements() >= savedElementsBf16(spec, dispatch.assignments()));
@@ -221,7 +228,8 @@ void OnednnBackend::expertsBackwardBf16(const TensorView& dx, const ExpertsWeigh
                                .down = narrow(weights.down)};
   const auto makeTiles = [&](std::int64_t m, std::int64_t n) {
     for (const std::int64_t rows : {std::min(m, kTile), m % kTile})
-      if (rows > 0) bf16_->products[{.layout = Layout::gradient, .n = n, .k = rows, .accumulate = true}];
+      for (const bool add : {false, true})
+        if (rows > 0) bf16_->products[{.layout = Layout::gradient, .n = n, .k = rows, .accumulate = add}];
   };
   for (std::int32_t e = 0; e < dispatch.experts; ++e) {
     const std::int64_t n = bank.hidden(e), m = bank.upRows(e);
@@ -243,8 +251,8 @@ void OnednnBackend::expertsBackwardBf16(const TensorView& dx, const ExpertsWeigh
   rows.dInputs = scratch_.shared(4, total * width);
   scratch_.reserve(TaskMemory::elements(spec, most, widest));
   planRows(tasks_, dispatch, spec, threads_, most, kBf16Granule);
-  planGradients(gradientTasks_, dispatch, spec, threads_, kTile);
-  const ExpertsBackward work(bank, weights, dWeights, narrowed, padded, rows, hidden, bf16_->products);
+  planGradients(gradientTasks_, dispatch, spec, threads_, kTile, gradients == Gradients::overwrite);
+  const ExpertsBackward work(bank, weights, dWeights, narrowed, padded, rows, hidden, bf16_->products, gradients);
   const auto rowTasks = static_cast<std::int64_t>(tasks_.size()),
              tileTasks = static_cast<std::int64_t>(gradientTasks_.size());
 #pragma omp parallel num_threads(threads_)

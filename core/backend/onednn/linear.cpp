@@ -20,11 +20,8 @@ void OnednnBackend::linearBackward(const TensorView& dx, const TensorView& dWeig
                                    bool accumulateDx, Gradients gradients) {
   const auto timed = timer_.time("linear backward");
   const bool narrow = inBf16(x.elements() / weight.shape[1], weight.shape[0], weight.shape[1]);
-  if (!narrow) return multiplyBackward(dx, dWeight, dBias, dy, x, weight, accumulateDx, gradients);
-  if (gradients == Gradients::overwrite)
-    for (const TensorView& gradient : {dWeight, dBias})
-      if (!gradient.empty()) fillUntimed(gradient, 0);
-  multiplyBackwardBf16(dx, dWeight, dBias, dy, x, weight, accumulateDx);
+  narrow ? multiplyBackwardBf16(dx, dWeight, dBias, dy, x, weight, accumulateDx, gradients)
+         : multiplyBackward(dx, dWeight, dBias, dy, x, weight, accumulateDx, gradients);
 }
 
 void OnednnBackend::multiply(const TensorView& y, const TensorView& x, const TensorView& weight, const TensorView& bias,

@@ -55,10 +55,6 @@ const BFloat16* OnednnBackend::narrow(const TensorView& weight) {
 
 void OnednnBackend::fill(const TensorView& out, double value) {
   const auto timed = timer_.time("fill");
-  fillUntimed(out, value);
-}
-
-void OnednnBackend::fillUntimed(const TensorView& out, double value) {
   written(out);
   if (out.dtype == DType::f64) {
     std::fill_n(out.as<double>(), out.elements(), value);
