@@ -95,7 +95,7 @@ Explanation explain(RunQuantity quantity, const StepPoint& point, const RunFacts
               figureText(static_cast<double>(facts.totalParameters)) + " \u00b7 " + figureText(memory.parameterBytes) + " B + " +
                   figureText(static_cast<double>(memory.tokens)) + " \u00b7 " + figureText(std::round(memory.tokenBytes)) + " B + " +
                   mebibytes(static_cast<double>(memory.other)) + " = " + mebibytes(total),
-              "A parameter has its value, its gradient and two moments of the optimizer, and value and moments once more while a checkpoint is written; a token what forward leaves to backward, and the widest layer's gradients."};
+              "A parameter has its value, its gradient and two moments of the optimizer, and all but the gradient once more while a checkpoint is written; a token what forward leaves to backward, and the widest layer's gradients."};
     }
   }
   return {};
