@@ -44,7 +44,7 @@ struct Case {
   }
 };
 
-struct Gradients {
+struct RouteGradients {
   Tensor weight = hostTensor({kExperts, kWidth}, DType::f32), bias = hostTensor({kExperts}, DType::f32),
          noiseWeight = hostTensor({kExperts, kWidth}, DType::f32), x = hostTensor({kTokens, kWidth}, DType::f32);
   RouterWeights weights(const RoutingInput& in) const {
@@ -92,7 +92,7 @@ class OnednnRouteTest : public QObject {
 
     std::vector<double> dAssignment(static_cast<std::size_t>(found.dispatch.assignments()));
     for (std::size_t i = 0; i < dAssignment.size(); ++i) dAssignment[i] = std::sin(static_cast<double>(i));
-    const Gradients mine, theirs;
+    const RouteGradients mine, theirs;
     fast.routeBackward(mine.weights(in), mine.x, found, c.recipe, in, dAssignment);
     routeBackward(theirs.weights(in), theirs.x, expected, c.recipe, in, dAssignment);
     QVERIFY(difference(mine.weight, theirs.weight) < kBound);
