@@ -182,6 +182,8 @@ struct BackendOptions {
 
 /// Whether this backend computes in this type on this processor.
 bool canCompute(const std::string& backend, DType type);
+/// Bytes of the code that this backend generates for that type, once a process, beside what a run holds.
+std::int64_t codeBytes(const std::string& backend, DType type);
 /// Throws Error("backend") for an unknown name or a compute type this backend or processor cannot do.
 std::unique_ptr<Backend> makeBackend(const BackendOptions& options);
 

@@ -2,6 +2,7 @@
 #include <string_view>
 
 #include "core/backend/backend.h"
+#include "core/backend/onednn/dnnl_version.h"
 #include "core/backend/onednn/onednn_backend.h"
 #include "core/backend/reference/reference_backend.h"
 #include "core/base/error.h"
@@ -13,6 +14,7 @@ struct Entry {
   std::string_view name;
   bool (*computes)(DType);                                  // on this processor
   std::unique_ptr<Backend> (*make)(const BackendOptions&);  // throws Error for a compute type it cannot do
+  std::int64_t (*codeBytes)(DType);
 };
 
 bool referenceComputes(DType type) {
@@ -42,8 +44,8 @@ std::unique_ptr<Backend> makeOnednn(const BackendOptions& options) {
 }
 
 constexpr std::array kBackends{
-    Entry{"reference", referenceComputes, makeReference},
-    Entry{"onednn", onednnComputes, makeOnednn},
+    Entry{"reference", referenceComputes, makeReference, [](DType) { return std::int64_t{0}; }},
+    Entry{"onednn", onednnComputes, makeOnednn, [](DType type) { return type == DType::bf16 ? kBf16CodeBytes : 0; }},
 };
 
 }  // namespace
@@ -52,6 +54,12 @@ bool canCompute(const std::string& backend, DType type) {
   for (const Entry& entry : kBackends)
     if (entry.name == backend) return entry.computes(type);
   return false;
+}
+
+std::int64_t codeBytes(const std::string& backend, DType type) {
+  for (const Entry& entry : kBackends)
+    if (entry.name == backend) return entry.codeBytes(type);
+  return 0;
 }
 
 std::unique_ptr<Backend> makeBackend(const BackendOptions& options) {

@@ -10,7 +10,7 @@ namespace moe {
 namespace {
 
 /// What a run takes whatever its size: its points and loads, the store, buffers of files being written. Measured.
-constexpr std::int64_t kBookkeeping = 12 << 20;
+constexpr std::int64_t kBookkeeping = 4 << 20;
 
 /// Arrays of the hidden width that forward leaves to backward: what enters the activation, and what leaves it.
 std::int64_t hiddenArrays(ExpertKind kind) {
@@ -104,7 +104,7 @@ RunFacts::Memory predictedMemoryParts(const RunConfig& config) {
   const double perParameter = 7 * element + (type == DType::bf16 ? 2 : 0);
   const double mixture = head ? headBytes(*head, model, tokens, element) : 0;
   return {.parameterBytes = perParameter, .tokenBytes = perToken + largestBranch,
-          .tokens = std::int64_t{config.train.batch} * model.context, .other = kProgramMemory + kBookkeeping + static_cast<std::int64_t>(mixture)};
+          .tokens = std::int64_t{config.train.batch} * model.context, .other = kProgramMemory + kBookkeeping + codeBytes(config.backend, type) + static_cast<std::int64_t>(mixture)};
 }
 
 }  // namespace moe
