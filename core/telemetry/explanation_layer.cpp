@@ -92,7 +92,7 @@ Explanation explain(LayerQuantity quantity, const LayerPoint& layer, std::int64_
               : layer.languageGradient > 0 ? number(layer.balanceGradient) + " / " + number(layer.languageGradient) + " = " +
                                                  shareText(static_cast<double>(layer.balanceGradient) / static_cast<double>(layer.languageGradient))
                                            : number(layer.balanceGradient) + " / 0: only the balance terms move this router",
-              "How hard this layer's balance terms (without z) pull at its router beside the language loss alone, without the terms of any layer. The terms are looked at every ten steps, the language loss every hundred: that takes a pass of its own."};
+              "How hard this layer's balance terms (without z) pull at its router beside the language loss alone, without the terms of any layer. The terms are looked at every ten steps, the language loss every two hundred: that takes a pass of its own."};
   }
   return {};
 }

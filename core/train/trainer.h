@@ -23,7 +23,7 @@ inline constexpr std::int64_t kStudyTokens = 2048;
 inline constexpr std::int64_t kBalancerEvery = 10;
 /// Steps from one look at the language loss's gradient on the routers to the next, a multiple of that: it takes a pass of
 /// its own, without the balance terms of any layer.
-inline constexpr std::int64_t kLanguageEvery = 100;
+inline constexpr std::int64_t kLanguageEvery = 200;
 
 /// One run's training: a synchronous step and nothing else. No threads, no clock, no I/O. Not thread-safe; uses the
 /// backend's thread. tokensPerSecond of the points is filled by whoever holds the clock.

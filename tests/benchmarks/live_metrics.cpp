@@ -57,10 +57,10 @@ int main(int argc, char** argv) {
     without.push_back(b / kLanguageEvery);
   }
   const double step = median(without), studyShare = study / step / std::max(1, config.train.validateEvery);
+  std::sort(share.begin(), share.end());
   std::printf("%s, %d threads, %zu blocks of %lld steps: %.2f ms a step measured, %.2f ms not: %+.2f %% (quartiles %+.2f .. %+.2f)\n",
               config.preset.c_str(), backend->threads(), share.size(), static_cast<long long>(kLanguageEvery), 1e3 * median(withMetrics),
-              1e3 * step, 100 * median(share), 100 * [&] { std::sort(share.begin(), share.end()); return share[share.size() / 4]; }(),
-              100 * share[share.size() * 3 / 4]);
+              1e3 * step, 100 * median(share), 100 * share[share.size() / 4], 100 * share[share.size() * 3 / 4]);
   std::printf("a study every %d steps: %.1f ms, %+.2f %% of a step\n", config.train.validateEvery, 1e3 * study, 100 * studyShare);
   return 0;
 }

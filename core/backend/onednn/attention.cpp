@@ -1,4 +1,4 @@
-// Bound by arithmetic: small GEMMs, with the exponential of every score; 23 to 36 % of the sgemm peak, counting half
+// Bound by arithmetic: small GEMMs, with the exponential of every score; 29 to 40 % of the sgemm peak, counting half
 // the scores (blocks of 64 queries compute 1.25 to 1.5 times that at 256 to 128 positions). The (S, S) probabilities
 // are never stored: a task holds one block of queries, forward keeps each row's log-sum-exp, and backward computes the
 // block again (Dao 2022, section 3). One task owns a sequence's head (backward: its key head), so no sum crosses tasks.

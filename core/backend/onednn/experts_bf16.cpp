@@ -1,5 +1,5 @@
 // Bound by arithmetic, with twice the products' speed of f32, so that the exponentials and the conversions weigh more:
-// 1.6 to 1.8 times the speed of f32, 52 to 68 % of bf16's 850 GFLOP/s on two Zen 5 cores with 8 experts, 48 % with 64.
+// 1.6 to 1.8 times the speed of f32, 61 to 70 % of bf16's 830 GFLOP/s on two Zen 5 cores with 8 experts, 44 % with 64.
 // As in experts.cpp a task takes a run of one expert's rows from gathering to the second product inside the L2 cache;
 // what is kept for backward is bf16, half the memory.
 #include <cmath>

@@ -1,5 +1,5 @@
-// Bound by arithmetic: four to six products; 1.3 to 1.6 times the speed of f32, 50 to 62 % of bf16's 850 GFLOP/s with 8
-// experts; 1.1 times and 33 % with 64, whose gradients are memory traffic. Two phases as in experts_backward.cpp. A
+// Bound by arithmetic: four to six products; 1.3 to 1.6 times the speed of f32, 55 to 64 % of bf16's 830 GFLOP/s with 8
+// experts; 1.1 times and 32 % with 64, whose gradients are memory traffic. Two phases as in experts_backward.cpp. A
 // tile of a weight's gradient copies its columns of the left operand out of their rows first: oneDNN's fast path wants
 // it dense.
 #include "core/backend/onednn/experts_activation.h"
