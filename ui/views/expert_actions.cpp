@@ -77,6 +77,7 @@ QDialog* showExpertsDialog(const PageContext& context, int layer, QWidget* paren
   noise->setDecimals(3);
   noise->setSingleStep(0.01);
   noise->setValue(ExpertSurgery{}.noise);
+  noise->setSuffix(QObject::tr(" × deviation"));
   noise->setToolTip(QObject::tr("Standard deviation of what is added to a copy, as a share of its weights' own; without any, ties go to the lower expert."));
   auto* cold = new QCheckBox(QObject::tr("Send tokens to them at first"), dialog);
   cold->setToolTip(QObject::tr("Cold start: a share of the tokens has its last choice replaced by a new expert (select.force)."));

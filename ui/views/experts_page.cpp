@@ -34,7 +34,8 @@ ShareMatrix::Content domainsOf(const RunStudy& study, const LayerStudy& layer) {
   content.values = layer.domains;
   content.even = evenShares(layer);
   content.most = layer.experts > 1 && layer.slots > 0 ? std::max(2.0, static_cast<double>(layer.experts) / std::min(layer.slots, layer.experts)) : 2;
-  content.scale = QObject::tr("% of a domain's tokens; colour × k/E");
+  content.scale = QObject::tr("% of a domain's tokens at an expert; colour: times k / E");
+  content.shortScale = QObject::tr("% of a domain's tokens");
   return content;
 }
 
@@ -44,7 +45,8 @@ ShareMatrix::Content pairsOf(const LayerStudy& layer) {
   content.values = layer.coactivation;
   for (std::size_t e = 0; e < static_cast<std::size_t>(layer.experts); ++e)
     content.values[e * static_cast<std::size_t>(layer.experts) + e] = kNotMeasured;  // no pair
-  content.scale = QObject::tr("% of the row's tokens, in both");
+  content.scale = QObject::tr("% of the row's tokens that the column has too");
+  content.shortScale = QObject::tr("% of the row's tokens");
   return content;
 }
 

@@ -19,6 +19,7 @@
 #include "ui/models/selection.h"
 #include "ui/session/run_library.h"
 #include "ui/session/session_bridge.h"
+#include "ui/theme/theme.h"
 #include "ui/views/curve_series.h"
 #include "ui/widgets/card.h"
 #include "ui/widgets/explain_popover.h"
@@ -101,7 +102,11 @@ QWidget* InspectPage::makeInput() {
   text_->setTabChangesFocus(true);
   text_->setMinimumHeight(2 * text_->fontMetrics().lineSpacing() + 16);
   card->body()->addWidget(text_, 1);
+  inputs_ = new QBoxLayout(QBoxLayout::LeftToRight);
   auto* line = new QHBoxLayout;
+  auto* further = new QHBoxLayout;
+  inputs_->addLayout(line);
+  inputs_->addLayout(further);
   source_ = new QComboBox(card);
   source_->addItem(tr("the model in training"));
   source_->setAccessibleName(tr("Which model routes the text"));
@@ -126,10 +131,15 @@ QWidget* InspectPage::makeInput() {
   line->addWidget(source_);
   line->addWidget(live_);
   line->addStretch(1);
-  line->addWidget(tokens_);
-  line->addWidget(temperature_);
-  line->addWidget(generate_);
-  card->body()->addLayout(line);
+  further->addStretch(1);
+  further->addWidget(tokens_);
+  further->addWidget(temperature_);
+  further->addWidget(generate_);
+  card->body()->addLayout(inputs_);
+  // Large type leaves no room for both on one line.
+  const auto arrange = [this] { inputs_->setDirection(context_.theme.presenter() ? QBoxLayout::TopToBottom : QBoxLayout::LeftToRight); };
+  connect(&context_.theme, &Theme::changed, this, arrange);
+  arrange();
   return card;
 }
 
@@ -141,7 +151,10 @@ QWidget* InspectPage::makeResult() {
   layer_ = new QComboBox(tokens);
   layer_->setAccessibleName(tr("Layer that colours the chips"));
   line->addWidget(caption_, 1);
-  line->addWidget(new QLabel(tr("Chips coloured by the first expert of"), tokens));
+  auto* coloured = new QLabel(tr("Coloured by"), tokens);
+  for (QWidget* part : {static_cast<QWidget*>(coloured), static_cast<QWidget*>(layer_)})
+    part->setToolTip(tr("Chips have the colour of their first expert in this layer"));
+  line->addWidget(coloured);
   line->addWidget(layer_);
   tokens->body()->addLayout(line);
   strip_ = new TokenStrip(context_.theme);

@@ -8,6 +8,7 @@
 #include "core/telemetry/snapshot.h"
 #include "ui/views/page_context.h"
 
+class QBoxLayout;
 class QCheckBox;
 class QComboBox;
 class QDoubleSpinBox;
@@ -59,6 +60,7 @@ class InspectPage : public QWidget {
 
   PageContext context_;
   QPlainTextEdit* text_;
+  QBoxLayout* inputs_;                             // who routes the text, and its continuation
   QComboBox* source_;                              // the model in training, or a stored checkpoint (its path as data)
   QCheckBox* live_;
   QSpinBox* tokens_;

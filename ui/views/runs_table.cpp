@@ -34,7 +34,8 @@ namespace {
 
 const char kColumnsSetting[] = "runs/columns";
 /// What is left out first where there is no room.
-constexpr RunsModel::Column kDispensable[] = {RunsModel::seed, RunsModel::disk, RunsModel::preset, RunsModel::created, RunsModel::alerts, RunsModel::state};
+constexpr RunsModel::Column kDispensable[] = {RunsModel::seed, RunsModel::disk, RunsModel::preset, RunsModel::created, RunsModel::alerts, RunsModel::state, RunsModel::note,
+                                               RunsModel::parameters};
 
 }  // namespace
 

@@ -151,7 +151,9 @@ void TrainPage::follow(const SessionStatus& status) {
   bool dropping = false, balanced = false;
   for (const LayerConfig& layer : status.config->model.layers) {
     if (!layer.hasExperts && layer.recipe.head.kind != Recipe::Head::Kind::mixture) continue;
-    most = std::max(most, static_cast<double>(layer.recipe.experts.count) / std::max(1, layer.recipe.slotsPerToken()));
+    // Where every token asks every expert, each counts by its weight: one may have it all.
+    const int slots = layer.recipe.select.kind == Recipe::Select::Kind::all ? 1 : layer.recipe.slotsPerToken();
+    most = std::max(most, static_cast<double>(layer.recipe.experts.count) / std::max(1, slots));
     dropping |= !layer.recipe.capacity.dropless();
     balanced |= !layer.recipe.balance.empty();
   }

@@ -260,7 +260,7 @@ void Plot::draw() {
   d.plot->xAxis->setRange(first, last);
   const QFontMetrics metrics(d.theme.axisFont());
   d.steps->most = std::max(2, columns / (metrics.horizontalAdvance("00,000") + 12));
-  d.plot->yAxis->ticker()->setTickCount(std::clamp(d.plot->axisRect()->height() * 2 / (3 * metrics.height()), 2, 6));
+  d.plot->yAxis->ticker()->setTickCount(std::clamp(d.plot->axisRect()->height() * 2 / (3 * metrics.height()), d.plot->axisRect()->height() < 4 * metrics.height() ? 2 : 3, 6));
 
   d.plot->yAxis->setTickLabels(any);  // numbers of nothing would be false
   d.hintItem->setVisible(!any && !d.hint.isEmpty());

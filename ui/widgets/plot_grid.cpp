@@ -45,7 +45,7 @@ PlotGrid::Arrangement PlotGrid::arrange(int count, QSize area, QSize least, int 
     const double width = (area.width() + gap) / columns - gap, height = (area.height() + gap) / rows - gap;
     if (height < least.height()) continue;
     const double empty = static_cast<double>(rows * columns - count) / count;  // places that nothing stands in
-    const double off = std::abs(std::log(width / height / 2)) + 0.3 * empty;
+    const double off = std::abs(std::log(width / height / 2)) + 0.6 * empty;
     if (off < best) best = off, a.columns = columns;
   }
   a.rows = (count + a.columns - 1) / a.columns;

@@ -128,7 +128,7 @@ void PlotHeader::paint(QPainter& painter, const QRect& rect) const {
   const int used = boldMetrics.horizontalAdvance(title + "  ");
   int room = rect.width() - used;
   if (!caution.isEmpty()) {  // before the unit: it must not be lost
-    const int wide = std::min(room, boldMetrics.horizontalAdvance(caution));
+    const int wide = std::min(room, boldMetrics.horizontalAdvance(caution) + 2);  // widths are rounded
     painter.setPen(warning);
     painter.drawText(QRect(rect.right() - wide, rect.top(), wide + 1, line), Qt::AlignRight | Qt::AlignVCenter,
                      boldMetrics.elidedText(caution, Qt::ElideRight, wide));

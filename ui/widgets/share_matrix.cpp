@@ -148,7 +148,7 @@ void ShareMatrix::paintHeader(QPainter& painter, QSize size) const {
   painter.setFont(font);
   painter.setPen(c.muted);
   const int words = right - kPadding - bar - 12;
-  painter.drawText(QRect(kPadding, 7 + line, words, line), Qt::AlignLeft | Qt::AlignVCenter, metrics.elidedText(content_.scale, Qt::ElideRight, words));
+  painter.drawText(QRect(kPadding, 7 + line, words, line), Qt::AlignLeft | Qt::AlignVCenter, metrics.elidedText(metrics.horizontalAdvance(content_.scale) <= words ? content_.scale : content_.shortScale, Qt::ElideRight, words));
   painter.setPen(c.text);
   painter.drawText(QRect(kPadding, 8 + 2 * line, words, line), Qt::AlignLeft | Qt::AlignVCenter, metrics.elidedText(readout(), Qt::ElideRight, words));
   paintLegend(painter, QRect(right - bar - 4, 9 + line, bar, line - 4));

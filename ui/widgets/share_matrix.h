@@ -21,7 +21,7 @@ class ShareMatrix : public QFrame, public Figure {
     std::vector<float> values;  // (rows, columns) shares 0..1; NaN: nothing to show
     std::vector<float> even;    // (rows) the share at which nothing is special; empty: colours show the share itself
     double most = 1;            // of share / even, or of the share: the end of the scale
-    QString scale;              // what the colour means: "share of the row's tokens"
+    QString scale, shortScale;  // what the colour means: "share of the row's tokens"; where there is little room
     bool operator==(const Content&) const = default;
   };
 

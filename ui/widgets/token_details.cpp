@@ -105,7 +105,7 @@ std::vector<TokenDetails::Block> TokenDetails::blocksFor(int width) const {
     }
     y += (wasSmall ? small : large).height() + theme_.gap() / 2;
     if (!token_.layers[l].probabilities.empty()) {
-      block.bars = QRect(kMargin, y, std::max(1, width - 2 * kMargin), 2 * small.height());
+      block.bars = QRect(kMargin, y, std::max(1, width - 2 * kMargin), 3 * small.height());
       y += block.bars.height() + small.height();
     }
     block.bottom = y;
