@@ -4,7 +4,9 @@
 // other output is overwritten. Saved views are the backend's own: allocated by the caller with the size the backend
 // asks for, written forward, read backward, never read by anyone else.
 //
-// Contract: asynchronous. A result is read after synchronize(). CPU backends may complete at once.
+// Contract: asynchronous. What was asked for is done in that order, begins at submit() at the latest, and is read after
+// wait(ticket), synchronize() or read(). CPU backends complete at once. Arguments on the host (ids, draws, settings) are
+// read within the call: they may change right after it.
 // Thread rule: a Backend belongs to one thread. f32 and f64 are chosen by the views' dtype (f64: reference only);
 // bf16 is a compute mode of the backend: views stay f32, see Backend::computeType().
 // Errors: shapes that do not fit are a programmer's error and assert; running out of memory throws std::bad_alloc.
@@ -12,11 +14,14 @@
 #include <memory>
 #include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
+#include "core/router/balance.h"
 #include "core/router/dispatch.h"
 #include "core/router/recipe.h"
 #include "core/router/routing.h"
+#include "core/router/routing_summary.h"
 #include "core/tensor/philox.h"
 #include "core/tensor/tensor.h"
 
@@ -73,10 +78,30 @@ struct ExpertsWeights {
   TensorView downBias;  // (E, O)
 };
 
+/// One stretch of parameters with its moments and gradient, all of one shape.
+struct AdamWPart {
+  TensorView parameter, m, v, gradient;
+  double weightDecay = 0;
+};
 struct AdamWSettings {
-  double learningRate = 0, beta1 = 0.9, beta2 = 0.95, epsilon = 1e-8, weightDecay = 0;
+  double learningRate = 0, beta1 = 0.9, beta2 = 0.95, epsilon = 1e-8;
   std::int64_t step = 1;                   // from 1, for bias correction
-  double gradientScale = 1;                // clipping and 1 / micro-batches
+};
+
+/// How far the backend's work had been asked for at some moment; see Backend::submit.
+using Ticket = std::uint64_t;
+
+/// What the host reads of a result: the memory itself where the host has it, else a copy.
+class HostCopy {
+ public:
+  explicit HostCopy(const TensorView& onHost) : view_(onHost) {}
+  explicit HostCopy(Tensor copy) : copy_(std::move(copy)), view_(copy_.view()) {}
+  const TensorView& view() const { return view_; }
+  template <class T> std::span<const T> span() const { return view_.span<T>(); }
+
+ private:
+  Tensor copy_;
+  TensorView view_;
 };
 
 /// Seconds spent in one operation since the profile was last cleared.
@@ -99,9 +124,23 @@ class Backend {
 
   // Memory. Zeroed, 64-byte aligned.
   virtual Tensor allocate(Shape shape, DType dtype) = 0;
+  /// Host memory that `copy` fills without waiting. Read it after wait(ticket).
+  virtual Tensor allocateHost(Shape shape, DType dtype) { return hostTensor(shape, dtype); }
+  /// Begins what was asked for so far, without waiting for it. Work asked for between two submits is one unit: a device
+  /// may keep it and repeat it whole where only its arguments on the host changed.
+  virtual Ticket submit() { return 0; }
+  /// Returns when everything up to that submit is done.
+  virtual void wait(Ticket) { synchronize(); }
   virtual void synchronize() = 0;
+  /// Waits, and gives the host the numbers. For every place that looks at what a backend computed.
+  virtual HostCopy read(const TensorView& view) {
+    synchronize();
+    return HostCopy(view);
+  }
   virtual void fill(const TensorView& out, double value) = 0;
-  virtual void copy(const TensorView& out, const TensorView& in) = 0;           // converts between f32 and f64
+  /// Converts between f32 and f64. Either side may be on the host; a copy to the host is done when it returns, except
+  /// into memory of allocateHost.
+  virtual void copy(const TensorView& out, const TensorView& in) = 0;
   virtual void add(const TensorView& out, const TensorView& in) = 0;            // out += in
 
   // Embedding. x = tokens[id] (+ positionTable[position]); positionTable may be empty.
@@ -137,11 +176,24 @@ class Backend {
   virtual void attentionNext(const TensorView& out, const KeyValueCache& cache, const TensorView& qkv,
                              const AttentionSpec& spec, std::int64_t position) = 0;
 
-  // Routing: the stages of core/router, from logits to dispatch and back. The whole state stands in `routing`.
+  // Routing: the stages of core/router, from logits to dispatch and back. The whole state stands in `routing`; a device
+  // may keep the tables to itself (Routing::device) until someone asks for them.
   virtual void route(Routing& routing, const Recipe& recipe, const RoutingInput& input) = 0;
   /// From d(assignment weight) and the balance terms' share to the router's gradients. dx += (the router's input).
+  /// dAssignment: (at least A) f64 in dispatch order, as expertsBackward left it; empty: no language loss.
   virtual void routeBackward(const RouterWeights& dWeights /*+=*/, const TensorView& dx /*+=*/, Routing& routing,
-                             const Recipe& recipe, const RoutingInput& input, std::span<const double> dAssignment) = 0;
+                             const Recipe& recipe, const RoutingInput& input, const TensorView& dAssignment) = 0;
+  /// Between the forward of all layers and backward: see moe::finishBalance. totals (2 + terms) f64: sum of coefficient
+  /// * value of all but the z terms, the same of the z terms, then each term's own value.
+  virtual void finishBalance(const TensorView& totals, std::span<Routing* const> layers, const Recipe& recipe,
+                             const GlobalBatchStatistics* global) = 0;
+  /// What a step says about this routing, added up on its device: out (RoutingSummary::size(E, terms)) f64, see there.
+  virtual void summarise(const TensorView& out, const Routing& routing, const Recipe& recipe, bool measuring) = 0;
+  /// The rule of adjust.selection_bias: moves bias (E) f32 by the counts (E) f64 of a step's assignments.
+  virtual void updateSelectionBias(const TensorView& bias, const TensorView& counts,
+                                   const Recipe::Adjust::SelectionBias& rule) = 0;
+  /// Fills the tables of `routing` on the host where a device still holds them. Waits.
+  virtual void read(Routing&) {}
 
   // Experts over a dispatch. y (T,O) = sum over a token's admitted assignments (accumulate: +=).
   // saved: empty where no backward follows.
@@ -150,9 +202,10 @@ class Backend {
   virtual void experts(const TensorView& y, const TensorView& saved, const TensorView& x, const Dispatch& dispatch,
                        const ExpertsSpec& spec, const ExpertsWeights& weights, const TensorView& keep,
                        bool accumulate) = 0;
-  /// dAssignment (A): gradient of each assignment's weight, in dispatch order; 0 for the dropped. May be empty.
+  /// dAssignment (at least A) f64: gradient of each assignment's weight, in dispatch order; 0 for the dropped. May be
+  /// empty.
   virtual void expertsBackward(const TensorView& dx /*+=*/, const ExpertsWeights& dWeights,
-                               std::span<double> dAssignment, const TensorView& dy, const TensorView& x,
+                               const TensorView& dAssignment, const TensorView& dy, const TensorView& x,
                                const TensorView& saved, const Dispatch& dispatch, const ExpertsSpec& spec,
                                const ExpertsWeights& weights, const TensorView& keep,
                                Gradients gradients = Gradients::add) = 0;
@@ -162,10 +215,17 @@ class Backend {
   virtual void crossEntropy(const TensorView& losses, const TensorView& logits /*in, out*/,
                             std::span<const std::int32_t> targets, double gradientScale) = 0;
 
-  // Optimizer, over one segment. Sum accumulates in f64; out is one f64.
-  virtual void sumOfSquares(const TensorView& out, const TensorView& in) = 0;
-  virtual void adamw(const TensorView& parameter, const TensorView& m, const TensorView& v, const TensorView& gradient,
-                     const AdamWSettings& settings) = 0;
+  // Sums, accumulated in f64: out (1) f64 = the sum of `in`; out (n) f64 = the squares of each.
+  virtual void sum(const TensorView& out, const TensorView& in) = 0;
+  virtual void sumOfSquares(const TensorView& out, std::span<const TensorView> in) = 0;
+
+  // Optimizer, over all segments at once.
+  /// update (2) f64 = {norm, scale}: norm = sqrt(sum of squares (n)); scale = clip / norm where 0 < clip < norm, else 1;
+  /// 0 where norm or loss (1) is not finite, which keeps adamw from moving anything.
+  virtual void scaleGradients(const TensorView& update, const TensorView& squares, const TensorView& loss,
+                              double clip) = 0;
+  /// Gradients are multiplied by update's scale; 0: every part stays as it is. update may be empty: 1.
+  virtual void adamw(std::span<const AdamWPart> parts, const AdamWSettings& settings, const TensorView& update) = 0;
   /// Parameters at this view changed other than by adamw (loaded, edited): copies a backend keeps of them are stale.
   virtual void parametersChanged(const TensorView& parameter) = 0;
 

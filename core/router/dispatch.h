@@ -1,10 +1,17 @@
 #pragma once
 #include <cstdint>
+#include <memory>
 #include <vector>
 
 #include "core/tensor/tensor.h"
 
 namespace moe {
+
+/// Tables that a backend keeps on its device; its own business. Empty lists beside them say nothing: ask
+/// Backend::read(Routing&) first.
+struct DeviceTables {
+  virtual ~DeviceTables() = default;
+};
 
 /// The one value between routing and the experts: lists of assignments (token, expert, weight) ordered by expert.
 /// Within an expert the admitted assignments come first, then the dropped ones, each in ascending token order.
@@ -20,6 +27,7 @@ struct Dispatch {
   std::vector<std::int32_t> tokenBegin;       // (T+1) token t owns entries [tokenBegin[t], tokenBegin[t+1]) of:
   std::vector<std::int32_t> assignmentOf;     // (admitted) its admitted assignments in slot order: the order of combine's sum
   bool everyToken = false;                    // every expert takes every token in order: rows need no gathering
+  std::shared_ptr<DeviceTables> device;       // null: the host has it all
 
   std::int64_t assignments() const { return static_cast<std::int64_t>(token.size()); }
   std::int64_t admitted() const { return static_cast<std::int64_t>(assignmentOf.size()); }

@@ -61,6 +61,7 @@ struct RoutingInput {
   TensorView givenLogits;                           // (T, E) instead of x and weights: the logits stage is skipped
   RouterWeights weights;
   BiasView selectionBias;                           // (E) or empty
+  TensorView deviceSelectionBias;                   // (E) f32 instead, where the backend's device holds it
   RoutingDraws draws;
   std::span<const std::int32_t> tokenIds;           // (T), hash only
   std::span<const std::int32_t> hashTable;          // (V), hash only
@@ -138,6 +139,7 @@ struct Routing {
   bool setChanged = false;                          // capacity changed the set: final weights were weighed anew
   RoutingGradients gradients;
   RoutingScratch scratch;
+  std::shared_ptr<DeviceTables> device;             // null: the host has it all
 
   /// Logits that scores and weights are made of: z', or z where noise reaches the selection only.
   const Tensor& weighedLogits(const Recipe& recipe) const {
