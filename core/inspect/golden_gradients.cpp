@@ -103,12 +103,15 @@ void GoldenRun::backwardWeights(const GoldenObjective& objective) {
     backend_.route(routing, admitting, input);
     backend_.synchronize();
     const std::vector<double> dWeight = numbers(tensor("grad_weight"));
-    std::vector<double> dAssignment;
-    for (std::int64_t a = 0; a < routing.dispatch.assignments(); ++a) {
+    const std::int64_t assignments = routing.dispatch.assignments();
+    const Tensor slopes = hostTensor({assignments}, DType::f64);
+    for (std::int64_t a = 0; a < assignments; ++a) {
       const auto i = static_cast<std::size_t>(a);
-      dAssignment.push_back(
-          dWeight[static_cast<std::size_t>(routing.dispatch.token[i] * routing.slots + routing.dispatch.slot[i])]);
+      slopes.as<double>()[a] =
+          dWeight[static_cast<std::size_t>(routing.dispatch.token[i] * routing.slots + routing.dispatch.slot[i])];
     }
+    const Tensor dAssignment = backend_.allocate({assignments}, DType::f64);
+    backend_.copy(dAssignment, slopes);
     backend_.routeBackward(dWeights.router, dx, routing, admitting, input, dAssignment);
     addLogitsGradient(routing);
   }

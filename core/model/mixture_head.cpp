@@ -6,6 +6,7 @@
 #include <limits>
 
 #include "core/base/log_sum_exp.h"
+#include "core/model/activations.h"
 #include "core/tensor/scalar.h"
 
 namespace moe {
@@ -205,10 +206,12 @@ void MixtureHead::backward(const MoeWeights& gradients, const TensorView& dx, co
                              dOutputs_.view().rows(e, e + 1).reshaped({T, O}), x, saved_.view().rows(e, e + 1),
                              everyToken_, oneExpert(spec_, e), oneExpert(spec_, weights.experts, e), {});
   const Dispatch& dispatch = routing_.dispatch;
-  dAssignment_.assign(at(dispatch.assignments()), 0.0);
+  const Tensor slopes = hostTensor({dispatch.assignments()}, DType::f64);
   for (std::int64_t e = 0; e < E; ++e)
     for (std::int64_t a = dispatch.expertBegin[at(e)]; a < dispatch.admittedEnd[at(e)]; ++a)
-      dAssignment_[at(a)] = gradients_.shares[at(dispatch.token[at(a)] * E + e)];
+      slopes.as<double>()[a] = gradients_.shares[at(dispatch.token[at(a)] * E + e)];
+  growTo(backend_, dAssignment_, dispatch.assignments());
+  backend_.copy(dAssignment_.view().rows(0, dispatch.assignments()), slopes);
   backend_.routeBackward(gradients.router, dx, routing_, recipe_, input, dAssignment_);
 }
 

@@ -59,7 +59,8 @@ class MixtureHead {
   Dispatch everyToken_;              // one expert, all tokens
   Tensor expertOutputs_, dOutputs_;  // (E, T, O)
   Tensor saved_;                     // (E, saved of one expert)
-  std::vector<double> shares_, outputs_, dAssignment_;
+  std::vector<double> shares_, outputs_;
+  Tensor dAssignment_;               // (at least A) f64
   MixtureGradients gradients_;
 };
 

@@ -253,10 +253,12 @@ void MixtureLanguageHead::predict(const TensorView& losses, const TensorView& lo
 
 void MixtureLanguageHead::backwardRouter(const TensorView& dx) {
   const Dispatch& dispatch = routing_.dispatch;
-  dAssignment_.assign(at(dispatch.assignments()), 0.0);
+  const Tensor slopes = hostTensor({dispatch.assignments()}, DType::f64);
   for (std::int64_t e = 0; e < experts_; ++e)
     for (std::int64_t a = dispatch.expertBegin[at(e)]; a < dispatch.admittedEnd[at(e)]; ++a)
-      dAssignment_[at(a)] = dShares_[at(dispatch.token[at(a)] * experts_ + e)];
+      slopes.as<double>()[a] = dShares_[at(dispatch.token[at(a)] * experts_ + e)];
+  growTo(backend_, dAssignment_, dispatch.assignments());
+  backend_.copy(dAssignment_.view().rows(0, dispatch.assignments()), slopes);
   backend_.routeBackward(gradients_.router, dx, routing_, recipe_, routingInput_, dAssignment_);
 }
 

@@ -76,7 +76,8 @@ class MixtureLanguageHead {
   TensorView x_;         // (T, D)
   TensorView saved_;                        // (E, saved of one expert); not linear
   std::vector<double> shares_, dShares_;    // (T, E)
-  std::vector<double> dAssignment_, row_;   // (A), (E)
+  Tensor dAssignment_;                      // (at least A) f64
+  std::vector<double> row_;                 // (E)
   std::vector<std::int32_t> targets_;       // (C * E)
 };
 

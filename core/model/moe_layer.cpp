@@ -89,7 +89,7 @@ void MoeLayer::backward(const MoeWeights& gradients, const TensorView& dx, const
   RoutingInput routing = input.routing;
   routing.x = input.x;
   routing.weights = weights.router;
-  dAssignment_.resize(static_cast<std::size_t>(routing_.dispatch.assignments()));
+  growTo(backend_, dAssignment_, routing_.tokens * recipe_.slotsPerToken());
   backend_.expertsBackward(dx, gradients.experts, dAssignment_, dy, input.x, saved_, routing_.dispatch, spec_,
                            weights.experts, input.keepHidden, input.gradients);
   if (input.watch != BalancerWatch::off) watchBalancer(weights.router, input, routing);
@@ -122,16 +122,16 @@ void MoeLayer::backwardShared(const MoeWeights& gradients, const TensorView& dx,
                               const MoeInput& input, const MoeWeights& weights, Activations& memory) {
   const std::int64_t T = input.x.shape[0];
   const bool gated = recipe_.combine.shared->tokenGate;
-  dShared_.resize(gated ? static_cast<std::size_t>(sharedDispatch_.assignments()) : 0);
-  backend_.expertsBackward(dx, gradients.shared, dShared_, dy, input.x, sharedSaved_, sharedDispatch_, sharedSpec_,
-                           weights.shared, {}, input.gradients);
+  if (gated) growTo(backend_, dShared_, sharedDispatch_.assignments());
+  backend_.expertsBackward(dx, gradients.shared, gated ? dShared_.view() : TensorView{}, dy, input.x, sharedSaved_,
+                           sharedDispatch_, sharedSpec_, weights.shared, {}, input.gradients);
   if (!gated) return;
-  backend_.synchronize();
+  const HostCopy slopes = backend_.read(dShared_);
   const TensorView dGate = memory.take({T, 1}, input.x.dtype);
   for (std::int64_t t = 0; t < T; ++t) {
     double sum = 0;
     for (std::int32_t e = 0; e < recipe_.combine.shared->count; ++e)
-      sum += dShared_[static_cast<std::size_t>(e * T + t)];
+      sum += slopes.span<double>()[static_cast<std::size_t>(e * T + t)];
     const double open = elementAt(gate_, t);
     setElement(dGate, t, sum * open * (1 - open));
   }

@@ -85,7 +85,7 @@ class MoeLayer {
   std::int64_t width_ = 0;
   ExpertsSpec spec_, sharedSpec_, denseSpec_;
   Routing routing_;
-  std::vector<double> dAssignment_;  // (A) routed
+  Tensor dAssignment_;               // (at least A) f64, routed
   struct TermGradient {
     Tensor weight, bias, noiseWeight;  // as RouterWeights
     double scale = 0;                  // coefficient * loss scale
@@ -95,7 +95,7 @@ class MoeLayer {
   Dispatch sharedDispatch_, denseDispatch_;  // every token
   TensorView sharedSaved_, denseSaved_;
   TensorView gate_;                          // (T, 1) sigmoid(w_s . x)
-  std::vector<double> dShared_;              // (T * count)
+  Tensor dShared_;                           // (at least T * count) f64
   TensorView denseInput_, denseStatistics_;  // (T, D) normed, (T, 2)
 };
 

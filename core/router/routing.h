@@ -72,6 +72,11 @@ struct RoutingInput {
   int balanceGradient = kAllBalanceTerms;           // backward
   RankingHistory* history = nullptr;                // expert choice, generation: read, then extended by this batch
   std::int64_t trainingGroupTokens = 0;             // expert choice, generation: S of training; 0: this batch's own
+
+  /// Whichever of the two biases there is, for stages on the host.
+  BiasView hostSelectionBias() const {
+    return deviceSelectionBias.empty() ? selectionBias : std::span<const float>(deviceSelectionBias.span<float>());
+  }
 };
 
 /// Value of one balance term for one layer, without its coefficient.

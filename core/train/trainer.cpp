@@ -33,6 +33,7 @@ Trainer::Impl::Impl(Backend& theBackend, RunConfig theConfig, std::shared_ptr<co
       corpus(std::move(theCorpus)),
       model(backend, config.model, storedType(config), true),
       optimizer(backend, model.parameters()),
+      loss(backend.allocate({1}, DType::f64)),
       layers(model.expertLayers().size()) {
   model.initialise(config.seed);
   freeze(model, config.train);
@@ -111,7 +112,7 @@ Trainer::Impl::Totals Trainer::Impl::differentiate() {
     totals.zLoss += share * sums.zLoss;
     totals.balance.resize(sums.balance.size());
     for (std::size_t i = 0; i < sums.balance.size(); ++i) totals.balance[i] += share * sums.balance[i];
-    for (std::size_t i = 0; i < layers.size(); ++i) layers[i].add(*model.routing()[i], recipe(i), measuring);
+    for (std::size_t i = 0; i < layers.size(); ++i) summarise(i);
   }
   double sums[] = {totals.loss, totals.targets};
   reduce.sum(sums);
@@ -121,13 +122,24 @@ Trainer::Impl::Totals Trainer::Impl::differentiate() {
   return totals;
 }
 
+void Trainer::Impl::summarise(std::size_t expertLayer) {
+  const Recipe& recipe = this->recipe(expertLayer);
+  const Routing& routing = *model.routing()[expertLayer];
+  const Tensor row = backend.allocate({RoutingSummary::size(routing.experts, recipe.balance.size())}, DType::f64);
+  backend.summarise(row, routing, recipe, measuring);
+  layers[expertLayer].add({row.span<double>(), routing.experts}, recipe, routing.tokens, measuring);
+}
+
 void Trainer::Impl::updateSelectionBiases() {
   if (!config.train.routerLearns()) return;
   for (std::size_t i = 0; i < layers.size(); ++i) {
     const auto& rule = recipe(i).adjust.selectionBias;
-    if (rule)
-      updateSelectionBias(model.selectionBias()[static_cast<std::size_t>(model.expertLayers()[i])], layers[i].counts(),
-                          *rule);
+    if (!rule) continue;
+    std::vector<float>& bias = model.selectionBias()[static_cast<std::size_t>(model.expertLayers()[i])];
+    const Shape shape{static_cast<std::int64_t>(bias.size())};
+    const Tensor counts = hostTensor(shape, DType::f64);
+    std::ranges::copy(layers[i].counts(), counts.as<double>());
+    backend.updateSelectionBias({bias.data(), shape, DType::f32}, counts, *rule);
   }
 }
 
@@ -143,17 +155,16 @@ StepPoint Trainer::step() {
   point.loss = totals.loss / totals.targets;
   point.auxLoss = totals.auxLoss;
   point.zLoss = totals.zLoss;
-  point.gradientNorm = run.optimizer.gradientNorm(run.model.parameters());
   point.learningRate = learningRateAt(run.config.train, run.done);
+  run.backend.fill(run.loss, totals.loss / totals.targets);
+  run.optimizer.step(run.model.parameters(), run.config.train, point.learningRate, run.done + 1, run.loss);
+  point.gradientNorm = run.backend.read(run.optimizer.update()).span<double>()[0];
   point.balance.assign(totals.balance.begin(), totals.balance.end());
   point.layers = run.layerPoints(run.watchesBalancer());
   if (!std::isfinite(point.loss) || !std::isfinite(point.gradientNorm)) {
     if (std::isfinite(point.loss)) point.loss = std::numeric_limits<double>::quiet_NaN();
     return point;
   }
-  const double clip = run.config.train.clip;
-  const double scale = clip > 0 && point.gradientNorm > clip ? clip / point.gradientNorm : 1;
-  run.optimizer.step(run.model.parameters(), run.config.train, point.learningRate, run.done + 1, scale);
   run.updateSelectionBiases();
   run.backend.synchronize();
   ++run.done;

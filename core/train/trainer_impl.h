@@ -32,6 +32,7 @@ struct Trainer::Impl {
   std::vector<LayerPoint> layerPoints(bool watched) const;
   /// Held-out sequences spread over the whole split, the same for the whole run.
   void drawStudy(Batch& out, std::int64_t first, std::int64_t sequences) const;
+  void summarise(std::size_t expertLayer);
   void updateSelectionBiases();
 
   Backend& backend;
@@ -39,6 +40,7 @@ struct Trainer::Impl {
   std::shared_ptr<const Corpus> corpus;
   Model model;
   Optimizer optimizer;
+  Tensor loss;
   Reduce reduce;
   std::int64_t done = 0;  // optimiser steps
   Batch batch;
