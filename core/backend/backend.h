@@ -126,6 +126,8 @@ class Backend {
   virtual Tensor allocate(Shape shape, DType dtype) = 0;
   /// Host memory that `copy` fills without waiting. Read it after wait(ticket).
   virtual Tensor allocateHost(Shape shape, DType dtype) { return hostTensor(shape, dtype); }
+  /// Whether work goes on after submit() returns, so that it is worth asking for more before it is waited for.
+  virtual bool asynchronous() const { return false; }
   /// Begins what was asked for so far, without waiting for it. Work asked for between two submits is one unit: a device
   /// may keep it and repeat it whole where only its arguments on the host changed.
   virtual Ticket submit() { return 0; }

@@ -135,11 +135,10 @@ void Trainer::Impl::updateSelectionBiases() {
   for (std::size_t i = 0; i < layers.size(); ++i) {
     const auto& rule = recipe(i).adjust.selectionBias;
     if (!rule) continue;
-    std::vector<float>& bias = model.selectionBias()[static_cast<std::size_t>(model.expertLayers()[i])];
-    const Shape shape{static_cast<std::int64_t>(bias.size())};
-    const Tensor counts = hostTensor(shape, DType::f64);
+    const TensorView bias = model.selectionBiasView(static_cast<std::size_t>(model.expertLayers()[i]));
+    const Tensor counts = hostTensor(bias.shape, DType::f64);
     std::ranges::copy(layers[i].counts(), counts.as<double>());
-    backend.updateSelectionBias({bias.data(), shape, DType::f32}, counts, *rule);
+    backend.updateSelectionBias(bias, counts, *rule);
   }
 }
 

@@ -19,7 +19,8 @@ void append(Batch& to, const Batch& from) {
 }
 
 /// The most likely next id of each row of the logits (T, V); the first of equals.
-void appendPredictions(std::vector<std::int32_t>& out, const TensorView& logits) {
+void appendPredictions(std::vector<std::int32_t>& out, const HostCopy& copy) {
+  const TensorView& logits = copy.view();
   withScalar(logits.dtype, [&]<class S>() {
     const std::int64_t vocabulary = logits.shape[1];
     for (std::int64_t t = 0; t < logits.shape[0]; ++t) {
@@ -86,7 +87,7 @@ RunStudy Trainer::study() {
       const std::vector<std::int32_t>& asked = run.model.routing()[i]->asked;
       selections[i].insert(selections[i].end(), asked.begin(), asked.end());
     }
-    appendPredictions(predicted, run.model.logits());
+    appendPredictions(predicted, run.backend.read(run.model.logits()));
     append(all, batch);
   }
   study.tokens = all.tokens();
