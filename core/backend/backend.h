@@ -143,7 +143,7 @@ class Backend {
   /// Converts between f32 and f64. Either side may be on the host; a copy to the host is done when it returns, except
   /// into memory of allocateHost.
   virtual void copy(const TensorView& out, const TensorView& in) = 0;
-  virtual void add(const TensorView& out, const TensorView& in) = 0;            // out += in
+  virtual void add(const TensorView& out, const TensorView& in) = 0;            // out += in, f32 or f64
 
   // Embedding. x = tokens[id] (+ positionTable[position]); positionTable may be empty.
   virtual void embedding(const TensorView& x, const TensorView& tokenTable, const TensorView& positionTable,

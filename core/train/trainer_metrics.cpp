@@ -1,5 +1,6 @@
 // What a trainer says about its experts beyond the loss: per step, and in studies of a fixed text.
 #include <algorithm>
+#include <cassert>
 
 #include "core/telemetry/health.h"
 #include "core/tensor/philox.h"
@@ -33,18 +34,16 @@ void appendPredictions(std::vector<std::int32_t>& out, const HostCopy& copy) {
 }  // namespace
 
 bool Trainer::Impl::watchesBalancer() const {
-  return measuring && !layers.empty() && !recipe(0).balance.empty() && done % kBalancerEvery == 0;
+  return measuring && !layers.empty() && !recipe(0).balance.empty() && next() % kBalancerEvery == 0;
 }
 
-std::vector<LayerPoint> Trainer::Impl::layerPoints(bool watched) const {
+std::vector<LayerPoint> Trainer::Impl::layerPoints(const Asked& step) const {
   std::vector<LayerPoint> points;
   for (std::size_t i = 0; i < layers.size(); ++i) points.push_back(layers[i].point(model.expertLayers()[i]));
-  if (!watched) return points;
-  const std::vector<BalancerGradient> gradients = model.balancerGradients();
-  for (std::size_t i = 0; i < gradients.size(); ++i) {
-    if (watchesLanguage()) points[i].languageGradient = static_cast<float>(languageGradients[i]);
-    points[i].balanceGradient = static_cast<float>(gradients[i].balance);
-    points[i].termGradient.assign(gradients[i].terms.begin(), gradients[i].terms.end());
+  for (std::size_t i = 0; i < step.balancer.size(); ++i) {
+    if (!step.language.empty()) points[i].languageGradient = static_cast<float>(step.language[i]);
+    points[i].balanceGradient = static_cast<float>(step.balancer[i].balance);
+    points[i].termGradient.assign(step.balancer[i].terms.begin(), step.balancer[i].terms.end());
   }
   return points;
 }
@@ -71,6 +70,7 @@ void Trainer::setMeasuring(bool on) {
 
 RunStudy Trainer::study() {
   Impl& run = *impl_;
+  assert(inFlight() == 0);
   RunStudy study;
   study.step = run.done;
   if (run.layers.empty()) return study;

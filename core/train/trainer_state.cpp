@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <cassert>
 
 #include "core/base/error.h"
 #include "core/train/trainer_impl.h"
@@ -47,8 +48,8 @@ std::int64_t bytesOf(const TrainingState& state) {
 }
 
 TrainingState Trainer::state() const {
+  assert(inFlight() == 0);
   Impl& run = *impl_;
-  run.backend.synchronize();
   TrainingState state;
   state.step = run.done;
   const std::vector<Parameter>& parameters = run.model.parameters().all();
@@ -60,11 +61,11 @@ TrainingState Trainer::state() const {
   for (std::size_t layer = 0; layer < run.config.model.layers.size(); ++layer)
     if (const TensorView bias = run.model.selectionBiasView(layer); !bias.empty())
       state.selectionBias.push_back(clone(run.backend, biasName(layer), bias));
-  run.backend.synchronize();
   return state;
 }
 
 void Trainer::restore(const TrainingState& state) {
+  assert(inFlight() == 0);
   Impl& run = *impl_;
   std::vector<std::pair<std::string, Shape>> weights, biases;
   const std::vector<Parameter>& parameters = run.model.parameters().all();
@@ -90,6 +91,7 @@ void Trainer::restore(const TrainingState& state) {
     run.backend.copy(run.optimizer.secondMoments()[i], state.optimizerV[i].tensor);
   }
   for (std::size_t i = 0; i < targets.size(); ++i) run.backend.copy(targets[i], state.selectionBias[i].tensor);
+  run.backend.fill(run.health, 0);
   run.backend.synchronize();
   run.done = state.step;
 }
