@@ -5,6 +5,7 @@
 #include <cmath>
 #include <limits>
 
+#include "core/backend/host_mirror.h"
 #include "core/base/log_sum_exp.h"
 #include "core/model/activations.h"
 #include "core/tensor/scalar.h"
@@ -162,10 +163,11 @@ void MixtureHead::forward(const TensorView& x, const RoutingInput& given, const 
   for (std::int64_t e = 0; e < E; ++e)
     backend_.experts(expertOutputs_.view().rows(e, e + 1).reshaped({T, O}), saved_.view().rows(e, e + 1), x,
                      everyToken_, oneExpert(spec_, e), oneExpert(spec_, weights.experts, e), {}, false);
-  backend_.synchronize();
+  const HostCopy outputs = backend_.read(expertOutputs_);
+  backend_.read(routing_);
   outputs_.resize(at(E * T * O));
   withScalar(x.dtype, [&]<class S>() {
-    const auto from = expertOutputs_.span<S>();
+    const auto from = outputs.span<S>();
     std::copy(from.begin(), from.end(), outputs_.begin());
   });
   shares_.assign(at(T * E), 0.0);
@@ -197,10 +199,12 @@ void MixtureHead::backward(const MoeWeights& gradients, const TensorView& dx, co
     if (coefficients[i] != 0)
       mixtureLoss(recipe_.head.losses[i].form, recipe_.head.density, shares_, outputs_, target, E, coefficients[i],
                   &gradients_);
+  const HostMirror dOutputs(backend_, dOutputs_, HostMirror::Start::zeros);
   withScalar(x.dtype, [&]<class S>() {
-    std::transform(gradients_.outputs.begin(), gradients_.outputs.end(), dOutputs_.as<S>(),
+    std::transform(gradients_.outputs.begin(), gradients_.outputs.end(), dOutputs.as<S>(),
                    [](double value) { return static_cast<S>(value); });
   });
+  dOutputs.write();
   for (std::int64_t e = 0; e < E; ++e)
     backend_.expertsBackward(dx, oneExpert(spec_, gradients.experts, e), {},
                              dOutputs_.view().rows(e, e + 1).reshaped({T, O}), x, saved_.view().rows(e, e + 1),

@@ -10,7 +10,7 @@ namespace moe {
 
 /// What the mixture is asked for: d of each token (gaussian), or the id of its next token, negative where masked.
 struct MixtureTarget {
-  TensorView values;                  // (T, O) gaussian
+  TensorView values;                  // (T, O) gaussian, on the host
   std::span<const std::int32_t> ids;  // (T) categorical
 };
 

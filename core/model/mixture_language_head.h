@@ -55,9 +55,11 @@ class MixtureLanguageHead {
   void blendOutputs(Chunk& chunk);
   void toSlopes(const Chunk& chunk, std::span<const std::int32_t> targets);
   template <class S>
-  void trainChunk(Chunk& chunk, S* losses, std::span<const std::int32_t> targets, double scale);
+  void trainChunk(Chunk& chunk, const TensorView& losses, std::span<const std::int32_t> targets,
+                  double scale);
   template <class S>
-  void predictChunk(Chunk& chunk, S* losses, S* logits, std::span<const std::int32_t> targets);
+  void predictChunk(Chunk& chunk, const TensorView& losses, const TensorView& logits,
+                    std::span<const std::int32_t> targets);
   void backwardOutputs(const Chunk& chunk, const TensorView& dx);
   double coefficient(Recipe::Head::Form form) const;
   bool predictsByBlend() const;

@@ -16,8 +16,8 @@ struct RouterWeights {
   TensorView noiseWeight;  // (E, D)  perturb.noise.weight
 };
 
-/// Every random draw of the pipeline, as tensors: Philox fills them in training, a file in a test. Empty: that stage
-/// is off or the phase does not draw.
+/// Every random draw of the pipeline, as tensors on the host: Philox fills them in training, a file in a test. Empty:
+/// that stage is off or the phase does not draw.
 struct RoutingDraws {
   TensorView inputJitter;   // (T, D) the factor itself, U(1-eps, 1+eps)
   TensorView noise;         // (T, E) N(0,1)

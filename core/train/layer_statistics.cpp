@@ -18,20 +18,15 @@ double ratio(double part, double whole) {
 
 }  // namespace
 
-void LayerStatistics::clear() {
-  tokens_ = micro_ = 0;
-  sums_.clear();
-}
-
-void LayerStatistics::add(const RoutingSummary& batch, const Recipe& recipe, std::int64_t tokens, bool measuring) {
-  experts_ = batch.experts;
+void LayerStatistics::set(const RoutingSummary& sum, const Recipe& recipe, std::int64_t tokens,
+                          std::int64_t microBatches, bool measuring) {
+  experts_ = sum.experts;
   weighed_ = recipe.select.kind == Recipe::Select::Kind::all;
   measured_ = measuring;
   biased_ = recipe.adjust.selectionBias.has_value();
-  sums_.resize(batch.row.size());
-  for (std::size_t i = 0; i < sums_.size(); ++i) sums_[i] += batch.row[i];
-  tokens_ += tokens;
-  ++micro_;
+  sums_.assign(sum.row.begin(), sum.row.end());
+  tokens_ = tokens;
+  micro_ = microBatches;
 }
 
 std::vector<double> LayerStatistics::admittedPerToken() const {
@@ -64,7 +59,8 @@ LayerPoint LayerStatistics::point(int layer) const {
   point.importanceCv2 = static_cast<float>(router.importanceCv2);
   point.margin = static_cast<float>(ratio(sums.margin(), sums.marginTokens()));
   if (biased_) point.biasJaccard = static_cast<float>(sums.jaccard() / tokens);
-  for (const double value : sums.balance()) point.balance.push_back(static_cast<float>(value / micro_));
+  const auto micro = static_cast<double>(micro_);
+  for (const double value : sums.balance()) point.balance.push_back(static_cast<float>(value / micro));
   return point;
 }
 

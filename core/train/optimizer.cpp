@@ -28,7 +28,6 @@ Optimizer::Optimizer(Backend& backend, const Parameters& parameters) : backend_(
     v_.push_back(backend.allocate(parameter.value.shape, parameter.value.dtype));
   }
   squares_ = backend.allocate({static_cast<std::int64_t>(parameters.all().size())}, DType::f64);
-  update_ = backend.allocate({2}, DType::f64);
 }
 
 void Optimizer::findParts(const Parameters& parameters, double weightDecay) {
@@ -44,15 +43,15 @@ void Optimizer::findParts(const Parameters& parameters, double weightDecay) {
   }
 }
 
-void Optimizer::step(const Parameters& parameters, const TrainConfig& train, double learningRate, std::int64_t step,
-                     const TensorView& loss) {
+void Optimizer::step(const TensorView& update, const Parameters& parameters, const TrainConfig& train,
+                     double learningRate, std::int64_t step, const TensorView& loss) {
   findParts(parameters, train.weightDecay);
   const auto count = static_cast<std::int64_t>(parts_.size());
   if (squares_.elements() < count) squares_ = backend_.allocate({count}, DType::f64);
   const TensorView squares = squares_.view().rows(0, count);
   backend_.sumOfSquares(squares, gradients_);
-  backend_.scaleGradients(update_, squares, loss, train.clip);
-  backend_.adamw(parts_, {learningRate, train.beta1, train.beta2, train.epsilon, step}, update_);
+  backend_.scaleGradients(update, squares, loss, train.clip);
+  backend_.adamw(parts_, {learningRate, train.beta1, train.beta2, train.epsilon, step}, update);
 }
 
 }  // namespace moe

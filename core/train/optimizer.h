@@ -15,10 +15,9 @@ class Optimizer {
 
   /// One update; `step` counts from 1. Gradients are clipped to train.clip by the norm of all of them together; where
   /// that or `loss` (1) is not finite nothing moves.
-  void step(const Parameters& parameters, const TrainConfig& train, double learningRate, std::int64_t step,
-            const TensorView& loss);
-  /// (2) f64 of the last step: {norm of the gradients before clipping, what they were multiplied by}.
-  const TensorView& update() const { return update_.view(); }
+  /// update (2) f64: {norm of the gradients before clipping, what they were multiplied by}.
+  void step(const TensorView& update, const Parameters& parameters, const TrainConfig& train, double learningRate,
+            std::int64_t step, const TensorView& loss);
 
   std::vector<Tensor>& firstMoments() { return m_; }
   std::vector<Tensor>& secondMoments() { return v_; }
@@ -31,7 +30,6 @@ class Optimizer {
   std::vector<AdamWPart> parts_;        // what learns
   std::vector<TensorView> gradients_;   // theirs
   Tensor squares_;                      // (at least as many) f64
-  Tensor update_;                       // (2) f64
 };
 
 }  // namespace moe
