@@ -40,7 +40,9 @@ double timeTraining(Backend& backend, const RunConfig& run, const BenchOptions& 
   std::vector<double> seconds;
   for (int i = 0; i < std::max(1, options.steps); ++i) {
     const auto start = Clock::now();
-    trainer.step();
+    if (trainer.inFlight() == 0) trainer.enqueue();
+    if (trainer.worthRunningAhead() && i + 1 < std::max(1, options.steps)) trainer.enqueue();
+    trainer.collect();
     seconds.push_back(secondsSince(start));
   }
   profile = backend.profile();

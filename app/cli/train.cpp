@@ -97,15 +97,20 @@ class HeadlessRun {
   void train() {
     watchInterrupts();
     view_->begin(*run_, describe(*backend_));
-    while (!run_->finished() && !interrupted) {
-      const RunInTraining::Step step = run_->step();
+    bool collapse = false;
+    while (run_->inFlight() || (!run_->finished() && !interrupted)) {
+      const RunInTraining::Step step = run_->step(!interrupted && !collapse);
       if (!step.finite) notFinite();
       if (step.point.tokensPerSecond > 0) seconds_ += static_cast<double>(run_->tokensPerStep()) / step.point.tokensPerSecond;
       tokens_ += run_->tokensPerStep();
       trainLoss_ = step.point.loss;
       if (step.point.validationLoss) validationLoss_ = step.point.validationLoss;
       view_->step(*run_, step.point, step.events);
-      if (collapsed(step.events)) restartIfWanted();
+      collapse = collapse || collapsed(step.events);
+      if (collapse && !run_->inFlight()) {
+        collapse = false;
+        restartIfWanted();
+      }
       recorder_.flush(false);
       check(recorder_);
     }

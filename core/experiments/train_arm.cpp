@@ -85,7 +85,7 @@ ArmResult trainArm(const RunConfig& config, const std::filesystem::path& checkpo
   BalanceWatch watch;
   result.validation.emplace_back(0, trainer.evaluate());
   while (!run.finished()) {
-    const RunInTraining::Step step = run.step();
+    const RunInTraining::Step step = run.step(true);
     if (!step.finite)
       throw Error("experiment", "the loss of step " + std::to_string(run.stepsDone() + 1) +
                                     " is not a finite number; lower train.learning_rate");

@@ -57,7 +57,11 @@ bool Inquiries::probeDue(const RunInTraining& run, bool training) const {
   return probedStep_ < 0 || !training || std::chrono::steady_clock::now() - probedAt_ >= kLiveInterval;
 }
 
-bool Inquiries::pending(const RunInTraining* run) const { return run && (generation_ || probeDue(*run, false)); }
+bool Inquiries::pending(const RunInTraining* run) const { return due(run, false); }
+
+bool Inquiries::due(const RunInTraining* run, bool training) const {
+  return run && (generation_ || probeDue(*run, training));
+}
 
 void Inquiries::turn(RunInTraining* run, bool training) {
   if (!run) return;

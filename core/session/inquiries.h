@@ -31,8 +31,9 @@ class Inquiries {
 
   /// Whether there is work even while training rests.
   bool pending(const RunInTraining* run) const;
-  /// What is due between two steps.
+  /// What is due between two steps, and whether anything is.
   void turn(RunInTraining* run, bool training);
+  bool due(const RunInTraining* run, bool training) const;
 
  private:
   void publishGeneration(bool ended);

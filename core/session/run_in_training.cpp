@@ -66,11 +66,19 @@ void RunInTraining::restore(const Checkpoint& checkpoint, const std::vector<RunE
   detector_.configure(config().alerts);
 }
 
-RunInTraining::Step RunInTraining::step() {
+bool RunInTraining::pausesAfter(std::int64_t step) const {
+  const TrainConfig& train = config().train;
+  return step >= train.steps || trainer_.validationDue(step) ||
+         (train.checkpointEvery > 0 && step % train.checkpointEvery == 0);
+}
+
+RunInTraining::Step RunInTraining::step(bool ahead) {
   Step result;
-  if (stepsDone() == 0) result.studies.push_back(study());
+  if (stepsDone() == 0 && !inFlight()) result.studies.push_back(study());
   const auto began = std::chrono::steady_clock::now();
-  result.point = trainer_.step();
+  if (!inFlight()) trainer_.enqueue();
+  if (ahead && trainer_.worthRunningAhead() && !pausesAfter(stepsDone() + 1)) trainer_.enqueue();
+  result.point = trainer_.collect();
   const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - began;
   StepPoint& point = result.point;
   point.run = id();

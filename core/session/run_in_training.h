@@ -30,7 +30,15 @@ class RunInTraining {
     std::vector<std::shared_ptr<const RunStudy>> studies;  // before the first step, and whenever the run is validated
     bool finite = true;
   };
-  Step step();
+  /// `ahead`: the caller steps on at once, so that the step behind this one may be asked for before this one's numbers
+  /// are there; it is then inFlight(). Only where the backend works on by itself, and nothing that needs the model as it
+  /// is after this very step is due.
+  Step step(bool ahead = false);
+  /// Whether a step was asked for whose numbers are still out: `step` until there is none before anything else that looks
+  /// at the run or changes it.
+  bool inFlight() const { return trainer_.inFlight() > 0; }
+  /// Forgets them, after a failure.
+  void abandonSteps() { trainer_.abandon(); }
 
   /// Changes a live setting from the next step on. Nothing where the value is what it was. Throws Error("config").
   std::optional<RunEvent> setKnob(const std::string& path, const std::string& value);
@@ -65,6 +73,8 @@ class RunInTraining {
     std::string path, oldValue;
   };
   std::shared_ptr<const RunStudy> study();
+  /// Whether a look at the model is due after so many steps.
+  bool pausesAfter(std::int64_t step) const;
   RunEvent apply(RunEvent::Kind kind, const std::string& path, const std::string& value);
 
   RunSummary summary_;

@@ -40,19 +40,23 @@ void Worker::run() {
     try {
       const bool playing = playing_;
       if (mayStep()) stepRuns();
+      if (collapsed_ || !mayStep() || inquiries_.due(run_.get(), mayStep())) settle();
       if (collapsed_) restartAfterCollapse(playing);
       inquiries_.turn(run_.get(), mayStep());
     } catch (const std::exception& problem) {
       fail(sentenceOf(problem));
     }
   }
+  settle();
   closeRuns();
   recorder_.finish();
   takeReports();
 }
 
 void Worker::carryOutAll(bool wait) {
-  for (const Command& command : mailbox_.take(wait)) {
+  const std::vector<Command> commands = mailbox_.take(wait);
+  if (!commands.empty()) settle();
+  for (const Command& command : commands) {
     if (mailbox_.closed()) return;
     try {
       std::visit([this](const auto& value) { carryOut(value); }, command);
@@ -70,7 +74,7 @@ bool Worker::mayStep() const {
 void Worker::stepRuns() {
   const bool played = playing_;
   for (RunInTraining* run : runs())
-    if (!run->finished() && playing_ == played) stepRun(*run);
+    if (!run->finished() && playing_ == played) stepRun(*run, playing_ && !inquiries_.due(run_.get(), true));
   if (singleSteps_ > 0) --singleSteps_;
   if (allFinished()) {
     playing_ = false;
@@ -79,8 +83,18 @@ void Worker::stepRuns() {
   if (!playing_) statusChanged_ = true;
 }
 
-void Worker::stepRun(RunInTraining& run) {
-  const RunInTraining::Step step = run.step();
+/// Before whatever needs the runs as they are.
+void Worker::settle() {
+  try {
+    for (RunInTraining* run : runs())
+      while (run->inFlight()) stepRun(*run, false);
+  } catch (const std::exception& problem) {
+    fail(sentenceOf(problem));
+  }
+}
+
+void Worker::stepRun(RunInTraining& run, bool ahead) {
+  const RunInTraining::Step step = run.step(ahead);
   if (step.finite) {
     if (&run == run_.get()) speed_.pass(run.tokensPerStep());
     out_.put([&](Outbox& box) {
@@ -121,7 +135,10 @@ void Worker::fail(const std::string& sentence) {
   failed_ = true;
   message_ = sentence;
   inquiries_.stopGenerating();
-  for (const RunInTraining* run : runs()) recorder_.setState(run->id(), RunSummary::State::failed);
+  for (RunInTraining* run : runs()) {
+    run->abandonSteps();
+    recorder_.setState(run->id(), RunSummary::State::failed);
+  }
   statusChanged_ = true;
 }
 

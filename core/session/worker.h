@@ -69,7 +69,8 @@ class Worker {
   void carryOutAll(bool wait);
   bool mayStep() const;
   void stepRuns();
-  void stepRun(RunInTraining& run);
+  void stepRun(RunInTraining& run, bool ahead);
+  void settle();                             // no step is on its way any more
   void play(bool playing);
   void fail(const std::string& sentence);
   void takeReports();

@@ -235,6 +235,9 @@ StepPoint Trainer::step() {
 int Trainer::inFlight() const {
   return static_cast<int>(impl_->asked.size());
 }
+void Trainer::abandon() {
+  impl_->asked.clear();
+}
 bool Trainer::worthRunningAhead() const {
   return impl_->backend.asynchronous();
 }

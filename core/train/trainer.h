@@ -47,6 +47,9 @@ class Trainer {
   void enqueue();
   StepPoint collect();
   int inFlight() const;
+  /// Forgets what was asked for, where the backend failed: the model is then somewhere amid those steps.
+  void abandon();
+  /// Whether the backend works on while it is not waited for.
   bool worthRunningAhead() const;
 
   /// Mean loss in nats a token over the held-out split, at most `maxTokens`.

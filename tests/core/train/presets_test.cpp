@@ -4,6 +4,7 @@
 #include "core/train/run_config.h"
 #include "core/train/trainer.h"
 #include "tests/support/register.h"
+#include "tests/support/shrunken_presets.h"
 #include "tests/support/temporary_folder.h"
 #include "tests/support/tiny_model.h"
 
@@ -32,17 +33,7 @@ class PresetsTest : public QObject {
   }
   void everyPresetTrainsWhenShrunken() {
     for (const Preset& preset : presets()) {
-      RunConfig config = runConfigOfPreset(preset.id);
-      config.backend = "reference";
-      config.model.width = 16;
-      config.model.context = 8;
-      config.train.batch = 2;
-      for (LayerConfig& layer : config.model.layers) {
-        layer.attention.headWidth = 4;
-        layer.dense.hidden = 8;
-        layer.recipe.experts.hidden = {8};
-        if (layer.recipe.combine.shared) layer.recipe.combine.shared->hidden = 8;
-      }
+      const RunConfig config = test::shrunken(preset.id);
       const auto backend = makeBackend({.name = "reference", .threads = 1, .computeType = DType::f32});
       Trainer trainer(*backend, config, test::tinyCorpus());
       const auto before = trainer.state();
