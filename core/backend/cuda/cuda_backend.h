@@ -117,8 +117,12 @@ class CudaBackend final : public Backend {
     return static_cast<int>(std::min<std::int64_t>((n + threads - 1) / threads, 8 * device_->queue.multiprocessors()));
   }
 
+  /// What attention's rotary positions turn by, (at least length, headWidth): cosines, then sines. Null without them.
+  const float* rotations(const AttentionSpec& spec);
+
   std::shared_ptr<DeviceState> device_;
   DType computeType_;
+  std::map<std::pair<double, std::int64_t>, Tensor> rotations_;  // by (theta, headWidth)
 
  public:
   /// The dispatch's tables on the device, wherever they are now. A host's list is uploaded for the current submit.
