@@ -1,513 +1,467 @@
-// Causal attention in tiles of 32 rows, never a T x T matrix: forward keeps each row's log-sum-exp, backward computes the
-// probabilities anew. A warp owns some rows of one side (its sums stay in registers) and its lanes take the 32 rows of the
-// other side's tile.
+// Flash attention: a row's probabilities are never stored. Forward lays the turned operands out in planes (in `saved`,
+// in the precision of the products) and keeps the logarithm of each row's sum; backward scores again. It needs delta =
+// dOut . out of each row, which comes with the planes of dOut.
+#include <bit>
 #include <cmath>
+#include <numbers>
 #include <vector>
 
+#include "core/backend/cuda/attention_exact.cuh"
+#include "core/backend/cuda/attention_planes.cuh"
+#include "core/backend/cuda/attention_tiles.cuh"
 #include "core/backend/cuda/cuda_backend.h"
-#include "core/backend/cuda/vectors.cuh"
 
 namespace moe::cuda {
 namespace {
 
-constexpr int kTile = 32;   // rows of the side that passes by
-constexpr int kWarps = 4;
+constexpr int kRowsOfTile = 64;
+constexpr int kWidestTile = 128;  // columns that bf16 tiles hold in registers
 
-/// Rows of one head in a table of tokens: row t begins at data + t * stride.
-struct HeadRows {
-  const float* data;
-  std::int64_t stride;
-};
+MOE_DEVICE void putFour(float* to, const float* from) {
+  *reinterpret_cast<Float4*>(to) = {from[0], from[1], from[2], from[3]};
+}
+MOE_DEVICE void putFour(BFloat16* to, const float* from) {
+  *reinterpret_cast<UInt2*>(to) = {packBf16(from[0], from[1]), packBf16(from[2], from[3])};
+}
+MOE_DEVICE float rounded(float value, const float*) { return value; }
+MOE_DEVICE float rounded(float value, const BFloat16*) { return fromBf16(toBf16(value)); }
 
-/// The operands of all three kernels; heads of a table lie one behind the other, `width` apart.
-struct Operands {
-  HeadRows queries, keys, values;  // of head 0
-  std::int64_t length;             // S
-  int heads, kvHeads, width;
-  float scale;
-  bool fours;
+/// The planes of qkv. A thread makes 16 columns: of queries and keys eight turned pairs.
+template <class Scalar, int kGroup>
+struct LayOut {
+  static constexpr int kThreads = 256;
+  static constexpr const char* kName = "attention, lay out";
+  Scalar* planes;
+  const float* qkv;
+  const float* turns;  // (length, headWidth): cosines, then sines; null without rotary positions
+  AttentionShape shape;
+  int tokensOfBlock;
+  int vectors;  // rows are aligned to 16 bytes and whole pieces
 
-  MOE_DEVICE HeadRows of(const HeadRows& rows, int head, int sequence) const {
-    return {rows.data + static_cast<std::int64_t>(head) * width + sequence * length * rows.stride, rows.stride};
+  MOE_DEVICE static void read(float (&to)[8], const float* from, int first, int end, bool vectors) {
+    if (vectors && first < end) {
+      const Float4 low = *reinterpret_cast<const Float4*>(from + first);
+      const Float4 high = *reinterpret_cast<const Float4*>(from + first + 4);
+      to[0] = low.x, to[1] = low.y, to[2] = low.z, to[3] = low.w;
+      to[4] = high.x, to[5] = high.y, to[6] = high.z, to[7] = high.w;
+    } else {
+      MOE_UNROLL
+      for (int i = 0; i < 8; ++i) to[i] = first + i < end ? from[first + i] : 0;
+    }
+  }
+
+  MOE_DEVICE void operator()() const {
+    const int pieces = shape.width / 16, ofToken = shape.planes() * pieces, tokens = shape.sequences * shape.length;
+    for (int i = threadOfBlock(); i < tokensOfBlock * ofToken; i += kThreads) {
+      const int token = block().x * tokensOfBlock + i / ofToken, plane = i % ofToken / pieces, piece = i % pieces;
+      if (token >= tokens) return;
+      const int sequence = token / shape.length, position = token % shape.length;
+      const bool turned = turns != nullptr && plane < shape.heads + shape.kvHeads;
+      const float* const from = qkv + token * shape.qkvWidth() + plane * shape.headWidth;
+      float one[8], two[8], out[16];
+      read(one, from, turned ? piece * 8 : piece * 16, turned ? shape.half : shape.headWidth, vectors != 0);
+      read(two, from, turned ? shape.half + piece * 8 : piece * 16 + 8, shape.headWidth, vectors != 0);
+      if (turned) {
+        const float* const turn = turns + std::int64_t{1} * position * shape.headWidth;
+        float cosine[8], sine[8];
+        read(cosine, turn, piece * 8, shape.half, vectors != 0);
+        read(sine, turn + shape.half, piece * 8, shape.half, vectors != 0);
+        MOE_UNROLL
+        for (int j = 0; j < 8; ++j) {
+          const int at = j / kGroup * 2 * kGroup + j % kGroup;
+          out[at] = one[j] * cosine[j] - two[j] * sine[j];
+          out[at + kGroup] = one[j] * sine[j] + two[j] * cosine[j];
+        }
+      } else {
+        MOE_UNROLL
+        for (int j = 0; j < 8; ++j) out[j] = one[j], out[8 + j] = two[j];
+      }
+      Scalar* const to = planes + shape.plane(sequence, plane) + std::int64_t{1} * position * shape.width + piece * 16;
+      MOE_UNROLL
+      for (int j = 0; j < 16; j += 4) putFour(to + j, out + j);
+    }
   }
 };
 
-/// kWide * 32: the head's width, filled up with zeros. kRows: rows that a warp owns.
-template <int kWide, int kRows>
-struct Tiles {
-  static constexpr int kWidth = kWide * kWarp;
-  static constexpr int kStride = kWidth + 4;  // of a row in shared memory: lanes that read a row each meet no conflict
-  static constexpr int kOwned = kWarps * kRows;
-  static constexpr int kSquare = kTile + 4;   // of a row of probabilities
-  static constexpr int kThreads = kWarps * kWarp;
+/// The planes of dOut, and delta of each row. Eight threads a row.
+template <class Scalar>
+struct LayOutGradient {
+  static constexpr int kThreads = 256;
+  static constexpr int kThreadsOfRow = 8;
+  static constexpr const char* kName = "attention backward, lay out";
+  Scalar* planes;
+  float* deltas;
+  const float *dOut, *out;
+  AttentionShape shape;
+  int vectors;
 
-  MOE_DEVICE static void load(float* to, const HeadRows& from, std::int64_t first, std::int64_t end, int rows, int width,
-                              bool fours) {
-    for (int i = threadOfBlock(); i < rows * kWidth / 4; i += kThreads) {
-      const int row = i / (kWidth / 4), column = i % (kWidth / 4) * 4;
-      Numbers<4> four = {};
-      if (first + row < end) {
-        const float* const at = from.data + (first + row) * from.stride + column;
-        if (fours) {
-          if (column < width) four = moe::cuda::load<4>(at);
+  MOE_DEVICE void operator()() const {
+    // Heads of one token are neighbours in dOut.
+    const auto index = static_cast<int>(globalThread() / kThreadsOfRow);
+    const int head = index % shape.heads, row = index / shape.heads % shape.rows;
+    const int sequence = index / shape.heads / shape.rows;
+    const bool inside = sequence < shape.sequences;
+    float sum = 0;
+    if (inside && row < shape.length) {
+      const std::int64_t from =
+          ((std::int64_t{1} * sequence * shape.length + row) * shape.heads + head) * shape.headWidth;
+      Scalar* const to = planes + shape.outputPlane(sequence, head) + std::int64_t{1} * row * shape.width;
+      for (int column = lane() % kThreadsOfRow * 4; column < shape.width; column += kThreadsOfRow * 4) {
+        float d[4] = {}, o[4] = {};
+        if (vectors != 0 && column < shape.headWidth) {
+          const Float4 four = *reinterpret_cast<const Float4*>(dOut + from + column);
+          const Float4 other = *reinterpret_cast<const Float4*>(out + from + column);
+          d[0] = four.x, d[1] = four.y, d[2] = four.z, d[3] = four.w;
+          o[0] = other.x, o[1] = other.y, o[2] = other.z, o[3] = other.w;
         } else {
+          MOE_UNROLL
           for (int j = 0; j < 4; ++j)
-            if (column + j < width) four.value[j] = at[j];
+            if (column + j < shape.headWidth) d[j] = dOut[from + column + j], o[j] = out[from + column + j];
         }
-      }
-      store(to + row * kStride + column, four);
-    }
-  }
-
-  /// sums[r] = row r of the warp's . the lane's row.
-  MOE_DEVICE static void dots(float (&sums)[kRows], const float* owned, const float* mine) {
-    MOE_UNROLL for (int r = 0; r < kRows; ++r) sums[r] = 0;
-    for (int d = 0; d < kWidth; d += 4) {
-      const Numbers<4> b = moe::cuda::load<4>(mine + d);
-      MOE_UNROLL for (int r = 0; r < kRows; ++r) {
-        const Numbers<4> a = moe::cuda::load<4>(owned + r * kStride + d);
-        MOE_UNROLL for (int j = 0; j < 4; ++j) sums[r] += a.value[j] * b.value[j];
+        putFour(to + column, d);
+        MOE_UNROLL
+        for (int j = 0; j < 4; ++j) sum = fmaf(rounded(d[j], to), o[j], sum);
       }
     }
-  }
-
-  /// sums[r][i] += over the tile's rows j: square[r][j] * tile[j][lane + 32 i].
-  MOE_DEVICE static void mix(float (&sums)[kRows][kWide], const float* square, const float* tile) {
-    for (int j = 0; j < kTile; j += 4) {
-      float v[4][kWide];
-      MOE_UNROLL for (int q = 0; q < 4; ++q)
-        MOE_UNROLL for (int i = 0; i < kWide; ++i) v[q][i] = tile[(j + q) * kStride + i * kWarp + lane()];
-      MOE_UNROLL for (int r = 0; r < kRows; ++r) {
-        const Numbers<4> p = moe::cuda::load<4>(square + r * kSquare + j);
-        MOE_UNROLL for (int q = 0; q < 4; ++q)
-          MOE_UNROLL for (int i = 0; i < kWide; ++i) sums[r][i] += p.value[q] * v[q][i];
-      }
-    }
+    for (int mask = kThreadsOfRow / 2; mask > 0; mask /= 2) sum += shuffleXor(sum, mask);
+    if (inside && lane() % kThreadsOfRow == 0) deltas[shape.rowOf(sequence, head) + row] = sum;
   }
 };
 
-template <int kWide, int kRows>
-struct AttentionForward {
-  using T = Tiles<kWide, kRows>;
-  static constexpr int kThreads = T::kThreads;
-  static constexpr int kSharedBytes = 4 * ((T::kOwned + 2 * kTile) * T::kStride + T::kOwned * T::kSquare);
-  static constexpr const char* kName = "attention";
-  Operands in;
-  float* out;       // (T, heads * width)
-  BFloat16* copy;   // of out, or null
-  float* logSums;   // (B, heads, S)
-
-  MOE_DEVICE void operator()() const {
-    float *const queries = shared<float>(), *const keys = queries + T::kOwned * T::kStride,
-                *const values = keys + kTile * T::kStride, *const squares = values + kTile * T::kStride;
-    const std::int64_t first = static_cast<std::int64_t>(blocks().x - 1 - block().x) * T::kOwned;  // the longest first
-    const int head = block().y, kv = head / (in.heads / in.kvHeads), sequence = block().z;
-    T::load(queries, in.of(in.queries, head, sequence), first, in.length, T::kOwned, in.width, in.fours);
-    const HeadRows keyRows = in.of(in.keys, kv, sequence), valueRows = in.of(in.values, kv, sequence);
-    float* const owned = queries + warp() * kRows * T::kStride;
-    float* const square = squares + warp() * kRows * T::kSquare;
-    float most[kRows], sum[kRows], mixed[kRows][kWide];
-    MOE_UNROLL for (int r = 0; r < kRows; ++r) {
-      most[r] = kNegativeInfinity;
-      sum[r] = 0;
-      MOE_UNROLL for (int i = 0; i < kWide; ++i) mixed[r][i] = 0;
-    }
-    const std::int64_t last = first + T::kOwned < in.length ? first + T::kOwned : in.length;  // keys before it are seen
-    for (std::int64_t key = 0; key < last; key += kTile) {
-      sync();
-      T::load(keys, keyRows, key, in.length, kTile, in.width, in.fours);
-      T::load(values, valueRows, key, in.length, kTile, in.width, in.fours);
-      sync();
-      float score[kRows];
-      T::dots(score, owned, keys + lane() * T::kStride);
-      MOE_UNROLL for (int r = 0; r < kRows; ++r) {
-        const std::int64_t query = first + warp() * kRows + r;
-        const bool seen = key + lane() <= query && key + lane() < in.length;
-        const float s = seen ? score[r] * in.scale : kNegativeInfinity;
-        const float top = fmaxf(most[r], warpMax(s));
-        const float p = seen ? expf(s - top) : 0.0f, before = top == kNegativeInfinity ? 1.0f : expf(most[r] - top);
-        sum[r] = sum[r] * before + warpSum(p);
-        most[r] = top;
-        MOE_UNROLL for (int i = 0; i < kWide; ++i) mixed[r][i] *= before;
-        square[r * T::kSquare + lane()] = p;
-      }
-      syncWarp();
-      T::mix(mixed, square, values);
-    }
-    MOE_UNROLL for (int r = 0; r < kRows; ++r) {
-      const std::int64_t query = first + warp() * kRows + r;
-      if (query >= in.length) continue;
-      const std::int64_t row = ((sequence * in.length + query) * in.heads + head) * in.width;
-      MOE_UNROLL for (int i = 0; i < kWide; ++i) {
-        const int column = i * kWarp + lane();
-        if (column >= in.width) continue;
-        const float value = mixed[r][i] / sum[r];
-        out[row + column] = value;
-        if (copy != nullptr) copy[row + column] = toBf16(value);
-      }
-      if (lane() == 0) logSums[(static_cast<std::int64_t>(sequence) * in.heads + head) * in.length + query] = most[r] + logf(sum[r]);
-    }
-  }
-};
-
-/// What both backward kernels read of a query row: dOut and what stands beside it.
-struct Backward {
-  HeadRows dOut, out;    // of head 0
-  const float* logSums;  // (B, heads, S)
-  float* deltas;         // (B, heads, S) dOut . out: written with the queries' gradients, read with the keys'
-  float* dQkv;           // (T, qkvWidth)
-  std::int64_t stride;   // qkvWidth
-};
-
-template <int kWide, int kRows>
-struct AttentionQueries {
-  using T = Tiles<kWide, kRows>;
-  static constexpr int kThreads = T::kThreads;
-  static constexpr int kSharedBytes = 4 * ((2 * T::kOwned + 2 * kTile) * T::kStride + T::kOwned * T::kSquare);
-  static constexpr const char* kName = "attention backward, queries";
-  Operands in;
-  Backward back;
-
-  MOE_DEVICE void operator()() const {
-    float *const queries = shared<float>(), *const dOuts = queries + T::kOwned * T::kStride,
-                *const keys = dOuts + T::kOwned * T::kStride, *const values = keys + kTile * T::kStride,
-                *const squares = values + kTile * T::kStride;
-    const std::int64_t first = static_cast<std::int64_t>(blocks().x - 1 - block().x) * T::kOwned;
-    const int head = block().y, kv = head / (in.heads / in.kvHeads), sequence = block().z;
-    const HeadRows dOutRows = in.of(back.dOut, head, sequence), outRows = in.of(back.out, head, sequence);
-    T::load(queries, in.of(in.queries, head, sequence), first, in.length, T::kOwned, in.width, in.fours);
-    T::load(dOuts, dOutRows, first, in.length, T::kOwned, in.width, in.fours);
-    const HeadRows keyRows = in.of(in.keys, kv, sequence), valueRows = in.of(in.values, kv, sequence);
-    const int mine = warp() * kRows;
-    float* const square = squares + mine * T::kSquare;
-    const std::int64_t table = (static_cast<std::int64_t>(sequence) * in.heads + head) * in.length;
-    sync();
-    float logSum[kRows], delta[kRows], dQuery[kRows][kWide];
-    MOE_UNROLL for (int r = 0; r < kRows; ++r) {
-      const std::int64_t query = first + mine + r;
-      delta[r] = 0;
-      MOE_UNROLL for (int i = 0; i < kWide; ++i) {
-        dQuery[r][i] = 0;
-        const int column = i * kWarp + lane();
-        if (query < in.length && column < in.width)
-          delta[r] += dOuts[(mine + r) * T::kStride + column] * outRows.data[query * outRows.stride + column];
-      }
-      delta[r] = warpSum(delta[r]);
-      logSum[r] = query < in.length ? back.logSums[table + query] : 0;
-      if (lane() == 0 && query < in.length) back.deltas[table + query] = delta[r];
-    }
-    const std::int64_t last = first + T::kOwned < in.length ? first + T::kOwned : in.length;
-    for (std::int64_t key = 0; key < last; key += kTile) {
-      sync();
-      T::load(keys, keyRows, key, in.length, kTile, in.width, in.fours);
-      T::load(values, valueRows, key, in.length, kTile, in.width, in.fours);
-      sync();
-      float score[kRows], dProbability[kRows];
-      T::dots(score, queries + mine * T::kStride, keys + lane() * T::kStride);
-      T::dots(dProbability, dOuts + mine * T::kStride, values + lane() * T::kStride);
-      MOE_UNROLL for (int r = 0; r < kRows; ++r) {
-        const bool seen = key + lane() <= first + mine + r && key + lane() < in.length;
-        const float p = seen ? expf(score[r] * in.scale - logSum[r]) : 0.0f;
-        square[r * T::kSquare + lane()] = p * (dProbability[r] - delta[r]) * in.scale;
-      }
-      syncWarp();
-      T::mix(dQuery, square, keys);
-    }
-    MOE_UNROLL for (int r = 0; r < kRows; ++r) {
-      const std::int64_t query = first + mine + r;
-      if (query >= in.length) continue;
-      float* const to = back.dQkv + (sequence * in.length + query) * back.stride + static_cast<std::int64_t>(head) * in.width;
-      MOE_UNROLL for (int i = 0; i < kWide; ++i)
-        if (i * kWarp + lane() < in.width) to[i * kWarp + lane()] = dQuery[r][i];
-    }
-  }
-};
-
-template <int kWide, int kRows>
-struct AttentionKeys {
-  using T = Tiles<kWide, kRows>;
-  static constexpr int kThreads = T::kThreads;
-  static constexpr int kSharedBytes = 4 * ((2 * T::kOwned + 2 * kTile) * T::kStride + 2 * T::kOwned * T::kSquare);
-  static constexpr const char* kName = "attention backward, keys and values";
-  Operands in;
-  Backward back;
-
-  MOE_DEVICE void operator()() const {
-    float *const keys = shared<float>(), *const values = keys + T::kOwned * T::kStride,
-                *const queries = values + T::kOwned * T::kStride, *const dOuts = queries + kTile * T::kStride,
-                *const squares = dOuts + kTile * T::kStride;
-    const std::int64_t first = static_cast<std::int64_t>(block().x) * T::kOwned;  // the longest are first
-    const int kv = block().y, group = in.heads / in.kvHeads, sequence = block().z, mine = warp() * kRows;
-    T::load(keys, in.of(in.keys, kv, sequence), first, in.length, T::kOwned, in.width, in.fours);
-    T::load(values, in.of(in.values, kv, sequence), first, in.length, T::kOwned, in.width, in.fours);
-    float *const probabilities = squares + 2 * mine * T::kSquare, *const dScores = probabilities + kRows * T::kSquare;
-    float dKey[kRows][kWide], dValue[kRows][kWide];
-    MOE_UNROLL for (int r = 0; r < kRows; ++r)
-      MOE_UNROLL for (int i = 0; i < kWide; ++i) dKey[r][i] = dValue[r][i] = 0;
-    for (int head = kv * group; head < (kv + 1) * group; ++head) {
-      const HeadRows queryRows = in.of(in.queries, head, sequence), dOutRows = in.of(back.dOut, head, sequence);
-      const std::int64_t table = (static_cast<std::int64_t>(sequence) * in.heads + head) * in.length;
-      for (std::int64_t query = first / kTile * kTile; query < in.length; query += kTile) {
-        sync();
-        T::load(queries, queryRows, query, in.length, kTile, in.width, in.fours);
-        T::load(dOuts, dOutRows, query, in.length, kTile, in.width, in.fours);
-        sync();
-        float score[kRows], dProbability[kRows];
-        T::dots(score, keys + mine * T::kStride, queries + lane() * T::kStride);
-        T::dots(dProbability, values + mine * T::kStride, dOuts + lane() * T::kStride);
-        const std::int64_t at = query + lane();
-        const float logSum = at < in.length ? back.logSums[table + at] : 0;
-        const float delta = at < in.length ? back.deltas[table + at] : 0;
-        MOE_UNROLL for (int r = 0; r < kRows; ++r) {
-          const bool seen = first + mine + r <= at && at < in.length;
-          const float p = seen ? expf(score[r] * in.scale - logSum) : 0.0f;
-          probabilities[r * T::kSquare + lane()] = p;
-          dScores[r * T::kSquare + lane()] = p * (dProbability[r] - delta) * in.scale;
-        }
-        syncWarp();
-        T::mix(dValue, probabilities, dOuts);
-        T::mix(dKey, dScores, queries);
-      }
-    }
-    MOE_UNROLL for (int r = 0; r < kRows; ++r) {
-      const std::int64_t key = first + mine + r;
-      if (key >= in.length) continue;
-      float* const dKeyRow = back.dQkv + (sequence * in.length + key) * back.stride + static_cast<std::int64_t>(in.heads + kv) * in.width;
-      float* const dValueRow = dKeyRow + static_cast<std::int64_t>(in.kvHeads) * in.width;
-      MOE_UNROLL for (int i = 0; i < kWide; ++i) {
-        const int column = i * kWarp + lane();
-        if (column >= in.width) continue;
-        dKeyRow[column] = dKey[r][i];
-        dValueRow[column] = dValue[r][i];
-      }
-    }
-  }
-};
-
-/// Turns the pairs (i, i + width/2) of the first `heads` heads of each token by its position; back with direction -1.
-struct Rotate {
+/// One token's head over a part of the cache, a thread a key; the last block of a head joins the parts. The grid fits
+/// the cache, blocks behind the position end at once.
+struct AttendNext {
   static constexpr int kThreads = 256;
-  static constexpr const char* kName = "rotate";
-  float* out;
-  const float* in;
-  std::int64_t outStride, inStride, tokens, length;
-  const std::int64_t* firstPosition;  // null: 0
-  const float* turns;                 // (positions, width/2, 2) cosine and sine
-  int heads, width;
-  float direction;
+  static constexpr const char* kName = "attention next";
+  static constexpr int kKeys = kThreads;  // of a block
+  static int sharedBytes(int headWidth) { return (2 * headWidth + 2 * kThreads + kThreads / kWarp) * 4; }
 
-  MOE_DEVICE void operator()() const {
-    const int half = width / 2, ofToken = heads * half;
-    const std::int64_t begin = firstPosition == nullptr ? 0 : *firstPosition;
-    for (std::int64_t pair = globalThread(); pair < tokens * ofToken; pair += globalThreads()) {
-      const std::int64_t t = pair / ofToken;
-      const int rest = static_cast<int>(pair - t * ofToken), head = rest / half, i = rest % half;
-      const float* const turn = turns + ((begin + t % length) * half + i) * 2;
-      const float cosine = turn[0], sine = direction * turn[1];
-      const float a = in[t * inStride + head * width + i], b = in[t * inStride + head * width + i + half];
-      out[t * outStride + head * width + i] = a * cosine - b * sine;
-      out[t * outStride + head * width + i + half] = a * sine + b * cosine;
-    }
+  Twin out;
+  float *keys, *values;  // (capacity, kvHeads, headWidth)
+  const float* qkv;
+  const float* turn;     // (headWidth): cosines, then sines; null without rotary positions
+  const int* position;
+  float* parts;          // (heads, blocks, headWidth + 2): values mixed, largest score, sum
+  int* counters;         // (heads)
+  int heads, kvHeads, headWidth;
+  float scale;  // log2(e) / sqrt(headWidth)
+
+  MOE_DEVICE float turned(const float* from, int column) const {
+    if (turn == nullptr) return from[column];
+    const int half = headWidth / 2, pair = column % half;
+    const float one = from[pair], two = from[half + pair], cosine = turn[pair], sine = turn[half + pair];
+    return column < half ? one * cosine - two * sine : one * sine + two * cosine;
   }
-};
-
-/// Appends the token's keys and values to the cache.
-struct Append {
-  static constexpr int kThreads = 256;
-  static constexpr const char* kName = "append to the cache";
-  float *keys, *values;
-  const float *key, *value;
-  const std::int64_t* position;
-  int row;
-  MOE_DEVICE void operator()() const {
-    for (int i = static_cast<int>(globalThread()); i < row; i += static_cast<int>(globalThreads())) {
-      keys[*position * row + i] = key[i];
-      values[*position * row + i] = value[i];
-    }
-  }
-};
-
-/// One query a head over the cache: each warp takes every eighth position, and the warps' parts are put together.
-struct AttendOne {
-  static constexpr int kThreads = 256;
-  static constexpr int kParts = kThreads / kWarp;
-  static constexpr const char* kName = "attention of one token";
-  float* out;
-  const float *query, *keys, *values;
-  const std::int64_t* position;
-  int heads, kvHeads, width;
-  float scale;
 
   MOE_DEVICE void operator()() const {
-    const int head = block().x, row = kvHeads * width, kv = head / (heads / kvHeads) * width;
-    float *const mixed = shared<float>() + warp() * width, *const room = shared<float>() + kParts * width;
-    float most = kNegativeInfinity, sum = 0;
-    for (int i = lane(); i < width; i += kWarp) mixed[i] = 0;
-    for (std::int64_t j = warp(); j <= *position; j += kParts) {
-      float score = 0;
-      for (int i = lane(); i < width; i += kWarp) score += query[head * width + i] * keys[j * row + kv + i];
-      score = warpSum(score) * scale;
-      const float top = fmaxf(most, score), p = expf(score - top), before = expf(most - top);
-      sum = sum * before + p;
-      most = top;
-      for (int i = lane(); i < width; i += kWarp) mixed[i] = mixed[i] * before + p * values[j * row + kv + i];
-    }
-    if (lane() == 0) {
-      room[warp()] = most;
-      room[kParts + warp()] = sum;
+    const int at = *position, first = block().x * kKeys, head = block().y, thread = threadOfBlock();
+    if (first > at) return;
+    const int group = heads / kvHeads, keyHead = head / group;
+    const std::int64_t cacheRow = std::int64_t{1} * kvHeads * headWidth;
+    float* const query = shared<float>();
+    float* const key = query + headWidth;  // the new one
+    float* const weights = key + headWidth;
+    float* const sums = weights + kThreads;
+    float* const room = sums + kThreads;
+    const float* const newKey = qkv + (heads + keyHead) * headWidth;
+    const float* const newValue = newKey + kvHeads * headWidth;
+    for (int i = thread; i < headWidth; i += kThreads) {
+      query[i] = turned(qkv + head * headWidth, i);
+      key[i] = turned(newKey, i);
     }
     sync();
-    float top = kNegativeInfinity, all = 0;
-    for (int w = 0; w < kParts; ++w) top = fmaxf(top, room[w]);
-    for (int w = 0; w < kParts; ++w) all += room[kParts + w] * expf(room[w] - top);
-    for (int i = threadOfBlock(); i < width; i += kThreads) {
-      float value = 0;
-      for (int w = 0; w < kParts; ++w) value += shared<float>()[w * width + i] * expf(room[w] - top);
-      out[head * width + i] = value / all;
+    const bool hasNew = at < first + kKeys;
+    if (hasNew && head % group == 0)
+      for (int i = thread; i < headWidth; i += kThreads) {
+        keys[at * cacheRow + keyHead * headWidth + i] = key[i];
+        values[at * cacheRow + keyHead * headWidth + i] = newValue[i];
+      }
+
+    float score = kNegativeInfinity;
+    if (first + thread <= at) {
+      // Another block may be writing the new key's row.
+      const float* const row =
+          first + thread == at ? key : keys + (first + thread) * cacheRow + std::int64_t{1} * keyHead * headWidth;
+      float even = 0, odd = 0;
+      for (int i = 0; i + 1 < headWidth; i += 2) {
+        even = fmaf(query[i], row[i], even);
+        odd = fmaf(query[i + 1], row[i + 1], odd);
+      }
+      if (headWidth % 2 != 0) even = fmaf(query[headWidth - 1], row[headWidth - 1], even);
+      score = even + odd;
+    }
+    const float largest = blockMax(score, room);
+    const float weight = exp2f((score - largest) * scale);
+    weights[thread] = weight;
+    sync();
+    const float sum = blockSum(weight, room);
+
+    // Columns side by side, and keys dealt out to as many rows of threads as there are.
+    float* const part = parts + (std::int64_t{1} * head * blocks().x + block().x) * (headWidth + 2);
+    const int lanes = headWidth < kThreads ? headWidth : kThreads, ways = kThreads / lanes;
+    const int way = thread / lanes, count = (at - first < kKeys - 1 ? at - first : kKeys - 1) + 1;
+    for (int base = 0; base < headWidth; base += lanes) {
+      const int column = base + thread % lanes;
+      float mixed = 0;
+      if (way < ways && column < headWidth)
+        for (int i = way; i < count; i += ways) {
+          const float value = first + i == at ? newValue[column]
+                                              : values[(first + i) * cacheRow + keyHead * headWidth + column];
+          mixed = fmaf(weights[i], value, mixed);
+        }
+      sums[thread] = mixed;
+      sync();
+      if (way == 0 && column < headWidth) {
+        for (int other = 1; other < ways; ++other) mixed += sums[other * lanes + thread];
+        part[column] = mixed;
+      }
+      sync();
+    }
+    if (thread == 0) part[headWidth] = largest, part[headWidth + 1] = sum;
+    const int active = at / kKeys + 1;
+    if (!arrivedLast(counters + head, active)) return;
+
+    const float* const all = parts + std::int64_t{1} * head * blocks().x * (headWidth + 2);
+    float most = kNegativeInfinity, total = 0;
+    for (int i = 0; i < active; ++i) most = fmaxf(most, all[i * (headWidth + 2) + headWidth]);
+    for (int i = 0; i < active; ++i) {
+      const float* const each = all + i * (headWidth + 2) + headWidth;
+      total = fmaf(exp2f((each[0] - most) * scale), each[1], total);
+    }
+    for (int column = thread; column < headWidth; column += kThreads) {
+      float mixed = 0;
+      for (int i = 0; i < active; ++i) {
+        const float* const each = all + i * (headWidth + 2);
+        mixed = fmaf(exp2f((each[headWidth] - most) * scale), each[column], mixed);
+      }
+      out.put(head * headWidth + column, mixed / total);
     }
   }
 };
 
-/// Calls run<kWide, kRows>() for a head of this width.
-template <class Run>
-void withTiles(std::int64_t width, Run&& run) {
-  if (width <= 32) return run.template operator()<1, 8>();
-  if (width <= 64) return run.template operator()<2, 8>();
-  if (width <= 128) return run.template operator()<4, 4>();
-  if (width <= 256) return run.template operator()<8, 4>();
-  throw Error("cuda", "expected heads of at most 256 numbers, found " + std::to_string(width) +
-                          "; more heads of less width compute as much, or choose another backend");
+int roundedUp(int n, int to) { return (n + to - 1) / to * to; }
+
+bool aligned(const void* memory, std::uintptr_t bytes) {
+  return memory == nullptr || std::bit_cast<std::uintptr_t>(memory) % bytes == 0;
 }
 
-Operands operandsOf(const AttentionSpec& spec, const float* qkv, const float* rotated) {
-  Operands in{};
-  const std::int64_t qkvWidth = spec.qkvWidth(), turned = (spec.heads + spec.kvHeads) * spec.headWidth;
-  in.queries = rotated != nullptr ? HeadRows{rotated, turned} : HeadRows{qkv, qkvWidth};
-  in.keys = {in.queries.data + spec.heads * spec.headWidth, in.queries.stride};
-  in.values = {qkv + turned, qkvWidth};
-  in.length = spec.length;
-  in.heads = static_cast<int>(spec.heads);
-  in.kvHeads = static_cast<int>(spec.kvHeads);
-  in.width = static_cast<int>(spec.headWidth);
-  in.scale = static_cast<float>(1 / std::sqrt(static_cast<double>(spec.headWidth)));
-  in.fours = movesFours(spec.headWidth, qkv, rotated);
-  return in;
+/// How one call is computed; the same for the forward and the backward of a spec.
+struct Plan {
+  AttentionShape shape;
+  bool tiles = false;  // of bf16
+  int columns = 0;     // a block's W
+  float scale = 0, scoreScale = 0;
+
+  Plan(const AttentionSpec& spec, bool bf16, int sharedBytes) {
+    shape.sequences = static_cast<int>(spec.sequences), shape.length = static_cast<int>(spec.length);
+    shape.rows = roundedUp(shape.length, kRowsOfTile);
+    shape.heads = static_cast<int>(spec.heads), shape.kvHeads = static_cast<int>(spec.kvHeads);
+    shape.headWidth = static_cast<int>(spec.headWidth);
+    shape.half = spec.ropeTheta != 0 ? shape.headWidth / 2 : 0;
+    tiles = bf16 && shape.headWidth <= kWidestTile && AttendBackwardTiles<kWidestTile>::sharedBytes() <= sharedBytes;
+    if (tiles) {
+      columns = std::max(32, static_cast<int>(std::bit_ceil(static_cast<unsigned>(shape.headWidth))));
+      shape.width = columns;
+    } else {
+      columns = shape.headWidth > 32 && AttendBackwardExact<64>::sharedBytes() <= sharedBytes ? 64 : 32;
+      shape.width = roundedUp(shape.headWidth, columns);
+    }
+    const double root = 1 / std::sqrt(static_cast<double>(spec.headWidth));
+    scoreScale = static_cast<float>(root), scale = static_cast<float>(root * std::numbers::log2e);
+  }
+  int tileCount() const { return shape.rows / kRowsOfTile; }
+  std::int64_t planeFloats(std::int64_t planes) const {
+    const std::int64_t elements = planes * shape.sequences * shape.length * shape.width;
+    return tiles ? elements / 2 : elements;
+  }
+  std::int64_t qkvFloats() const { return planeFloats(shape.heads + 2 * shape.kvHeads); }
+  std::int64_t rowFloats() const { return std::int64_t{1} * shape.sequences * shape.heads * shape.rows; }
+  static constexpr std::int64_t kSlack = 4;  // floats, so that planes can be aligned
+};
+
+/// What forward keeps: planes, then log sums.
+struct Kept {
+  float *planes, *logSums;
+  Kept(float* saved, const Plan& plan) {
+    const auto address = std::bit_cast<std::uintptr_t>(saved);
+    planes = saved + (16 - address % 16) % 16 / sizeof(float);
+    logSums = planes + plan.qkvFloats();
+  }
+};
+
+/// Cosines, then sines, of the angles of positions [first, first + count): (count, headWidth).
+void turnsOf(float* turns, const AttentionSpec& spec, std::int64_t first, std::int64_t count) {
+  assert(spec.headWidth % 2 == 0);
+  const std::int64_t half = spec.headWidth / 2;
+  for (std::int64_t i = 0; i < half; ++i) {
+    const double turn = std::pow(spec.ropeTheta, -2.0 * static_cast<double>(i) / static_cast<double>(spec.headWidth));
+    for (std::int64_t row = 0; row < count; ++row) {
+      const double angle = static_cast<double>(first + row) * turn;
+      turns[row * spec.headWidth + i] = static_cast<float>(std::cos(angle));
+      turns[row * spec.headWidth + half + i] = static_cast<float>(std::sin(angle));
+    }
+  }
 }
 
-std::int64_t rotatedElements(const AttentionSpec& spec) {
-  if (spec.ropeTheta == 0) return 0;
-  return (spec.sequences * spec.length * (spec.heads + spec.kvHeads) * spec.headWidth + 3) / 4 * 4;
+/// Calls body.operator()<W>().
+template <class Body>
+void withTileColumns(int columns, Body&& body) {
+  if (columns == 32) return body.template operator()<32>();
+  if (columns == 64) return body.template operator()<64>();
+  assert(columns == kWidestTile);
+  body.template operator()<kWidestTile>();
+}
+template <class Body>
+void withExactColumns(int columns, Body&& body) {
+  if (columns == 32) return body.template operator()<32>();
+  assert(columns == 64);
+  body.template operator()<64>();
 }
 
 }  // namespace
 
-const float* CudaBackend::turnsOf(double theta, std::int64_t width, std::int64_t positions) {
-  Tensor& table = turns_[{theta, width, positions}];
-  if (table.empty()) {
-    const std::int64_t half = width / 2;
-    const Tensor host = hostTensor({positions, half, 2}, DType::f32);
-    for (std::int64_t p = 0; p < positions; ++p)
-      for (std::int64_t i = 0; i < half; ++i) {
-        const double angle = static_cast<double>(p) * std::pow(theta, -2.0 * static_cast<double>(i) / static_cast<double>(width));
-        host.as<float>()[(p * half + i) * 2] = static_cast<float>(std::cos(angle));
-        host.as<float>()[(p * half + i) * 2 + 1] = static_cast<float>(std::sin(angle));
-      }
+const float* CudaBackend::rotations(const AttentionSpec& spec) {
+  if (spec.ropeTheta == 0) return nullptr;
+  Tensor& table = rotations_[{spec.ropeTheta, spec.headWidth}];
+  if (table.empty() || table.shape()[0] < spec.length) {
+    const Tensor host = hostTensor({spec.length, spec.headWidth}, DType::f32);
+    turnsOf(host.as<float>(), spec, 0, spec.length);
     table = allocate(host.shape(), DType::f32);
-    copy(table, host);
+    queue().copyNow(table.view().data, host.view().data, host.view().bytes());
   }
   return at<float>(table);
 }
 
 std::int64_t CudaBackend::attentionSavedElements(const AttentionSpec& spec) const {
-  return rotatedElements(spec) + spec.sequences * spec.length * spec.heads;
+  const Plan plan(spec, bf16(), device_->queue.sharedBytesPerBlock());
+  return Plan::kSlack + plan.qkvFloats() + plan.rowFloats();
 }
 
 void CudaBackend::attention(const TensorView& out, const TensorView& saved, const TensorView& qkv,
                             const AttentionSpec& spec) {
   const auto timed = queue().time("attention");
-  const std::int64_t tokens = spec.sequences * spec.length;
-  if (tokens == 0) return;
+  assert(spec.heads % spec.kvHeads == 0);
+  assert(out.elements() == spec.sequences * spec.length * spec.heads * spec.headWidth);
+  assert(qkv.elements() == spec.sequences * spec.length * spec.qkvWidth());
+  assert(saved.elements() >= attentionSavedElements(spec));
+  if (out.empty()) return;
   written(out);
   written(saved);
-  float *rotated = nullptr, *const logSums = at<float>(saved) + rotatedElements(spec);
-  if (spec.ropeTheta != 0) {
-    rotated = at<float>(saved);
-    const std::int64_t heads = spec.heads + spec.kvHeads;
-    queue().launch<Rotate>({blocksFor(tokens * heads * spec.headWidth / 2, Rotate::kThreads)}, 0, rotated,
-                           static_cast<const float*>(at<float>(qkv)), heads * spec.headWidth, spec.qkvWidth(), tokens,
-                           spec.length, static_cast<const std::int64_t*>(nullptr),
-                           turnsOf(spec.ropeTheta, spec.headWidth, spec.length), static_cast<int>(heads),
-                           static_cast<int>(spec.headWidth), 1.0f);
+  const Twin twin{at<float>(out), bf16() ? copies().writing(out) : nullptr};
+  const Plan plan(spec, bf16(), queue().sharedBytesPerBlock());
+  const AttentionShape& shape = plan.shape;
+  const Kept kept(at<float>(saved), plan);
+  const float* const turns = rotations(spec);
+
+  const int tokens = shape.sequences * shape.length;
+  const auto layOut = [&]<class Scalar, int kGroup>() {
+    const int tokensOfBlock = std::max(1, 256 * 16 / (static_cast<int>(spec.heads + 2 * spec.kvHeads) * shape.width));
+    const bool vectors = shape.headWidth % 16 == 0 && aligned(qkv.data, 16);
+    queue().launch<LayOut<Scalar, kGroup>>({(tokens + tokensOfBlock - 1) / tokensOfBlock}, 0,
+                                           reinterpret_cast<Scalar*>(kept.planes), at<float>(qkv), turns, shape,
+                                           tokensOfBlock, static_cast<int>(vectors));
+  };
+  const int units = shape.sequences * shape.heads;
+  if (plan.tiles) {
+    layOut.template operator()<BFloat16, 8>();
+    const auto attend = [&]<int W, int kSlabs>() {
+      using Kernel = AttendTiles<W, kSlabs>;
+      const int tiles = (shape.length + Kernel::kRows - 1) / Kernel::kRows;
+      queue().launch<Kernel>({tiles * units}, Kernel::sharedBytes(), reinterpret_cast<const BFloat16*>(kept.planes),
+                             twin, kept.logSums, shape, plan.scale, tiles,
+                             static_cast<int>(shape.headWidth % 2 == 0 && aligned(out.data, 8)));
+    };
+    // More rows a warp read shared memory less often, where that leaves enough blocks.
+    const bool many = (shape.length + 127) / 128 * units >= 2 * queue().multiprocessors();
+    withTileColumns(plan.columns, [&]<int W>() {
+      if constexpr (W == kWidestTile) {
+        attend.template operator()<W, 1>();
+      } else if (many) {
+        attend.template operator()<W, 2>();
+      } else {
+        attend.template operator()<W, 1>();
+      }
+    });
+  } else {
+    withExactColumns(plan.columns, [&]<int W>() {
+      layOut.template operator()<float, W / 32>();
+      using Kernel = AttendExact<W>;
+      queue().launch<Kernel>({plan.tileCount() * units, shape.width / W}, Kernel::sharedBytes(), kept.planes, twin,
+                             kept.logSums, shape, plan.scale, plan.tileCount());
+    });
   }
-  const Operands in = operandsOf(spec, at<float>(qkv), rotated);
-  BFloat16* const copy = bf16() ? copies().writing(out) : nullptr;
-  withTiles(spec.headWidth, [&]<int kWide, int kRows>() {
-    using Kernel = AttentionForward<kWide, kRows>;
-    const auto tiles = static_cast<int>((spec.length + Kernel::T::kOwned - 1) / Kernel::T::kOwned);
-    queue().launch<Kernel>({tiles, in.heads, static_cast<int>(spec.sequences)}, Kernel::kSharedBytes, in, at<float>(out),
-                           copy, logSums);
-  });
 }
 
 void CudaBackend::attentionBackward(const TensorView& dQkv, const TensorView& dOut, const TensorView& out,
                                     const TensorView& saved, const TensorView& qkv, const AttentionSpec& spec) {
   const auto timed = queue().time("attention backward");
-  const std::int64_t tokens = spec.sequences * spec.length;
-  if (tokens == 0) return;
+  assert(dQkv.elements() == qkv.elements() && dOut.elements() == out.elements());
+  assert(saved.elements() >= attentionSavedElements(spec));
+  if (qkv.empty()) return;
   written(dQkv);
-  float* const rotated = spec.ropeTheta != 0 ? at<float>(saved) : nullptr;
-  Scratch::Frame room(scratch());
-  Operands in = operandsOf(spec, at<float>(qkv), rotated);
-  in.fours = in.fours && movesFours(spec.headWidth, at<float>(dOut));
-  const std::int64_t outStride = spec.heads * spec.headWidth;
-  const Backward back{{at<float>(dOut), outStride},
-                      {at<float>(out), outStride},
-                      at<float>(saved) + rotatedElements(spec),
-                      room.take<float>(tokens * spec.heads),
-                      at<float>(dQkv),
-                      spec.qkvWidth()};
-  withTiles(spec.headWidth, [&]<int kWide, int kRows>() {
-    using Queries = AttentionQueries<kWide, kRows>;
-    using Keys = AttentionKeys<kWide, kRows>;
-    const auto tiles = static_cast<int>((spec.length + Queries::T::kOwned - 1) / Queries::T::kOwned);
-    const auto sequences = static_cast<int>(spec.sequences);
-    queue().launch<Queries>({tiles, in.heads, sequences}, Queries::kSharedBytes, in, back);
-    queue().launch<Keys>({tiles, in.kvHeads, sequences}, Keys::kSharedBytes, in, back);
-  });
-  if (rotated == nullptr) return;
-  const std::int64_t heads = spec.heads + spec.kvHeads;
-  queue().launch<Rotate>({blocksFor(tokens * heads * spec.headWidth / 2, Rotate::kThreads)}, 0, at<float>(dQkv),
-                         static_cast<const float*>(at<float>(dQkv)), spec.qkvWidth(), spec.qkvWidth(), tokens, spec.length,
-                         static_cast<const std::int64_t*>(nullptr),
-                         turnsOf(spec.ropeTheta, spec.headWidth, spec.length), static_cast<int>(heads),
-                         static_cast<int>(spec.headWidth), -1.0f);
+  const Twin twin{at<float>(dQkv), bf16() ? copies().writing(dQkv) : nullptr};
+  const Plan plan(spec, bf16(), queue().sharedBytesPerBlock());
+  const AttentionShape& shape = plan.shape;
+  const Kept kept(at<float>(saved), plan);
+  const float* const turns = rotations(spec);
+
+  Scratch::Frame frame(scratch());
+  float* const planes = frame.take<float>(plan.planeFloats(shape.heads));
+  float* const deltas = frame.take<float>(plan.rowFloats());
+  const auto layOut = [&]<class Scalar>() {
+    using Kernel = LayOutGradient<Scalar>;
+    const std::int64_t threads = plan.rowFloats() * Kernel::kThreadsOfRow;
+    const bool vectors = shape.headWidth % 4 == 0 && aligned(dOut.data, 16) && aligned(out.data, 16);
+    queue().launch<Kernel>({static_cast<int>((threads + Kernel::kThreads - 1) / Kernel::kThreads)}, 0,
+                           reinterpret_cast<Scalar*>(planes), deltas, at<float>(dOut), at<float>(out), shape,
+                           static_cast<int>(vectors));
+  };
+  const int blocks = plan.tileCount() * shape.sequences * (shape.kvHeads + shape.heads);
+  if (plan.tiles) {
+    layOut.template operator()<BFloat16>();
+    const bool pairs = shape.headWidth % 2 == 0 && shape.half % 2 == 0 && aligned(dQkv.data, 8);
+    withTileColumns(plan.columns, [&]<int W>() {
+      using Kernel = AttendBackwardTiles<W>;
+      queue().launch<Kernel>({blocks}, Kernel::sharedBytes(), reinterpret_cast<const BFloat16*>(kept.planes),
+                             reinterpret_cast<const BFloat16*>(planes), kept.logSums, deltas, turns, twin, shape,
+                             plan.scale, plan.scoreScale, plan.tileCount(), static_cast<int>(pairs));
+    });
+  } else {
+    layOut.template operator()<float>();
+    withExactColumns(plan.columns, [&]<int W>() {
+      using Kernel = AttendBackwardExact<W>;
+      queue().launch<Kernel>({blocks, shape.width / W}, Kernel::sharedBytes(), kept.planes, planes, kept.logSums, deltas,
+                             turns, twin, shape, plan.scale, plan.scoreScale, plan.tileCount());
+    });
+  }
 }
 
 void CudaBackend::attentionNext(const TensorView& out, const KeyValueCache& cache, const TensorView& qkv,
                                 const AttentionSpec& spec, std::int64_t position) {
   const auto timed = queue().time("attention next");
+  assert(spec.sequences == 1 && spec.length == 1 && spec.heads % spec.kvHeads == 0);
+  assert(out.elements() == spec.heads * spec.headWidth && qkv.elements() == spec.qkvWidth());
   assert(position >= 0 && position < cache.keys.shape[0] && cache.values.shape == cache.keys.shape);
-  for (const TensorView& view : {out, cache.keys, cache.values}) written(view);
-  Scratch::Frame room(scratch());
-  const std::int64_t width = spec.headWidth, row = spec.kvHeads * width;
-  const std::int64_t* const place = queue().constant(position);
-  const float *const values = at<float>(qkv) + (spec.heads + spec.kvHeads) * width, *query = at<float>(qkv);
+  assert(cache.keys.shape.rowElements() == spec.kvHeads * spec.headWidth && spec.heads <= Queue::kCounters);
+  written(out);
+  written(cache.keys);
+  written(cache.values);
+  const Twin twin{at<float>(out), bf16() ? copies().writing(out) : nullptr};
+  const Plan plan(spec, bf16(), queue().sharedBytesPerBlock());
+  const AttentionShape& shape = plan.shape;
+  const float* turn = nullptr;
   if (spec.ropeTheta != 0) {
-    const std::int64_t heads = spec.heads + spec.kvHeads;
-    float* const rotated = room.take<float>(heads * width);
-    queue().launch<Rotate>({blocksFor(heads * width / 2, Rotate::kThreads)}, 0, rotated, query, heads * width,
-                           spec.qkvWidth(), std::int64_t{1}, std::int64_t{1}, place,
-                           turnsOf(spec.ropeTheta, width, cache.keys.shape[0]), static_cast<int>(heads),
-                           static_cast<int>(width), 1.0f);
-    query = rotated;
+    std::vector<float> turns(static_cast<std::size_t>(spec.headWidth));
+    turnsOf(turns.data(), spec, position, 1);
+    turn = queue().constant(std::span<const float>(turns));
   }
-  queue().launch<Append>({blocksFor(row, Append::kThreads)}, 0, at<float>(cache.keys), at<float>(cache.values),
-                         query + spec.heads * width, values, place, static_cast<int>(row));
-  const auto shared = static_cast<int>((AttendOne::kParts * width + 2 * AttendOne::kParts) * static_cast<std::int64_t>(sizeof(float)));
-  queue().launch<AttendOne>({static_cast<int>(spec.heads)}, shared, at<float>(out), query,
-                            static_cast<const float*>(at<float>(cache.keys)), static_cast<const float*>(at<float>(cache.values)),
-                            place, static_cast<int>(spec.heads), static_cast<int>(spec.kvHeads), static_cast<int>(width),
-                            static_cast<float>(1 / std::sqrt(static_cast<double>(width))));
+  const int* const where = queue().constant(static_cast<int>(position));
+  const int blocks = static_cast<int>((cache.keys.shape[0] + AttendNext::kKeys - 1) / AttendNext::kKeys);
+  Scratch::Frame frame(scratch());
+  float* const parts = frame.take<float>(std::int64_t{1} * shape.heads * blocks * (shape.headWidth + 2));
+  queue().launch<AttendNext>({blocks, shape.heads}, AttendNext::sharedBytes(shape.headWidth), twin,
+                             at<float>(cache.keys), at<float>(cache.values), at<float>(qkv), turn, where, parts,
+                             queue().counters(), shape.heads, shape.kvHeads, shape.headWidth, plan.scale);
 }
 
 }  // namespace moe::cuda

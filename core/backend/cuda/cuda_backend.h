@@ -121,12 +121,12 @@ class CudaBackend final : public Backend {
 
   /// The dispatch's tables on the device, wherever they are now. A host's list is uploaded for the current submit.
   DispatchView tablesOf(const Dispatch& dispatch);
-  /// (positions, width/2, 2) cosine and sine of the rotary positions.
-  const float* turnsOf(double theta, std::int64_t width, std::int64_t positions);
+  /// What attention's rotary positions turn by, (at least length, headWidth): cosines, then sines. Null without them.
+  const float* rotations(const AttentionSpec& spec);
 
   std::shared_ptr<DeviceState> device_;
   DType computeType_;
-  std::map<std::tuple<double, std::int64_t, std::int64_t>, Tensor> turns_;  // made once
+  std::map<std::pair<double, std::int64_t>, Tensor> rotations_;  // by (theta, headWidth)
 };
 
 }  // namespace moe::cuda
