@@ -25,6 +25,7 @@ struct ConvertToBf16 {
 
 Bf16Copies::~Bf16Copies() {
   for (const auto& [original, copy] : copies_) queue_.release(copy.memory);
+  for (BFloat16* memory : outgrown_) queue_.release(memory);
 }
 
 template <class Visit>
@@ -42,7 +43,8 @@ const BFloat16* Bf16Copies::reading(const TensorView& view) {
   const auto begin = static_cast<const std::byte*>(view.data);
   auto found = copies_.find(begin);
   if (found != copies_.end() && found->second.bytes < view.bytes()) {
-    queue_.release(found->second.memory);
+    // Not given back before the end: that would begin what is being put together with the old one.
+    outgrown_.push_back(found->second.memory);
     copies_.erase(found);
     found = copies_.end();
   }

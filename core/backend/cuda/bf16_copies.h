@@ -4,6 +4,7 @@
 // kept until the tensor is written again. Only products' operands have one.
 #include <cstdint>
 #include <map>
+#include <vector>
 
 #include "core/backend/cuda/queue.h"
 #include "core/tensor/tensor.h"
@@ -37,6 +38,7 @@ class Bf16Copies {
 
   Queue& queue_;
   std::map<const std::byte*, Copy> copies_;  // by the original's address: one a view's beginning
+  std::vector<BFloat16*> outgrown_;
   std::size_t largest_ = 0;                  // bytes of the largest original so far
 };
 

@@ -1,74 +1,130 @@
+#include <algorithm>
 #include <vector>
 
 #include "core/backend/cuda/cuda_backend.h"
+#include "core/backend/cuda/device.cuh"
 #include "core/backend/cuda/vectors.cuh"
 
 namespace moe::cuda {
 namespace {
 
-template <int kN>
-struct Embed {
+/// A warp a token.
+template <int kVector>
+struct Embedding {
   static constexpr int kThreads = 256;
   static constexpr const char* kName = "embedding";
   float* x;
   const float *tokenTable, *positionTable;
   const std::int32_t *ids, *positions;
-  std::int64_t pieces;  // of kN numbers
-  int width;
+  int tokens, width;
 
   MOE_DEVICE void operator()() const {
-    for (std::int64_t piece = globalThread(); piece < pieces; piece += globalThreads()) {
-      const std::int64_t t = piece * kN / width;
-      const int i = static_cast<int>(piece * kN - t * width);
-      Numbers<kN> v = load<kN>(tokenTable + static_cast<std::int64_t>(ids[t]) * width + i);
-      if (positionTable != nullptr) {
-        const Numbers<kN> p = load<kN>(positionTable + static_cast<std::int64_t>(positions[t]) * width + i);
-        for (int j = 0; j < kN; ++j) v.value[j] += p.value[j];
+    const int t = block().x * (kThreads / kWarp) + warp();
+    if (t >= tokens) return;
+    const float* const token = tokenTable + static_cast<std::int64_t>(ids[t]) * width;
+    const float* position = nullptr;
+    if (positionTable != nullptr) position = positionTable + static_cast<std::int64_t>(positions[t]) * width;
+    float* const out = x + static_cast<std::int64_t>(t) * width;
+    for (int i = lane() * kVector; i < width; i += kWarp * kVector) {
+      float values[kVector];
+      load(values, token + i);
+      if (position != nullptr) {
+        float shift[kVector];
+        load(shift, position + i);
+        addTo(values, shift);
       }
-      store(x + piece * kN, v);
+      store(out + i, values);
     }
   }
 };
 
-/// Rows of a table that were read, and by which tokens, ascending: row r's are order[begin[r]] to order[begin[r + 1]].
-struct ReadRows {
-  float* gradient;  // null: nobody asked
-  const std::int32_t *count, *row, *begin, *order;
+// The gradient of a table's row is the sum of the tokens that read it, in their order. The host sorts them; a row that
+// many tokens read is summed in pieces, and who ends last adds the pieces up.
+
+/// Tokens order[begin..end) of one row. group: the row's entry in the list of those with several pieces, or -1. A row
+/// below 0 fills the grid up, whose size must not depend on the ids.
+struct Piece {
+  std::int32_t row, begin, end, group;
+};
+/// A row's tokens order[begin..end), and its first piece's place among the partial sums.
+struct PieceGroup {
+  std::int32_t begin, end, partial, unused;
 };
 
-/// A block for each row that was read, its warps sharing out the tokens.
-template <int kN>
-struct EmbedBackward {
-  static constexpr int kThreads = 256;
-  static constexpr int kWarps = kThreads / kWarp;
-  static constexpr int kSharedBytes = kThreads * kN * static_cast<int>(sizeof(float));
+struct PieceLists {
+  std::vector<std::int32_t> order;
+  std::vector<Piece> pieces;
+  std::vector<PieceGroup> groups;
+};
+
+/// Pieces of at most pieceRows tokens. first...: where this table's lists begin in those of both tables.
+PieceLists listPieces(std::span<const std::int32_t> rowOf, std::int64_t tableRows, int pieceRows, int firstGroup,
+                      int firstPartial, std::int32_t firstToken) {
+  const auto tokens = static_cast<std::int32_t>(rowOf.size());
+  PieceLists lists;
+  std::vector<std::int32_t> begin(static_cast<std::size_t>(tableRows) + 1);
+  for (const std::int32_t row : rowOf) ++begin[static_cast<std::size_t>(row) + 1];
+  for (std::size_t row = 0; row + 1 < begin.size(); ++row) begin[row + 1] += begin[row];
+  for (std::size_t row = 0; row + 1 < begin.size(); ++row) {
+    const std::int32_t from = firstToken + begin[row], to = firstToken + begin[row + 1];
+    if (from == to) continue;
+    const bool alone = to - from <= pieceRows;
+    const std::int32_t group = alone ? -1 : firstGroup + static_cast<std::int32_t>(lists.groups.size());
+    if (!alone) {
+      lists.groups.push_back({from, to, firstPartial, 0});
+      firstPartial += (to - from + pieceRows - 1) / pieceRows;
+    }
+    for (std::int32_t at = from; at < to; at += pieceRows)
+      lists.pieces.push_back({static_cast<std::int32_t>(row), at, std::min(at + pieceRows, to), group});
+  }
+  lists.order.resize(rowOf.size());
+  for (std::int32_t t = 0; t < tokens; ++t)
+    lists.order[static_cast<std::size_t>(begin[static_cast<std::size_t>(rowOf[static_cast<std::size_t>(t)])]++)] = t;
+  return lists;
+}
+
+/// A block a piece and stretch of columns.
+template <int kVector>
+struct EmbeddingBackward {
+  static constexpr int kThreads = 128;
+  static constexpr int kColumns = kThreads * kVector;  // at most, of a block
   static constexpr const char* kName = "embedding backward";
+  float *tokenTable, *positionTable;
   const float* dx;
-  int width;
-  int tokenRows;  // blocks of the token table; those of positions follow
-  ReadRows tokens, positions;
+  const std::int32_t* order;
+  const Piece* pieces;
+  const PieceGroup* groups;
+  float* partials;
+  int* counters;
+  int tokenPieces;  // the pieces of the position table follow them
+  int pieceRows, width;
 
   MOE_DEVICE void operator()() const {
-    const bool first = block().x < tokenRows;
-    const ReadRows& rows = first ? tokens : positions;
-    const int index = first ? block().x : block().x - tokenRows;
-    if (index >= *rows.count) return;
-    const int column = (block().y * kWarp + lane()) * kN;
-    Numbers<kN> sum = {};
-    if (column < width)
-      for (int i = rows.begin[index] + warp(); i < rows.begin[index + 1]; i += kWarps) {
-        const Numbers<kN> v = load<kN>(dx + static_cast<std::int64_t>(rows.order[i]) * width + column);
-        for (int j = 0; j < kN; ++j) sum.value[j] += v.value[j];
-      }
-    auto* const room = shared<Numbers<kN>>();
-    room[threadOfBlock()] = sum;
-    sync();
-    if (warp() != 0 || column >= width) return;
-    float* const to = rows.gradient + static_cast<std::int64_t>(rows.row[index]) * width + column;
-    Numbers<kN> out = load<kN>(to);
-    for (int w = 0; w < kWarps; ++w)
-      for (int j = 0; j < kN; ++j) out.value[j] += room[w * kWarp + lane()].value[j];
-    store(to, out);
+    const Piece piece = pieces[block().x];
+    if (piece.row < 0) return;
+    float* const room = shared<float>();
+    const int from = block().y * kColumns, columns = width - from < kColumns ? width - from : kColumns;
+    float* const table = block().x < tokenPieces ? tokenTable : positionTable;
+    float* const row = table + static_cast<std::int64_t>(piece.row) * width + from;
+    const auto addToRow = [&](int i, const float(&sum)[kVector]) {
+      float values[kVector];
+      load(values, row + i);
+      addTo(values, sum);
+      store(row + i, values);
+    };
+    const auto token = [&](int r) { return dx + static_cast<std::int64_t>(order[piece.begin + r]) * width + from; };
+    if (piece.group < 0) return sumRows<kVector, kThreads>(piece.end - piece.begin, columns, room, token, addToRow);
+
+    const PieceGroup group = groups[piece.group];
+    const auto partial = [&](int r) {
+      return partials + static_cast<std::int64_t>(group.partial + r) * width + from;
+    };
+    float* const mine = partial((piece.begin - group.begin) / pieceRows);
+    sumRows<kVector, kThreads>(piece.end - piece.begin, columns, room, token,
+                               [&](int i, const float(&sum)[kVector]) { store(mine + i, sum); });
+    const int count = (group.end - group.begin + pieceRows - 1) / pieceRows;
+    if (!arrivedLast(counters + piece.group * blocks().y + block().y, count)) return;
+    sumRows<kVector, kThreads>(count, columns, room, partial, addToRow);
   }
 };
 
@@ -82,63 +138,68 @@ void CudaBackend::embedding(const TensorView& x, const TensorView& tokenTable, c
   assert(positionTable.empty() || (positions.size() == ids.size() && positionTable.shape[1] == width));
   if (x.empty()) return;
   written(x);
-  const std::int32_t* const rows = queue().constant(ids);
-  const std::int32_t* const places = positionTable.empty() ? nullptr : queue().constant(positions);
-  const auto run = [&]<int kN>() {
-    queue().launch<Embed<kN>>({blocksFor(x.elements() / kN, 256)}, 0, at<float>(x), at<float>(tokenTable),
-                              at<float>(positionTable), rows, places, x.elements() / kN, static_cast<int>(width));
+  float* const out = at<float>(x);
+  const float *const token = at<float>(tokenTable), *const position = at<float>(positionTable);
+  const std::int32_t* const read = queue().constant(ids);
+  const std::int32_t* const readPositions = position == nullptr ? nullptr : queue().constant(positions);
+  const auto tokens = static_cast<int>(ids.size());
+  const auto launch = [&]<int kVector>() {
+    using Kernel = Embedding<kVector>;
+    queue().launch<Kernel>({(tokens + 7) / 8}, 0, out, token, position, read, readPositions, tokens,
+                           static_cast<int>(width));
   };
-  if (movesFours(width, at<float>(x), at<float>(tokenTable), at<float>(positionTable)))
-    run.template operator()<4>();
-  else
-    run.template operator()<1>();
+  inFours(width, {out, token, position}) ? launch.operator()<4>() : launch.operator()<1>();
 }
 
 void CudaBackend::embeddingBackward(const TensorView& dTokenTable, const TensorView& dPositionTable,
                                     const TensorView& dx, std::span<const std::int32_t> ids,
                                     std::span<const std::int32_t> positions) {
   const auto timed = queue().time("embedding backward");
-  const std::int64_t width = dx.shape[1];
+  const std::int64_t width = dTokenTable.shape[1];
   assert(dx.elements() == static_cast<std::int64_t>(ids.size()) * width);
+  assert(dPositionTable.empty() || (positions.size() == ids.size() && dPositionTable.shape[1] == width));
   if (dx.empty()) return;
-  // The host knows who read which row; a list is as long as it can be, so that the grid is the same in every step.
-  const auto rowsOf = [this](const TensorView& gradient, std::span<const std::int32_t> read, int& most) {
-    most = 0;
-    if (gradient.empty()) return ReadRows{};
-    written(gradient);
-    const auto table = static_cast<std::size_t>(gradient.shape[0]);
-    most = static_cast<int>(std::min(table, read.size()));
-    std::vector<std::int32_t> starts(table + 1, 0);
-    for (const std::int32_t id : read) ++starts[static_cast<std::size_t>(id) + 1];
-    const auto room = static_cast<std::size_t>(most);
-    std::vector<std::int32_t> list(1 + room + room + 1 + read.size());
-    std::int32_t *const row = list.data() + 1, *const begin = row + room, *const order = begin + room + 1;
-    std::int32_t count = 0;
-    for (std::size_t r = 0; r < table; ++r) {
-      if (starts[r + 1] != 0) {
-        row[count] = static_cast<std::int32_t>(r);
-        begin[count++] = starts[r];
-      }
-      starts[r + 1] += starts[r];
+  written(dTokenTable);
+  const bool withPositions = !dPositionTable.empty();
+  if (withPositions) written(dPositionTable);
+  float *const token = at<float>(dTokenTable), *const position = withPositions ? at<float>(dPositionTable) : nullptr;
+  const float* const in = at<float>(dx);
+  const auto launch = [&]<int kVector>() {
+    using Kernel = EmbeddingBackward<kVector>;
+    const auto tokens = static_cast<std::int64_t>(ids.size());
+    const auto stretches = static_cast<int>((width + Kernel::kColumns - 1) / Kernel::kColumns);
+    // A row in several pieces has fewer than 2 tokens / pieceRows of them, and so have all rows of a table together.
+    std::int64_t pieceRows = 32;
+    const auto mostPartials = [&] { return 2 * tokens / pieceRows; };
+    while (2 * mostPartials() * stretches > Queue::kCounters) pieceRows *= 2;
+    const auto mostPieces = [&](const TensorView& table) {
+      return static_cast<std::size_t>(std::min(table.shape[0], tokens) + tokens / pieceRows);
+    };
+    PieceLists lists = listPieces(ids, dTokenTable.shape[0], static_cast<int>(pieceRows), 0, 0, 0);
+    assert(lists.pieces.size() <= mostPieces(dTokenTable));
+    const std::size_t tokenPieces = mostPieces(dTokenTable);
+    lists.pieces.resize(tokenPieces, {-1, 0, 0, -1});
+    if (withPositions) {
+      const auto more = listPieces(positions, dPositionTable.shape[0], static_cast<int>(pieceRows),
+                                   static_cast<int>(lists.groups.size()), static_cast<int>(mostPartials()),
+                                   static_cast<std::int32_t>(tokens));
+      assert(more.pieces.size() <= mostPieces(dPositionTable));
+      lists.order.insert(lists.order.end(), more.order.begin(), more.order.end());
+      lists.pieces.insert(lists.pieces.end(), more.pieces.begin(), more.pieces.end());
+      lists.groups.insert(lists.groups.end(), more.groups.begin(), more.groups.end());
+      lists.pieces.resize(tokenPieces + mostPieces(dPositionTable), {-1, 0, 0, -1});
     }
-    begin[count] = static_cast<std::int32_t>(read.size());
-    for (std::size_t t = 0; t < read.size(); ++t)
-      order[starts[static_cast<std::size_t>(read[t])]++] = static_cast<std::int32_t>(t);
-    list[0] = count;
-    const std::int32_t* const there = queue().constant(std::span<const std::int32_t>(list));
-    return ReadRows{at<float>(gradient), there, there + 1, there + 1 + room, there + 2 + 2 * room};
+    lists.groups.resize(static_cast<std::size_t>(2 * mostPartials()));  // the next constant's address must not move
+    Scratch::Frame frame(scratch());
+    float* const partials = frame.take<float>(2 * mostPartials() * width);
+    const std::int32_t* const order = queue().constant(std::span<const std::int32_t>(lists.order));
+    const Piece* const pieces = queue().constant(std::span<const Piece>(lists.pieces));
+    const PieceGroup* const groups = queue().constant(std::span<const PieceGroup>(lists.groups));
+    queue().launch<Kernel>({static_cast<int>(lists.pieces.size()), stretches}, kSumRowsBytes<kVector, Kernel::kThreads>,
+                           token, position, in, order, pieces, groups, partials, queue().counters(),
+                           static_cast<int>(tokenPieces), static_cast<int>(pieceRows), static_cast<int>(width));
   };
-  int tokenRows = 0, positionRows = 0;
-  const ReadRows tokens = rowsOf(dTokenTable, ids, tokenRows), places = rowsOf(dPositionTable, positions, positionRows);
-  const auto run = [&]<int kN>() {
-    const auto across = static_cast<int>((width + kWarp * kN - 1) / (kWarp * kN));
-    queue().launch<EmbedBackward<kN>>({tokenRows + positionRows, across}, EmbedBackward<kN>::kSharedBytes, at<float>(dx),
-                                      static_cast<int>(width), tokenRows, tokens, places);
-  };
-  if (movesFours(width, at<float>(dx), tokens.gradient, places.gradient))
-    run.template operator()<4>();
-  else
-    run.template operator()<1>();
+  inFours(width, {token, position, in}) ? launch.operator()<4>() : launch.operator()<1>();
 }
 
 }  // namespace moe::cuda

@@ -224,16 +224,18 @@ struct Combine {
     const int end = dispatch.everyToken ? dispatch.experts : dispatch.tokenBegin[t + 1];
     for (int i = threadOfBlock() * kN; i < width; i += kThreads * kN) {
       const std::int64_t at = static_cast<std::int64_t>(t) * width + i;
-      Numbers<kN> sum = {};
-      if (accumulate) sum = load<kN>(out + at);
+      float sum[kN];
+      clear(sum);
+      if (accumulate) load(sum, out + at);
       for (int entry = begin; entry < end; ++entry) {
         const int a = dispatch.everyToken ? entry * dispatch.tokens + t : dispatch.assignmentOf[entry];
         const float weight = weightOf(dispatch, a);
-        const Numbers<kN> row = load<kN>(rows + static_cast<std::int64_t>(a) * width + i);
-        for (int j = 0; j < kN; ++j) sum.value[j] += (rowWeighted ? weight : 1.0f) * row.value[j];
+        float row[kN];
+        load(row, rows + static_cast<std::int64_t>(a) * width + i);
+        for (int j = 0; j < kN; ++j) sum[j] += (rowWeighted ? weight : 1.0f) * row[j];
         if (bias == nullptr) continue;
         const std::int64_t e = dispatch.everyToken ? entry : expertOf(dispatch, a);
-        for (int j = 0; j < kN; ++j) sum.value[j] += (biasWeighted ? weight : 1.0f) * bias[e * width + i + j];
+        for (int j = 0; j < kN; ++j) sum[j] += (biasWeighted ? weight : 1.0f) * bias[e * width + i + j];
       }
       store(out + at, sum);
       if (copy != nullptr) store(copy + at, sum);
@@ -344,7 +346,7 @@ class BankCall {
       queue_.launch<Combine<kN>>({dispatch_.tokens}, 0, dispatch_, at<float>(out), copy, rowsFrom, bias, width, rowWeighted,
                                  biasWeighted, accumulate);
     };
-    if (movesFours(width, at<float>(out), rowsFrom)) run.template operator()<4>();
+    if (inFours(width, {out.data, rowsFrom})) run.template operator()<4>();
     else run.template operator()<1>();
   }
 
