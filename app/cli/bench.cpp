@@ -60,7 +60,8 @@ double timeGeneration(Backend& backend, const RunConfig& run, const BenchOptions
     std::int32_t id = 0;
     const auto start = Clock::now();
     for (int position = 0; position < tokens; ++position) {
-      const auto logits = model.next(*cache, id, position).span<float>();
+      const HostCopy copy = backend.read(model.next(*cache, id, position));
+      const auto logits = copy.span<float>();
       id = static_cast<std::int32_t>(std::max_element(logits.begin(), logits.end()) - logits.begin());
     }
     speeds.push_back(tokens / secondsSince(start));

@@ -126,6 +126,8 @@ class Backend {
   virtual Tensor allocate(Shape shape, DType dtype) = 0;
   /// Host memory that `copy` fills without waiting. Read it after wait(ticket).
   virtual Tensor allocateHost(Shape shape, DType dtype) { return hostTensor(shape, dtype); }
+  /// Whether work goes on after submit() returns, so that it is worth asking for more before it is waited for.
+  virtual bool asynchronous() const { return false; }
   /// Begins what was asked for so far, without waiting for it. Work asked for between two submits is one unit: a device
   /// may keep it and repeat it whole where only its arguments on the host changed.
   virtual Ticket submit() { return 0; }
@@ -141,7 +143,7 @@ class Backend {
   /// Converts between f32 and f64. Either side may be on the host; a copy to the host is done when it returns, except
   /// into memory of allocateHost.
   virtual void copy(const TensorView& out, const TensorView& in) = 0;
-  virtual void add(const TensorView& out, const TensorView& in) = 0;            // out += in
+  virtual void add(const TensorView& out, const TensorView& in) = 0;            // out += in, f32 or f64
 
   // Embedding. x = tokens[id] (+ positionTable[position]); positionTable may be empty.
   virtual void embedding(const TensorView& x, const TensorView& tokenTable, const TensorView& positionTable,

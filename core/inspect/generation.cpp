@@ -11,7 +11,8 @@ namespace moe {
 
 namespace {
 
-std::vector<double> logitsOf(const TensorView& view /*(V)*/) {
+std::vector<double> logitsOf(const HostCopy& copy /*(V)*/) {
+  const TensorView& view = copy.view();
   std::vector<double> logits(static_cast<std::size_t>(view.elements()));
   if (view.dtype == DType::f64) {
     std::copy_n(view.as<double>(), logits.size(), logits.begin());
@@ -60,7 +61,7 @@ struct Generation::Impl {
       : model(m), tokenizer(t), settings(s), cache(m.makeCache()) {}
 
   void feed(std::int32_t id) {
-    logits = logitsOf(model.next(*cache, id, position++));
+    logits = logitsOf(model.backend().read(model.next(*cache, id, position++)));
   }
   /// Takes one token in and appends how it was routed.
   void take(std::int32_t id, bool generated) {

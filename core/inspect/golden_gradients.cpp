@@ -1,4 +1,5 @@
 // Backward of a golden vector's case, objective by objective.
+#include "core/backend/host_mirror.h"
 #include "core/inspect/golden_run.h"
 #include "core/tensor/scalar.h"
 
@@ -7,13 +8,16 @@ namespace moe {
 namespace {
 
 /// Adds `from` to columns [begin, ...) of each of the rows of `to`.
-void addColumns(const TensorView& to, const TensorView& from, std::int64_t rows, std::int64_t begin) {
+void addColumns(Backend& backend, const TensorView& to, const TensorView& from, std::int64_t rows, std::int64_t begin) {
   if (to.empty()) return;
   const std::int64_t wide = to.elements() / rows, narrow = from.elements() / rows;
+  const HostMirror sum(backend, to), part(backend, from);
   withScalar(to.dtype, [&]<class S>() {
     for (std::int64_t row = 0; row < rows; ++row)
-      for (std::int64_t i = 0; i < narrow; ++i) to.as<S>()[row * wide + begin + i] += from.as<S>()[row * narrow + i];
+      for (std::int64_t i = 0; i < narrow; ++i)
+        sum.as<S>()[row * wide + begin + i] += part.as<S>()[row * narrow + i];
   });
+  sum.write();
 }
 
 }  // namespace
@@ -57,10 +61,12 @@ const GoldenRun::Gradients& GoldenRun::gradients(const GoldenObjective& objectiv
   return out;
 }
 
-void GoldenRun::addLogitsGradient(const Routing& routing) {
+void GoldenRun::addLogitsGradient(Routing& routing) {
   if (tensor("logits").empty()) return;
-  backend_.synchronize();
-  backend_.add(gradientOf("logits"), routing.gradients.logits);
+  backend_.read(routing);
+  const Tensor own = zeros(tensor("logits").shape);
+  backend_.copy(own, routing.gradients.logits);
+  backend_.add(gradientOf("logits"), own);
 }
 
 void GoldenRun::backwardLayer(const GoldenObjective& objective) {
@@ -101,14 +107,17 @@ void GoldenRun::backwardWeights(const GoldenObjective& objective) {
     Routing routing;
     input.balanceGradient = kNoBalanceTerms;
     backend_.route(routing, admitting, input);
-    backend_.synchronize();
+    backend_.read(routing);
     const std::vector<double> dWeight = numbers(tensor("grad_weight"));
-    std::vector<double> dAssignment;
-    for (std::int64_t a = 0; a < routing.dispatch.assignments(); ++a) {
+    const std::int64_t assignments = routing.dispatch.assignments();
+    const Tensor slopes = hostTensor({assignments}, DType::f64);
+    for (std::int64_t a = 0; a < assignments; ++a) {
       const auto i = static_cast<std::size_t>(a);
-      dAssignment.push_back(
-          dWeight[static_cast<std::size_t>(routing.dispatch.token[i] * routing.slots + routing.dispatch.slot[i])]);
+      slopes.as<double>()[a] =
+          dWeight[static_cast<std::size_t>(routing.dispatch.token[i] * routing.slots + routing.dispatch.slot[i])];
     }
+    const Tensor dAssignment = backend_.allocate({assignments}, DType::f64);
+    backend_.copy(dAssignment, slopes);
     backend_.routeBackward(dWeights.router, dx, routing, admitting, input, dAssignment);
     addLogitsGradient(routing);
   }
@@ -142,13 +151,12 @@ void GoldenRun::backwardHead(const GoldenObjective& objective) {
 void GoldenRun::foldIntoDenseSource() {
   const ExpertsSpec spec = expertsSpec(recipe(), sizes_['D']);
   const ExpertsWeights bank = gradientWeights().experts, dense = denseSource(true);
-  backend_.synchronize();
   for (std::int64_t e = 0; e < spec.experts(); ++e) {
     const ExpertsWeights expert = oneExpert(spec, bank, e);
     const std::int64_t begin = recipe().experts.init == Recipe::Experts::Init::denseSlice ? spec.hiddenBegin(e) : 0;
-    addColumns(dense.gate, expert.gate, 1, begin * spec.width);
-    addColumns(dense.up, expert.up, 1, begin * spec.width);
-    addColumns(dense.down, expert.down, spec.outputWidth, begin);
+    addColumns(backend_, dense.gate, expert.gate, 1, begin * spec.width);
+    addColumns(backend_, dense.up, expert.up, 1, begin * spec.width);
+    addColumns(backend_, dense.down, expert.down, spec.outputWidth, begin);
   }
 }
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "core/backend/host_mirror.h"
 #include "core/base/error.h"
 #include "core/model/experts_init.h"
 #include "core/router/balance.h"
@@ -74,8 +75,10 @@ GoldenRun::GoldenRun(Backend& backend, DType dtype, const GoldenVector& file, co
     : backend_(backend), dtype_(dtype), file_(file), case_(one), sizes_(fitInputs(file, case_)) {
   for (const GoldenInput& input : file.inputs) {
     const Shape shape = shapeOf(input.tensor.shape);
-    const Tensor host = hostTensor(shape, DType::f64);
-    std::copy(input.tensor.data.begin(), input.tensor.data.end(), host.as<double>());
+    Tensor& host = hostInputs_[input.role] = hostTensor(shape, dtype);
+    withScalar(dtype, [&]<class S>() {
+      std::ranges::transform(input.tensor.data, host.as<S>(), [](double value) { return static_cast<S>(value); });
+    });
     Tensor& own = tensors_[input.role] = backend.allocate(shape, dtype);
     backend.copy(own, host);
     backend.parametersChanged(own);
@@ -107,8 +110,10 @@ void GoldenRun::bind() {
     return own != bank_.end() ? own->second.view() : findSegment(tensors_, segment);
   });
   if (bank_.empty()) return;
-  expertsFromDense(weights_.experts, expertsSpec(recipe(), sizes_['D']), denseSource(), sizes_['G'],
-                   recipe().experts.init, 0, {});
+  const ExpertsWeights source = sourceOf(hostInputs_, sizes_);
+  changeOnHost(backend_, weights_.experts, [&](const ExpertsWeights& bank) {
+    expertsFromDense(bank, expertsSpec(recipe(), sizes_['D']), source, sizes_['G'], recipe().experts.init, 0, {});
+  });
   for (const auto& [name, own] : bank_) backend_.parametersChanged(own);
 }
 
@@ -129,11 +134,16 @@ TensorView GoldenRun::tensor(const std::string& role) const {
   return found == tensors_.end() ? TensorView{} : found->second.view();
 }
 
+TensorView GoldenRun::hostInput(const std::string& role) const {
+  const auto found = hostInputs_.find(role);
+  return found == hostInputs_.end() ? TensorView{} : found->second.view();
+}
+
 std::vector<double> GoldenRun::numbers(const TensorView& view) {
-  backend_.synchronize();
   std::vector<double> out(static_cast<std::size_t>(view.elements()));
   if (view.empty()) return out;
-  withScalar(view.dtype, [&]<class S>() { std::copy_n(view.as<S>(), view.elements(), out.begin()); });
+  const HostMirror host(backend_, view);
+  withScalar(view.dtype, [&]<class S>() { std::copy_n(host.as<S>(), view.elements(), out.begin()); });
   return out;
 }
 
@@ -152,12 +162,12 @@ RoutingInput GoldenRun::routerInput() {
   if (!given) input.weights = weights_.router;
   input.weights.noiseWeight = weights_.router.noiseWeight;
   input.selectionBias = BiasView(selectionBias_);
-  if (recipe().perturb.inputJitter > 0 && !given) input.draws.inputJitter = tensor("perturb.input_jitter.draw");
-  if (recipe().perturb.noise != Recipe::Perturb::Noise::none) input.draws.noise = tensor("perturb.noise.draw");
-  if (recipe().select.randomSecond) input.draws.randomSecond = tensor("select.random_second.draw");
+  if (recipe().perturb.inputJitter > 0 && !given) input.draws.inputJitter = hostInput("perturb.input_jitter.draw");
+  if (recipe().perturb.noise != Recipe::Perturb::Noise::none) input.draws.noise = hostInput("perturb.noise.draw");
+  if (recipe().select.randomSecond) input.draws.randomSecond = hostInput("select.random_second.draw");
   if (recipe().select.force) {
-    input.draws.forceToken = tensor("select.force.token_draw");
-    input.draws.forceExpert = tensor("select.force.expert_draw");
+    input.draws.forceToken = hostInput("select.force.token_draw");
+    input.draws.forceExpert = hostInput("select.force.expert_draw");
   }
   input.tokenIds = tokenIds_;
   input.hashTable = hashTable_;
@@ -237,13 +247,15 @@ void GoldenRun::finish() {
     backend_.route(otherLayer_, other, input);
     layers.push_back(&otherLayer_);
   }
-  backend_.synchronize();
-  const BalanceTotals totals = finishBalance(layers, recipe());
+  const Tensor totals = backend_.allocate({2 + static_cast<std::int64_t>(recipe().balance.size())}, DType::f64);
+  backend_.finishBalance(totals, layers, recipe(), nullptr);
+  const std::vector<double> found = numbers(totals);
+  backend_.read(*layers[0]);
   for (std::size_t i = 0; i < recipe().balance.size(); ++i) {
     const Recipe::BalanceTerm& term = recipe().balance[i];
     const bool joined =
         term.kind == Recipe::BalanceTerm::Kind::load && term.layers != Recipe::BalanceTerm::Layers::separate;
-    values_[term.name] = joined ? totals.value[i] : layers[0]->balance[i].value;
+    values_[term.name] = joined ? found[2 + i] : layers[0]->balance[i].value;
   }
   if (file_.kind != GoldenVector::Kind::layer || recipe().head.kind != Recipe::Head::Kind::mixture) return;
   const std::vector<double> losses = head().losses(target());
@@ -252,7 +264,9 @@ void GoldenRun::finish() {
 
 Routing& GoldenRun::routing() {
   forward();
-  return layer_ ? layer_->routing() : routing_;
+  Routing& routing = layer_ ? layer_->routing() : routing_;
+  backend_.read(routing);
+  return routing;
 }
 
 TensorView GoldenRun::output() {
@@ -275,7 +289,7 @@ MixtureHead& GoldenRun::head() {
 
 MixtureTarget GoldenRun::target() const {
   MixtureTarget target;
-  target.values = tensor("head.target");
+  target.values = hostInput("head.target");
   target.ids = headIds_;
   return target;
 }

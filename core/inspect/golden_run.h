@@ -33,8 +33,9 @@ class GoldenRun {
   Backend& backend() { return backend_; }
   DType dtype() const { return dtype_; }
 
-  /// The input of this role in the run's precision; empty where there is none.
+  /// The input of this role in the run's precision, on the backend's device or on the host; empty where there is none.
   TensorView tensor(const std::string& role) const;
+  TensorView hostInput(const std::string& role) const;
   /// Elements of any tensor, as f64.
   std::vector<double> numbers(const TensorView& view);
   std::vector<std::int32_t> integers(const std::string& role) const;
@@ -71,7 +72,7 @@ class GoldenRun {
   MoeInput layerInput();
   Tensor& gradientOf(const std::string& role);
   MoeWeights gradientWeights();
-  void addLogitsGradient(const Routing& routing);
+  void addLogitsGradient(Routing& routing);
   void backwardLayer(const GoldenObjective& objective);
   void backwardWeights(const GoldenObjective& objective);
   void backwardHead(const GoldenObjective& objective);
@@ -85,7 +86,7 @@ class GoldenRun {
   const GoldenVector& file_;
   GoldenCase case_;
   GoldenSizes sizes_;
-  std::map<std::string, Tensor> tensors_;  // by role
+  std::map<std::string, Tensor> tensors_, hostInputs_;  // by role
   MoeWeights weights_;
   std::vector<double> selectionBias_;
   std::vector<std::int32_t> tokenIds_, hashTable_, headIds_;

@@ -65,7 +65,7 @@ std::optional<Admission> admitGiven(GoldenRun& run) {
   plain.select.force.reset();
   plain.balance.clear();
   run.backend().route(routing, plain, input);
-  run.backend().synchronize();
+  run.backend().read(routing);
   routing.asked = table(run);
   routing.wantsSlot.assign(routing.asked.size(), 1);
   routing.position.assign(routing.asked.size(), -1);
@@ -110,6 +110,7 @@ std::optional<std::vector<double>> probabilities(GoldenRun& run) {
   recipe.balance.clear();
   Routing routing;
   run.backend().route(routing, recipe, run.routerInput());
+  run.backend().read(routing);
   return run.numbers(routing.scores);
 }
 

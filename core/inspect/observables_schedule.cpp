@@ -89,7 +89,7 @@ std::optional<BiasTrace> traceBias(GoldenRun& run) {
     input.selectionBias = BiasView(bias);
     input.step = step;
     run.backend().route(routing, run.recipe(), input);
-    run.backend().synchronize();
+    run.backend().read(routing);
     updateSelectionBias(std::span<double>(bias), routing.load, *run.recipe().adjust.selectionBias);
     trace.bias.insert(trace.bias.end(), bias.begin(), bias.end());
     trace.counts.insert(trace.counts.end(), routing.load.begin(), routing.load.end());

@@ -26,7 +26,6 @@ TextRouting routeText(Model& model, const Tokenizer& tokenizer, const std::strin
   for (std::int32_t s = 0; s < batch.length; ++s) batch.positions.push_back(s);
   batch.domains.assign(ids.size(), 0);
   model.forward(batch, {.phase = Phase::generation});
-  model.backend().synchronize();
 
   const std::span<const float> losses = model.tokenLosses();
   for (std::size_t t = 0; t < ids.size(); ++t) {

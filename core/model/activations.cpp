@@ -27,6 +27,10 @@ TensorView Activations::take(const Shape& shape, DType dtype) {
   return {piece.data, shape, dtype, piece.device};
 }
 
+void growTo(Backend& backend, Tensor& memory, std::int64_t elements) {
+  if (memory.elements() < elements) memory = backend.allocate({elements}, DType::f64);
+}
+
 void Activations::release(std::int64_t mark) {
   used_ = mark;
   while (!pieces_.empty() && pieces_.back().begin >= mark) pieces_.pop_back();

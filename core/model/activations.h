@@ -36,6 +36,10 @@ class Activations {
   std::vector<Piece> pieces_;                          // from the lowest
 };
 
+/// Makes `memory` at least this many f64; it only grows, so that after the first passes nothing is allocated. What was
+/// in it is gone.
+void growTo(Backend& backend, Tensor& memory, std::int64_t elements);
+
 /// Takes off, at its end, all that was taken while it lived.
 class ActivationsScope {
  public:

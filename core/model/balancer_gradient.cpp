@@ -13,8 +13,10 @@ void fit(Backend& backend, Tensor& tensor, const TensorView& like) {
 }
 
 /// Adds scale * values to `sums` from `at` on, and goes behind them.
-void addScaled(std::vector<double>& sums, std::size_t& at, const TensorView& values, double scale) {
-  if (values.empty()) return;
+void addScaled(std::vector<double>& sums, std::size_t& at, Backend& backend, const TensorView& view, double scale) {
+  if (view.empty()) return;
+  const HostCopy copy = backend.read(view);
+  const TensorView& values = copy.view();
   const auto count = static_cast<std::size_t>(values.elements());
   if (sums.size() < at + count) sums.resize(at + count, 0);
   withScalar(values.dtype, [&]<class S>() {
@@ -49,10 +51,11 @@ void MoeLayer::watchBalancer(const RouterWeights& like, const MoeInput& input, c
   }
 }
 
-double gradientNorm(const RouterWeights& gradients) {
+double gradientNorm(Backend& backend, const RouterWeights& gradients) {
   std::vector<double> all;
   std::size_t at = 0;
-  for (const TensorView& view : {gradients.weight, gradients.bias, gradients.noiseWeight}) addScaled(all, at, view, 1);
+  for (const TensorView& view : {gradients.weight, gradients.bias, gradients.noiseWeight})
+    addScaled(all, at, backend, view, 1);
   return norm(all);
 }
 
@@ -66,8 +69,8 @@ BalancerGradient MoeLayer::balancerGradient() const {
     const bool counts = recipe_.balance[i].kind != Recipe::BalanceTerm::Kind::z;
     for (const Tensor* tensor : {&term.weight, &term.bias, &term.noiseWeight}) {
       if (tensor->empty()) continue;
-      addScaled(own, ownEnd, *tensor, term.scale);
-      if (counts) addScaled(balance, from, *tensor, term.scale);
+      addScaled(own, ownEnd, backend_, *tensor, term.scale);
+      if (counts) addScaled(balance, from, backend_, *tensor, term.scale);
     }
     found.terms.push_back(norm(own));
   }

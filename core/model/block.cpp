@@ -78,7 +78,7 @@ void fillRoutingInput(RoutingInput& routing, DrawBuffers& draws, const Recipe& r
                       std::uint32_t layer, const Shape& tokens, DType dtype) {
   DrawKey key = pass.draws;
   key.layer = layer;
-  routing.selectionBias = pass.selectionBias;
+  routing.deviceSelectionBias = pass.selectionBias;
   routing.draws = fillDraws(draws, recipe, key, pass.phase, tokens[0], tokens[1], dtype);
   if (pass.phase != Phase::training) routing.draws.keepExpert = pass.keptExperts;
   routing.tokenIds = pass.tokenIds;
@@ -103,8 +103,11 @@ void Block::computeExperts(const TensorView& out, bool again, Activations& memor
   moeInput_.keepHidden = {};
   if (pass_.phase == Phase::training && recipe.combine.expertDropout > 0) {
     moeInput_.keepHidden = memory.take({out.shape[0], moe_->widestHidden()}, out.dtype);
-    fillKeepHidden(moeInput_.keepHidden, recipe.combine.expertDropout, pass_.draws.seed, pass_.draws.step, index_,
+    if (keepHidden_.shape() != moeInput_.keepHidden.shape || keepHidden_.dtype() != out.dtype)
+      keepHidden_ = hostTensor(moeInput_.keepHidden.shape, out.dtype);
+    fillKeepHidden(keepHidden_, recipe.combine.expertDropout, pass_.draws.seed, pass_.draws.step, index_,
                    pass_.draws.firstToken);
+    backend_.copy(moeInput_.keepHidden, keepHidden_);
   }
   const TensorView branch = memory.take(out.shape, out.dtype);
   if (again)

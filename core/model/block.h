@@ -18,8 +18,8 @@ struct BlockPass {
   double lossScale = 1;                     // of the balance terms' gradients
   std::span<const std::int32_t> tokenIds;   // (T)
   std::span<const std::int32_t> hashTable;  // (V) or empty
-  std::span<const float> selectionBias;     // (E) or empty
-  TensorView keptExperts;                   // (E) or empty: 0 = not selected, outside training
+  TensorView selectionBias;                 // (E) f32 or empty
+  TensorView keptExperts;                   // (E) or empty: 0 = not selected, outside training; on the host
   const KeyValueCache* cache = nullptr;     // generation of one token at `position`
   std::int64_t position = 0;
   RankingHistory* history = nullptr;  // generation with expert choice
@@ -51,9 +51,9 @@ class Block {
   void reconfigure(const LayerConfig& config);
   /// Null for a dense block.
   Routing* routing() { return moe_ ? &moe_->routing() : nullptr; }
-  /// Of an expert block, after the passes watched.
+  /// Of an expert block, after the passes watched. Both wait.
   BalancerGradient balancerGradient() const { return moe_->balancerGradient(); }
-  double routerGradient() const { return gradientNorm(moeGradients_.router); }
+  double routerGradient() const { return gradientNorm(backend_, moeGradients_.router); }
 
  private:
   struct Norm {
@@ -81,6 +81,7 @@ class Block {
   MoeWeights moeWeights_, moeGradients_;
   MoeInput moeInput_;
   DrawBuffers draws_;
+  Tensor keepHidden_;         // the draws of expert dropout on the host, on their way
   BlockPass pass_;            // the last forward's
   TensorView h_;              // (T, D) the pass's input
   TensorView postAttention_;  // (T, D) u

@@ -3,6 +3,7 @@
 #include <cassert>
 #include <cmath>
 
+#include "core/backend/host_mirror.h"
 #include "core/tensor/scalar.h"
 
 namespace moe {
@@ -71,6 +72,14 @@ void fromDense(const ExpertsWeights& bank, const ExpertsSpec& spec, const Expert
 }
 
 }  // namespace
+
+void changeOnHost(Backend& backend, const ExpertsWeights& bank,
+                  const std::function<void(const ExpertsWeights&)>& change) {
+  const HostMirror gate(backend, bank.gate), up(backend, bank.up), down(backend, bank.down);
+  const HostMirror gateBias(backend, bank.gateBias), upBias(backend, bank.upBias), downBias(backend, bank.downBias);
+  change({gate.view(), up.view(), down.view(), gateBias.view(), upBias.view(), downBias.view()});
+  for (const HostMirror* mirror : {&gate, &up, &down, &gateBias, &upBias, &downBias}) mirror->write();
+}
 
 void expertsFromDense(const ExpertsWeights& bank, const ExpertsSpec& spec, const ExpertsWeights& dense,
                       [[maybe_unused]] std::int64_t denseHidden, Init init, double noise, const RandomKey& key) {

@@ -1,8 +1,14 @@
 #pragma once
+#include <functional>
+
 #include "core/model/moe_segments.h"
 #include "core/tensor/philox.h"
 
 namespace moe {
+
+/// Lets `change` work on a bank's weights on the host, wherever they are.
+void changeOnHost(Backend& backend, const ExpertsWeights& bank,
+                  const std::function<void(const ExpertsWeights&)>& change);
 
 /// Makes experts of a dense feed-forward (sparse upcycling, arXiv 2212.05055). denseCopy: each expert is the dense one,
 /// and has its hidden width. denseSlice: expert e is its e-th hidden units; it has at least as many as the experts

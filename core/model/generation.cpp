@@ -52,7 +52,7 @@ TensorView Model::next(Cache& cache, std::int32_t id, std::int64_t position) {
   const Parameters& parameters = model.parameters;
   model.backend.embedding(cache.stream[0], parameters.value("embedding.tokens"),
                           parameters.value("embedding.positions"), ids, positions);
-  model.shownRouting.clear();
+  std::vector<Routing*> asked;
   std::size_t from = 0;
   for (std::size_t i = 0; i < cache.blocks.size(); ++i, from = 1 - from) {
     const KeyValueCache past{cache.keys[i], cache.values[i]};
@@ -63,7 +63,7 @@ TensorView Model::next(Cache& cache, std::int32_t id, std::int64_t position) {
     pass.position = position;
     pass.history = &cache.histories[i];
     cache.blocks[i]->forward(cache.stream[1 - from], cache.stream[from], pass, cache.memory);
-    if (const Routing* routing = cache.blocks[i]->routing()) model.shownRouting.push_back(routing);
+    if (Routing* routing = cache.blocks[i]->routing()) asked.push_back(routing);
   }
   model.backend.norm(cache.normed, cache.statistics, cache.stream[from], parameters.value("final_norm.weight"),
                      parameters.value("final_norm.bias"), model.config.norm, model.config.normEpsilon);
@@ -72,11 +72,11 @@ TensorView Model::next(Cache& cache, std::int32_t id, std::int64_t position) {
     pass.phase = Phase::generation;
     cache.head->route(cache.normed, pass);
     cache.head->predict(cache.loss, cache.logits, std::array<std::int32_t, 1>{-1}, cache.memory);
-    model.shownRouting.push_back(&cache.head->routing());
+    asked.push_back(&cache.head->routing());
   } else {
     model.backend.linear(cache.logits, cache.normed, model.headWeight(), {}, false);
   }
-  model.backend.synchronize();
+  model.show(asked);
   return cache.logits.view().reshaped({model.config.vocabulary});
 }
 

@@ -39,8 +39,12 @@ void initialiseLayer(Model::Impl& model, std::size_t layer, std::uint64_t seed) 
   const auto value = [&](std::string_view name) {
     return model.parameters.value(layerPrefix(layer) + std::string(name));
   };
-  initialiseExperts(bindMoeWeights(recipe, model.config.width, value).experts, expertsSpec(recipe, model.config.width),
-                    recipe.experts, {.seed = seed, .stream = RandomStream::newExperts, .layer = index});
+  if (recipe.experts.init != Recipe::Experts::Init::random)
+    changeOnHost(model.backend, bindMoeWeights(recipe, model.config.width, value).experts,
+                 [&](const ExpertsWeights& bank) {
+                   initialiseExperts(bank, expertsSpec(recipe, model.config.width), recipe.experts,
+                                     {.seed = seed, .stream = RandomStream::newExperts, .layer = index});
+                 });
   if (recipe.select.kind == Recipe::Select::Kind::hash)
     model.hashTables[layer] = makeHashTable(model.config.vocabulary, recipe.experts.count, seed, index);
 }
@@ -49,11 +53,10 @@ void initialiseLayer(Model::Impl& model, std::size_t layer, std::uint64_t seed) 
 
 void Model::initialise(std::uint64_t seed) {
   drawSegments(*impl_, seed);
-  impl_->backend.synchronize();
   for (int layer : impl_->expertLayers)
     if (layer != kHeadLayer) initialiseLayer(*impl_, static_cast<std::size_t>(layer), seed);
   for (const Parameter& parameter : impl_->parameters.all()) impl_->backend.parametersChanged(parameter.value);
-  for (std::vector<float>& bias : impl_->selectionBias) std::fill(bias.begin(), bias.end(), 0.0f);
+  if (!impl_->biasArena.empty()) impl_->backend.fill(impl_->biasArena, 0);
 }
 
 }  // namespace moe

@@ -5,7 +5,9 @@
 #include <cmath>
 #include <limits>
 
+#include "core/backend/host_mirror.h"
 #include "core/base/log_sum_exp.h"
+#include "core/model/activations.h"
 #include "core/tensor/scalar.h"
 
 namespace moe {
@@ -161,10 +163,11 @@ void MixtureHead::forward(const TensorView& x, const RoutingInput& given, const 
   for (std::int64_t e = 0; e < E; ++e)
     backend_.experts(expertOutputs_.view().rows(e, e + 1).reshaped({T, O}), saved_.view().rows(e, e + 1), x,
                      everyToken_, oneExpert(spec_, e), oneExpert(spec_, weights.experts, e), {}, false);
-  backend_.synchronize();
+  const HostCopy outputs = backend_.read(expertOutputs_);
+  backend_.read(routing_);
   outputs_.resize(at(E * T * O));
   withScalar(x.dtype, [&]<class S>() {
-    const auto from = expertOutputs_.span<S>();
+    const auto from = outputs.span<S>();
     std::copy(from.begin(), from.end(), outputs_.begin());
   });
   shares_.assign(at(T * E), 0.0);
@@ -196,19 +199,23 @@ void MixtureHead::backward(const MoeWeights& gradients, const TensorView& dx, co
     if (coefficients[i] != 0)
       mixtureLoss(recipe_.head.losses[i].form, recipe_.head.density, shares_, outputs_, target, E, coefficients[i],
                   &gradients_);
+  const HostMirror dOutputs(backend_, dOutputs_, HostMirror::Start::zeros);
   withScalar(x.dtype, [&]<class S>() {
-    std::transform(gradients_.outputs.begin(), gradients_.outputs.end(), dOutputs_.as<S>(),
+    std::transform(gradients_.outputs.begin(), gradients_.outputs.end(), dOutputs.as<S>(),
                    [](double value) { return static_cast<S>(value); });
   });
+  dOutputs.write();
   for (std::int64_t e = 0; e < E; ++e)
     backend_.expertsBackward(dx, oneExpert(spec_, gradients.experts, e), {},
                              dOutputs_.view().rows(e, e + 1).reshaped({T, O}), x, saved_.view().rows(e, e + 1),
                              everyToken_, oneExpert(spec_, e), oneExpert(spec_, weights.experts, e), {});
   const Dispatch& dispatch = routing_.dispatch;
-  dAssignment_.assign(at(dispatch.assignments()), 0.0);
+  const Tensor slopes = hostTensor({dispatch.assignments()}, DType::f64);
   for (std::int64_t e = 0; e < E; ++e)
     for (std::int64_t a = dispatch.expertBegin[at(e)]; a < dispatch.admittedEnd[at(e)]; ++a)
-      dAssignment_[at(a)] = gradients_.shares[at(dispatch.token[at(a)] * E + e)];
+      slopes.as<double>()[a] = gradients_.shares[at(dispatch.token[at(a)] * E + e)];
+  growTo(backend_, dAssignment_, dispatch.assignments());
+  backend_.copy(dAssignment_.view().rows(0, dispatch.assignments()), slopes);
   backend_.routeBackward(gradients.router, dx, routing_, recipe_, input, dAssignment_);
 }
 

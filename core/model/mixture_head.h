@@ -10,7 +10,7 @@ namespace moe {
 
 /// What the mixture is asked for: d of each token (gaussian), or the id of its next token, negative where masked.
 struct MixtureTarget {
-  TensorView values;                  // (T, O) gaussian
+  TensorView values;                  // (T, O) gaussian, on the host
   std::span<const std::int32_t> ids;  // (T) categorical
 };
 
@@ -59,7 +59,8 @@ class MixtureHead {
   Dispatch everyToken_;              // one expert, all tokens
   Tensor expertOutputs_, dOutputs_;  // (E, T, O)
   Tensor saved_;                     // (E, saved of one expert)
-  std::vector<double> shares_, outputs_, dAssignment_;
+  std::vector<double> shares_, outputs_;
+  Tensor dAssignment_;               // (at least A) f64
   MixtureGradients gradients_;
 };
 

@@ -5,6 +5,7 @@
 #include <cmath>
 #include <limits>
 
+#include "core/backend/host_mirror.h"
 #include "core/base/log_sum_exp.h"
 #include "core/telemetry/points.h"
 #include "core/tensor/scalar.h"
@@ -60,7 +61,7 @@ void MixtureLanguageHead::route(const TensorView& x, const BlockPass& pass) {
   routingInput_.x = x;
   routingInput_.weights = weights_.router;
   backend_.route(routing_, recipe_, routingInput_);
-  backend_.synchronize();
+  backend_.read(routing_);
   shares_.assign(at(x.shape[0] * experts_), 0.0);
   dShares_.assign(shares_.size(), 0.0);
   const Dispatch& dispatch = routing_.dispatch;
@@ -103,16 +104,17 @@ MixtureLanguageHead::Chunk MixtureLanguageHead::computeOutputs(std::int64_t begi
 template <class S>
 void MixtureLanguageHead::blendOutputs(Chunk& chunk) {
   const std::int64_t C = chunk.tokens(), V = vocabulary_;
-  backend_.synchronize();
+  const HostMirror outputs(backend_, chunk.outputs), blended(backend_, chunk.blend, HostMirror::Start::zeros);
   for (std::int64_t t = 0; t < C; ++t) {
-    S* blend = chunk.blend.as<S>() + t * V;
+    S* blend = blended.as<S>() + t * V;
     std::fill_n(blend, V, S{0});
     for (std::int64_t e = 0; e < experts_; ++e) {
       const S share = static_cast<S>(sharesOf(chunk.begin + t)[e]);
-      const S* output = chunk.outputs.as<S>() + row(chunk, t, e) * V;
+      const S* output = outputs.as<S>() + row(chunk, t, e) * V;
       for (std::int64_t v = 0; v < V; ++v) blend[v] += share * output[v];
     }
   }
+  blended.write();
 }
 
 /// Each expert's own cross-entropy, and softmax - onehot in place of its outputs. A token without target gets token 0
@@ -123,7 +125,6 @@ void MixtureLanguageHead::toSlopes(const Chunk& chunk, std::span<const std::int3
     for (std::int64_t e = 0; e < experts_; ++e)
       targets_[at(row(chunk, t, e))] = std::max(0, targets[at(chunk.begin + t)]);
   backend_.crossEntropy(chunk.costs, chunk.outputs, targets_, 1);
-  backend_.synchronize();
 }
 
 void MixtureLanguageHead::backwardOutputs(const Chunk& chunk, const TensorView& dx) {
@@ -144,17 +145,18 @@ void MixtureLanguageHead::backwardOutputs(const Chunk& chunk, const TensorView& 
 }
 
 template <class S>
-void MixtureLanguageHead::trainChunk(Chunk& chunk, S* losses, std::span<const std::int32_t> targets, double scale) {
+void MixtureLanguageHead::trainChunk(Chunk& chunk, const TensorView& losses, std::span<const std::int32_t> targets,
+                                     double scale) {
   const double likelihood = coefficient(Form::likelihood), competitive = coefficient(Form::competitive);
   const double cooperative = coefficient(Form::cooperative);
   const std::int64_t V = vocabulary_, E = experts_;
   if (cooperative > 0) {
     blendOutputs<S>(chunk);
     backend_.crossEntropy(chunk.blendCosts, chunk.blend, targets.subspan(at(chunk.begin), at(chunk.tokens())), 1);
-    backend_.synchronize();
+    const HostMirror blend(backend_, chunk.blend), outputs(backend_, chunk.outputs);
     for (std::int64_t t = 0; t < chunk.tokens(); ++t)
       for (std::int64_t e = 0; e < E; ++e) {
-        const S *slope = chunk.blend.as<S>() + t * V, *output = chunk.outputs.as<S>() + row(chunk, t, e) * V;
+        const S *slope = blend.as<S>() + t * V, *output = outputs.as<S>() + row(chunk, t, e) * V;
         double sum = 0;
         for (std::int64_t v = 0; v < V; ++v) sum += static_cast<double>(slope[v]) * static_cast<double>(output[v]);
         dShares_[at((chunk.begin + t) * E + e)] += scale * cooperative * sum;
@@ -162,7 +164,10 @@ void MixtureLanguageHead::trainChunk(Chunk& chunk, S* losses, std::span<const st
   }
   toSlopes(chunk, targets);
   row_.resize(at(E));
-  const S* costs = chunk.costs.as<S>();
+  const HostMirror nats(backend_, chunk.costs), slopes(backend_, chunk.outputs), blends(backend_, chunk.blend);
+  const HostMirror blendCosts(backend_, chunk.blendCosts);
+  const HostMirror tokenLosses(backend_, losses.rows(chunk.begin, chunk.end), HostMirror::Start::zeros);
+  const S* costs = nats.as<S>();
   for (std::int64_t t = 0; t < chunk.tokens(); ++t) {
     const std::int64_t token = chunk.begin + t;
     const bool masked = targets[at(token)] < 0;
@@ -175,7 +180,7 @@ void MixtureLanguageHead::trainChunk(Chunk& chunk, S* losses, std::span<const st
       const auto cost = static_cast<double>(costs[r]);
       loss += competitive * share[e] * cost;
       if (scale == 0) continue;
-      S* slope = chunk.outputs.as<S>() + r * V;
+      S* slope = slopes.as<S>() + r * V;
       // A token of weight 0 leaves nothing; else the posterior, or the share, weighs what its expert got wrong.
       const double weight = masked ? 0 : likelihood * std::exp(row_[at(e)] - evidence) + competitive * share[e];
       const auto factor = static_cast<S>(scale * weight);
@@ -184,12 +189,14 @@ void MixtureLanguageHead::trainChunk(Chunk& chunk, S* losses, std::span<const st
       dShares_[at(token * E + e)] += scale * (competitive * cost - likelihood * std::exp(-cost - evidence));
       if (cooperative == 0) continue;
       const auto part = static_cast<S>(scale * cooperative * share[e]);
-      const S* blend = chunk.blend.as<S>() + t * V;
+      const S* blend = blends.as<S>() + t * V;
       for (std::int64_t v = 0; v < V; ++v) slope[v] += part * blend[v];
     }
-    if (cooperative > 0) loss += cooperative * static_cast<double>(chunk.blendCosts.as<S>()[t]);
-    losses[token] = masked ? S{0} : static_cast<S>(loss);
+    if (cooperative > 0) loss += cooperative * static_cast<double>(blendCosts.as<S>()[t]);
+    tokenLosses.as<S>()[t] = masked ? S{0} : static_cast<S>(loss);
   }
+  tokenLosses.write();
+  if (scale != 0) slopes.write();
 }
 
 void MixtureLanguageHead::train(const TensorView& losses, const TensorView& dx, std::span<const std::int32_t> targets,
@@ -199,27 +206,31 @@ void MixtureLanguageHead::train(const TensorView& losses, const TensorView& dx, 
     for (std::int64_t begin = 0; begin < T; begin += step) {
       const ActivationsScope scope(memory);
       Chunk chunk = computeOutputs(begin, std::min(T, begin + step), coefficient(Form::cooperative) > 0, memory);
-      trainChunk<S>(chunk, losses.as<S>(), targets, scale);
+      trainChunk<S>(chunk, losses, targets, scale);
       if (scale != 0) backwardOutputs(chunk, dx);
     }
   });
 }
 
 template <class S>
-void MixtureLanguageHead::predictChunk(Chunk& chunk, S* losses, S* logits, std::span<const std::int32_t> targets) {
+void MixtureLanguageHead::predictChunk(Chunk& chunk, const TensorView& losses, const TensorView& logits,
+                                       std::span<const std::int32_t> targets) {
   const std::int64_t V = vocabulary_, E = experts_;
   toSlopes(chunk, targets);
   row_.resize(at(E));
-  const S* costs = chunk.costs.as<S>();
+  const HostMirror nats(backend_, chunk.costs), slopes(backend_, chunk.outputs);
+  const HostMirror tokenLosses(backend_, losses.rows(chunk.begin, chunk.end), HostMirror::Start::zeros);
+  const HostMirror predicted(backend_, logits.rows(chunk.begin, chunk.end), HostMirror::Start::zeros);
+  const S* costs = nats.as<S>();
   for (std::int64_t t = 0; t < chunk.tokens(); ++t) {
     const std::int64_t token = chunk.begin + t;
     const double* share = sharesOf(token);
-    S* out = logits + token * V;
+    S* out = predicted.as<S>() + t * V;
     std::fill_n(out, V, S{0});
     for (std::int64_t e = 0; e < E; ++e) {
       const std::int64_t r = row(chunk, t, e);
       row_[at(e)] = std::log(share[e]) - static_cast<double>(costs[r]);
-      const S* slope = chunk.outputs.as<S>() + r * V;
+      const S* slope = slopes.as<S>() + r * V;
       const auto weight = static_cast<S>(share[e]);
       for (std::int64_t v = 0; v < V; ++v) out[v] += weight * slope[v];
     }
@@ -227,8 +238,10 @@ void MixtureLanguageHead::predictChunk(Chunk& chunk, S* losses, S* logits, std::
     for (std::int64_t v = 0; v < V; ++v) out[v] = std::log(std::max(out[v], std::numeric_limits<S>::min()));
     // The slope of the target itself has lost its digits to the 1 taken off.
     out[std::max(0, targets[at(token)])] = static_cast<S>(evidence);
-    losses[token] = targets[at(token)] < 0 ? S{0} : static_cast<S>(-evidence);
+    tokenLosses.as<S>()[t] = targets[at(token)] < 0 ? S{0} : static_cast<S>(-evidence);
   }
+  tokenLosses.write();
+  predicted.write();
 }
 
 void MixtureLanguageHead::predict(const TensorView& losses, const TensorView& logits,
@@ -240,7 +253,7 @@ void MixtureLanguageHead::predict(const TensorView& losses, const TensorView& lo
       const ActivationsScope scope(memory);
       Chunk chunk = computeOutputs(begin, std::min(T, begin + step), blended, memory);
       if (!blended) {
-        predictChunk<S>(chunk, losses.as<S>(), logits.as<S>(), targets);
+        predictChunk<S>(chunk, losses, logits, targets);
         continue;
       }
       blendOutputs<S>(chunk);
@@ -253,10 +266,12 @@ void MixtureLanguageHead::predict(const TensorView& losses, const TensorView& lo
 
 void MixtureLanguageHead::backwardRouter(const TensorView& dx) {
   const Dispatch& dispatch = routing_.dispatch;
-  dAssignment_.assign(at(dispatch.assignments()), 0.0);
+  const Tensor slopes = hostTensor({dispatch.assignments()}, DType::f64);
   for (std::int64_t e = 0; e < experts_; ++e)
     for (std::int64_t a = dispatch.expertBegin[at(e)]; a < dispatch.admittedEnd[at(e)]; ++a)
-      dAssignment_[at(a)] = dShares_[at(dispatch.token[at(a)] * experts_ + e)];
+      slopes.as<double>()[a] = dShares_[at(dispatch.token[at(a)] * experts_ + e)];
+  growTo(backend_, dAssignment_, dispatch.assignments());
+  backend_.copy(dAssignment_.view().rows(0, dispatch.assignments()), slopes);
   backend_.routeBackward(gradients_.router, dx, routing_, recipe_, routingInput_, dAssignment_);
 }
 

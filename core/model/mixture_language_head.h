@@ -55,9 +55,11 @@ class MixtureLanguageHead {
   void blendOutputs(Chunk& chunk);
   void toSlopes(const Chunk& chunk, std::span<const std::int32_t> targets);
   template <class S>
-  void trainChunk(Chunk& chunk, S* losses, std::span<const std::int32_t> targets, double scale);
+  void trainChunk(Chunk& chunk, const TensorView& losses, std::span<const std::int32_t> targets,
+                  double scale);
   template <class S>
-  void predictChunk(Chunk& chunk, S* losses, S* logits, std::span<const std::int32_t> targets);
+  void predictChunk(Chunk& chunk, const TensorView& losses, const TensorView& logits,
+                    std::span<const std::int32_t> targets);
   void backwardOutputs(const Chunk& chunk, const TensorView& dx);
   double coefficient(Recipe::Head::Form form) const;
   bool predictsByBlend() const;
@@ -76,7 +78,8 @@ class MixtureLanguageHead {
   TensorView x_;         // (T, D)
   TensorView saved_;                        // (E, saved of one expert); not linear
   std::vector<double> shares_, dShares_;    // (T, E)
-  std::vector<double> dAssignment_, row_;   // (A), (E)
+  Tensor dAssignment_;                      // (at least A) f64
+  std::vector<double> row_;                 // (E)
   std::vector<std::int32_t> targets_;       // (C * E)
 };
 

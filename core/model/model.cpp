@@ -7,20 +7,6 @@
 #include "core/tensor/scalar.h"
 
 namespace moe {
-namespace {
-
-/// A bias (E) of zeros where the layer has one; a bias that is there stays.
-void fitSelectionBias(std::vector<std::vector<float>>& biases, const ModelConfig& config) {
-  biases.resize(config.layers.size());
-  for (std::size_t i = 0; i < biases.size(); ++i) {
-    const LayerConfig& layer = config.layers[i];
-    const bool wanted = layer.hasExperts && layer.recipe.adjust.selectionBias;
-    biases[i].resize(wanted ? static_cast<std::size_t>(layer.recipe.experts.count) : 0);
-  }
-}
-
-}  // namespace
-
 Model::Impl::Impl(Backend& theBackend, ModelConfig theConfig, DType theDtype, bool training)
     : backend(theBackend),
       config(std::move(theConfig)),
@@ -32,7 +18,7 @@ Model::Impl::Impl(Backend& theBackend, ModelConfig theConfig, DType theDtype, bo
       head(makeHead()),
       memory(backend),
       stream(config.layers.size() + 1) {
-  fitSelectionBias(selectionBias, config);
+  fitSelectionBias();
   for (std::size_t i = 0; i < blocks.size(); ++i)
     if (Routing* routing = blocks[i]->routing()) {
       expertLayers.push_back(static_cast<int>(i));
@@ -41,6 +27,43 @@ Model::Impl::Impl(Backend& theBackend, ModelConfig theConfig, DType theDtype, bo
   if (!head) return;
   expertLayers.push_back(kHeadLayer);
   routings.push_back(&head->routing());
+}
+
+void Model::Impl::fitSelectionBias() {
+  constexpr std::int64_t kAlignment = 16;  // each on a cache line of its own
+  std::vector<std::int64_t> sizes;
+  std::int64_t total = 0;
+  bool same = selectionBias.size() == config.layers.size();
+  for (const LayerConfig& layer : config.layers) {
+    const bool wanted = layer.hasExperts && layer.recipe.adjust.selectionBias;
+    sizes.push_back(wanted ? layer.recipe.experts.count : 0);
+    same = same && selectionBias[sizes.size() - 1].elements() == sizes.back();
+    total += (sizes.back() + kAlignment - 1) / kAlignment * kAlignment;
+  }
+  if (same) return;
+  Tensor arena = total > 0 ? backend.allocate({total}, DType::f32) : Tensor();
+  std::vector<TensorView> biases;
+  std::int64_t begin = 0;
+  for (std::size_t i = 0; i < sizes.size(); ++i) {
+    biases.push_back(sizes[i] > 0 ? arena.view().rows(begin, begin + sizes[i]) : TensorView{nullptr, {0}, DType::f32});
+    begin += (sizes[i] + kAlignment - 1) / kAlignment * kAlignment;
+    if (sizes[i] > 0 && i < selectionBias.size() && selectionBias[i].elements() == sizes[i])
+      backend.copy(biases[i], selectionBias[i]);
+  }
+  backend.synchronize();  // the old arena goes
+  selectionBias = std::move(biases);
+  biasArena = std::move(arena);
+}
+
+const Recipe& Model::Impl::balanceRecipe() const {
+  const int first = expertLayers.empty() || expertLayers.front() == kHeadLayer ? 0 : expertLayers.front();
+  return config.layers[static_cast<std::size_t>(first)].recipe;
+}
+
+void Model::Impl::show(std::span<Routing* const> routings) {
+  asked.assign(routings.begin(), routings.end());
+  shownRouting.assign(routings.begin(), routings.end());
+  routingRead = false;
 }
 
 std::unique_ptr<MixtureLanguageHead> Model::Impl::makeHead() const {
@@ -70,8 +93,26 @@ Parameters& Model::parameters() {
 const Parameters& Model::parameters() const {
   return impl_->parameters;
 }
-std::vector<std::vector<float>>& Model::selectionBias() {
-  return impl_->selectionBias;
+std::vector<float> Model::selectionBias(std::size_t layer) const {
+  const TensorView bias = selectionBiasView(layer);
+  if (bias.empty()) return {};
+  const HostCopy copy = impl_->backend.read(bias);
+  return {copy.span<float>().begin(), copy.span<float>().end()};
+}
+void Model::setSelectionBias(std::size_t layer, std::span<const float> values) {
+  const TensorView bias = selectionBiasView(layer);
+  assert(static_cast<std::int64_t>(values.size()) == bias.elements());
+  if (bias.empty()) return;
+  const Tensor host = hostTensor(bias.shape, DType::f32);
+  std::ranges::copy(values, host.as<float>());
+  impl_->backend.copy(bias, host);
+}
+TensorView Model::selectionBiasView(std::size_t layer) const {
+  const std::vector<TensorView>& all = impl_->selectionBias;
+  return layer < all.size() ? all[layer] : TensorView{nullptr, {0}, DType::f32};
+}
+TensorView Model::selectionBiases() const {
+  return impl_->biasArena;
 }
 void Model::keepOnly(std::size_t layer, std::span<const std::uint8_t> kept) {
   Tensor& mask = impl_->keptExperts[layer];
@@ -82,7 +123,17 @@ void Model::keepOnly(std::size_t layer, std::span<const std::uint8_t> kept) {
   withScalar(impl_->dtype, [&]<class S>() { std::ranges::copy(kept, mask.as<S>()); });
 }
 std::span<const float> Model::tokenLosses() const {
+  if (impl_->lossesRead) return impl_->tokenLosses;
+  const HostCopy losses = impl_->backend.read(impl_->losses);
+  withScalar(impl_->dtype, [&]<class S>() {
+    impl_->tokenLosses.clear();
+    for (const S loss : losses.span<S>()) impl_->tokenLosses.push_back(static_cast<float>(loss));
+  });
+  impl_->lossesRead = true;
   return impl_->tokenLosses;
+}
+std::size_t Model::balanceTerms() const {
+  return impl_->routings.empty() ? 0 : impl_->balanceRecipe().balance.size();
 }
 TensorView Model::logits() const {
   return impl_->logits;
@@ -91,17 +142,21 @@ std::int64_t Model::activationBytes() const {
   return impl_->memory.mostBytes();
 }
 std::span<const Routing* const> Model::routing() const {
+  if (!impl_->routingRead)
+    for (Routing* routing : impl_->asked) impl_->backend.read(*routing);
+  impl_->routingRead = true;
   return impl_->shownRouting;
 }
+std::span<Routing* const> Model::askedRouting() const {
+  return impl_->asked;
+}
 std::vector<BalancerGradient> Model::balancerGradients() const {
-  impl_->backend.synchronize();
   std::vector<BalancerGradient> all;
   for (const int layer : impl_->expertLayers)
     if (layer != kHeadLayer) all.push_back(impl_->blocks[static_cast<std::size_t>(layer)]->balancerGradient());
   return all;
 }
 std::vector<double> Model::routerGradients() const {
-  impl_->backend.synchronize();
   std::vector<double> all;
   for (const int layer : impl_->expertLayers)
     if (layer != kHeadLayer) all.push_back(impl_->blocks[static_cast<std::size_t>(layer)]->routerGradient());
@@ -123,11 +178,16 @@ void Model::reconfigure(const ModelConfig& config) {
   ++impl_->revision;
   for (std::size_t i = 0; i < impl_->blocks.size(); ++i) impl_->blocks[i]->reconfigure(config.layers[i]);
   if (impl_->head) impl_->head->reconfigure(*headRecipe(config));
-  fitSelectionBias(impl_->selectionBias, config);
+  impl_->fitSelectionBias();
 }
 
 LossSums Model::forwardBackward(const Batch& batch, const PassSettings& settings, double lossScale) {
   return impl_->pass(batch, settings, lossScale, true);
+}
+
+std::int64_t Model::askForwardBackward(const PassTotals& out, const Batch& batch, const PassSettings& settings,
+                                       double lossScale) {
+  return impl_->ask(out, batch, settings, lossScale, true);
 }
 
 LossSums Model::forward(const Batch& batch, const PassSettings& settings) {

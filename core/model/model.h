@@ -27,6 +27,12 @@ struct PassSettings {
   bool languageOnly = false;                           // the balance terms have no gradient in this pass
 };
 
+/// Where a pass that is asked for leaves its sums, f64 on the backend's device.
+struct PassTotals {
+  TensorView loss;     // (1) over unmasked targets, nats
+  TensorView balance;  // (2 + Model::balanceTerms()) as Backend::finishBalance; may be empty where there is no term
+};
+
 struct LossSums {
   double loss = 0;  // sum over unmasked targets, nats. Mixture head: in training, of its losses
   std::int64_t targets = 0;
@@ -51,8 +57,12 @@ class Model {
   Backend& backend();
   Parameters& parameters();
   const Parameters& parameters() const;
-  /// Router biases by layer: (E) each, empty for layers without one. Not gradient parameters.
-  std::vector<std::vector<float>>& selectionBias();
+  /// Router biases of a layer, (E); empty where it has none. Not gradient parameters. Reading waits.
+  std::vector<float> selectionBias(std::size_t layer) const;
+  void setSelectionBias(std::size_t layer, std::span<const float> values);
+  /// The same on the backend's device, f32: of a layer, or of all of them in one piece (empty without any).
+  TensorView selectionBiasView(std::size_t layer) const;
+  TensorView selectionBiases() const;
   /// Evaluation and generation select nothing of a layer's experts where `kept` (E) is 0; empty: all take part again.
   void keepOnly(std::size_t layer, std::span<const std::uint8_t> kept);
 
@@ -60,19 +70,26 @@ class Model {
   /// differentiated is the mean over the batch's targets times lossScale, plus the balance terms times lossScale.
   LossSums forwardBackward(const Batch& batch, const PassSettings& settings, double lossScale);
   LossSums forward(const Batch& batch, const PassSettings& settings);
-  /// Loss of each target of the last pass, nats: (T).
+  /// forwardBackward without waiting for it: its sums go to `out`. Returns the batch's targets.
+  std::int64_t askForwardBackward(const PassTotals& out, const Batch& batch, const PassSettings& settings,
+                                  double lossScale);
+  /// Terms of the recipe that PassTotals::balance counts.
+  std::size_t balanceTerms() const;
+  /// Loss of each target of the last pass, nats: (T). Waits.
   std::span<const float> tokenLosses() const;
-  /// Logits of the last `forward` (not overwritten there): (T, V), f32 or f64. Of a mixture head: the log of what it
-  /// predicts, outside of training.
+  /// Logits of the last `forward` (not overwritten there): (T, V), f32 or f64, on the backend's device. Of a mixture
+  /// head: the log of what it predicts, outside of training.
   TensorView logits() const;
   /// Bytes that the largest pass so far took for activations: one allocation, from the second pass on.
   std::int64_t activationBytes() const;
-  /// One an expert layer, in order; valid until the next pass.
+  /// One an expert layer, in order, as the host sees it; valid until the next pass. The first look at a pass waits.
   std::span<const Routing* const> routing() const;
+  /// The same for the backend's operations, which need no look.
+  std::span<Routing* const> askedRouting() const;
   /// One an expert layer, of the passes since PassSettings::watch began; zeros where a router has no weights. A mixture
   /// head's is not measured.
   std::vector<BalancerGradient> balancerGradients() const;
-  /// Norms of the gradients that now lie on the routers' weights, one an expert layer in the blocks.
+  /// Norms of the gradients that now lie on the routers' weights, one an expert layer in the blocks. Both wait.
   std::vector<double> routerGradients() const;
   /// Index in config().layers of each expert layer; kHeadLayer, the last, for a mixture head.
   std::span<const int> expertLayers() const;
@@ -82,7 +99,7 @@ class Model {
   /// from 0 and stays below the context. `routing()` then holds that token's. A cache must not outlive its model.
   struct Cache;
   std::unique_ptr<Cache, void (*)(Cache*)> makeCache();
-  TensorView next(Cache& cache, std::int32_t id, std::int64_t position);  // (V)
+  TensorView next(Cache& cache, std::int32_t id, std::int64_t position);  // (V) on the backend's device
 
   struct Impl;
 

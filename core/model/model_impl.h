@@ -30,9 +30,17 @@ struct Model::Impl {
   void clearGradients();
   /// From dNormed to the parameters' gradients. recompute: the layers were not kept.
   void backward(const Batch& batch, bool recompute);
+  /// Returns the batch's targets.
+  std::int64_t ask(const PassTotals& out, const Batch& batch, const PassSettings& settings, double lossScale,
+                   bool withGradients);
+  /// The same, waited for.
   LossSums pass(const Batch& batch, const PassSettings& settings, double lossScale, bool withGradients);
-  void finishBalance(LossSums& sums, const PassSettings& settings);
-  void readLosses(LossSums& sums, const Batch& batch);
+  void finishBalance(const TensorView& out, const PassSettings& settings);
+  void show(std::span<Routing* const> routings);
+  /// Room for one bias a layer that has one: zeros, or what is there already.
+  void fitSelectionBias();
+  /// Of all expert layers alike: one recipe. Where only the head is routed it stands in a dense layer.
+  const Recipe& balanceRecipe() const;
 
   TensorView headWeight() const { return parameters.value(config.tiedHead ? "embedding.tokens" : "head.weight"); }
   TensorView headGradient() const { return parameters.gradient(config.tiedHead ? "embedding.tokens" : "head.weight"); }
@@ -43,19 +51,24 @@ struct Model::Impl {
   Parameters parameters;
   std::int64_t revision = 0;                          // counts reconfigure: caches follow
   std::int64_t trainingTokens = 0;                    // of the last training pass
-  std::vector<std::vector<float>> selectionBias;      // (layers) of (E) or empty
+  Tensor biasArena;                                   // f32, the layers' one behind the other
+  std::vector<TensorView> selectionBias;              // (layers) of (E) in it, or empty
   std::vector<std::vector<std::int32_t>> hashTables;  // (layers) of (V) or empty
   std::vector<Tensor> keptExperts;                    // (layers) of (E) or empty: 0 = left out of evaluation
   std::vector<int> expertLayers;
   std::vector<std::unique_ptr<Block>> blocks;
   std::unique_ptr<MixtureLanguageHead> head;  // null: linear
   std::vector<Routing*> routings;             // of the blocks, expert layers only, then the head's
-  std::vector<const Routing*> shownRouting;  // of the last pass or generated token
+  std::vector<Routing*> asked;                // of the last pass or generated token
+  std::vector<const Routing*> shownRouting;   // the same
+  bool routingRead = true;                    // the host has their tables
 
   Activations memory;
   std::vector<TensorView> stream;  // (layers + 1) of (T, D): what enters each block, and what leaves the last
   TensorView normed, dNormed, statistics, logits, losses;  // (T, D), (T, D), (T, 2), (T, V), (T)
   std::vector<float> tokenLosses;                 // (T)
+  bool lossesRead = true;                         // tokenLosses are those of the last pass
+  Tensor totals;                                  // f64: loss, then as PassTotals::balance, of a pass that is waited for
 };
 
 }  // namespace moe

@@ -4,6 +4,8 @@
 #include <cassert>
 #include <cmath>
 
+#include "core/backend/host_mirror.h"
+
 namespace moe {
 
 namespace {
@@ -54,10 +56,10 @@ std::int64_t MoeLayer::widestHidden() const {
 
 std::int64_t MoeLayer::mostAssignments() const {
   // A token's choices bound them, so that shifting loads take the same memory; where that bound would be E a token
-  // (top_p, expert choice) there is room for what is asked.
+  // (top_p, expert choice) there is room for what is asked, if the host knows that.
   const auto kind = recipe_.select.kind;
-  if (kind == Recipe::Select::Kind::topP || kind == Recipe::Select::Kind::expertChoice)
-    return routing_.dispatch.assignments();
+  const bool varies = kind == Recipe::Select::Kind::topP || kind == Recipe::Select::Kind::expertChoice;
+  if (varies && !routing_.dispatch.device) return routing_.dispatch.assignments();
   return routing_.tokens * recipe_.slotsPerToken();
 }
 
@@ -89,7 +91,7 @@ void MoeLayer::backward(const MoeWeights& gradients, const TensorView& dx, const
   RoutingInput routing = input.routing;
   routing.x = input.x;
   routing.weights = weights.router;
-  dAssignment_.resize(static_cast<std::size_t>(routing_.dispatch.assignments()));
+  growTo(backend_, dAssignment_, routing_.tokens * recipe_.slotsPerToken());
   backend_.expertsBackward(dx, gradients.experts, dAssignment_, dy, input.x, saved_, routing_.dispatch, spec_,
                            weights.experts, input.keepHidden, input.gradients);
   if (input.watch != BalancerWatch::off) watchBalancer(weights.router, input, routing);
@@ -107,12 +109,13 @@ void MoeLayer::forwardShared(const TensorView& y, const MoeInput& input, const M
   if (recipe_.combine.shared->tokenGate) {
     gate_ = memory.take({T, 1}, dtype);
     backend_.linear(gate_, input.x, weights.tokenGate, {}, false);
-    backend_.synchronize();
+    const HostMirror gate(backend_, gate_);
     for (std::int64_t t = 0; t < T; ++t) {
-      const double open = 1 / (1 + std::exp(-elementAt(gate_, t)));
-      setElement(gate_, t, open);
+      const double open = 1 / (1 + std::exp(-elementAt(gate.view(), t)));
+      setElement(gate.view(), t, open);
       for (std::int32_t e = 0; e < count; ++e) sharedDispatch_.weight[static_cast<std::size_t>(e * T + t)] = open;
     }
+    gate.write();
   }
   sharedSaved_ = savedFor(sharedSpec_, sharedDispatch_.assignments(), input, memory);
   backend_.experts(y, sharedSaved_, input.x, sharedDispatch_, sharedSpec_, weights.shared, {}, true);
@@ -122,19 +125,21 @@ void MoeLayer::backwardShared(const MoeWeights& gradients, const TensorView& dx,
                               const MoeInput& input, const MoeWeights& weights, Activations& memory) {
   const std::int64_t T = input.x.shape[0];
   const bool gated = recipe_.combine.shared->tokenGate;
-  dShared_.resize(gated ? static_cast<std::size_t>(sharedDispatch_.assignments()) : 0);
-  backend_.expertsBackward(dx, gradients.shared, dShared_, dy, input.x, sharedSaved_, sharedDispatch_, sharedSpec_,
-                           weights.shared, {}, input.gradients);
+  if (gated) growTo(backend_, dShared_, sharedDispatch_.assignments());
+  backend_.expertsBackward(dx, gradients.shared, gated ? dShared_.view() : TensorView{}, dy, input.x, sharedSaved_,
+                           sharedDispatch_, sharedSpec_, weights.shared, {}, input.gradients);
   if (!gated) return;
-  backend_.synchronize();
+  const HostCopy slopes = backend_.read(dShared_);
   const TensorView dGate = memory.take({T, 1}, input.x.dtype);
+  const HostMirror gate(backend_, gate_), slope(backend_, dGate, HostMirror::Start::zeros);
   for (std::int64_t t = 0; t < T; ++t) {
     double sum = 0;
     for (std::int32_t e = 0; e < recipe_.combine.shared->count; ++e)
-      sum += dShared_[static_cast<std::size_t>(e * T + t)];
-    const double open = elementAt(gate_, t);
-    setElement(dGate, t, sum * open * (1 - open));
+      sum += slopes.span<double>()[static_cast<std::size_t>(e * T + t)];
+    const double open = elementAt(gate.view(), t);
+    setElement(slope.view(), t, sum * open * (1 - open));
   }
+  slope.write();
   backend_.linearBackward(dx, gradients.tokenGate, {}, dGate, input.x, weights.tokenGate, true, input.gradients);
 }
 

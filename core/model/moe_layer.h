@@ -28,11 +28,11 @@ struct BalancerGradient {
   std::vector<double> terms;  // of each coefficient * value
 };
 
-/// Euclidean norm of the gradients of a router's weight, bias and noise weight together.
-double gradientNorm(const RouterWeights& gradients);
+/// Euclidean norm of the gradients of a router's weight, bias and noise weight together. Waits.
+double gradientNorm(Backend& backend, const RouterWeights& gradients);
 
-/// Fills `out` (T, max F) with the draws of expert dropout: 1 with probability 1 - rate, else 0. Row r is token
-/// firstToken + r.
+/// Fills `out` (T, max F), on the host, with the draws of expert dropout: 1 with probability 1 - rate, else 0. Row r is
+/// token firstToken + r.
 void fillKeepHidden(const TensorView& out, double rate, std::uint64_t seed, std::int64_t step, std::uint32_t layer,
                     std::uint32_t firstToken);
 
@@ -56,7 +56,7 @@ class MoeLayer {
   void backward(const MoeWeights& gradients, const TensorView& dx, const TensorView& dPostAttention,
                 const TensorView& dy, const MoeInput& input, const MoeWeights& weights, Activations& memory);
 
-  /// Of the backward passes since BalancerWatch::begin.
+  /// Of the backward passes since BalancerWatch::begin. Waits.
   BalancerGradient balancerGradient() const;
 
   const Routing& routing() const { return routing_; }
@@ -85,7 +85,7 @@ class MoeLayer {
   std::int64_t width_ = 0;
   ExpertsSpec spec_, sharedSpec_, denseSpec_;
   Routing routing_;
-  std::vector<double> dAssignment_;  // (A) routed
+  Tensor dAssignment_;               // (at least A) f64, routed
   struct TermGradient {
     Tensor weight, bias, noiseWeight;  // as RouterWeights
     double scale = 0;                  // coefficient * loss scale
@@ -95,7 +95,7 @@ class MoeLayer {
   Dispatch sharedDispatch_, denseDispatch_;  // every token
   TensorView sharedSaved_, denseSaved_;
   TensorView gate_;                          // (T, 1) sigmoid(w_s . x)
-  std::vector<double> dShared_;              // (T * count)
+  Tensor dShared_;                           // (at least T * count) f64
   TensorView denseInput_, denseStatistics_;  // (T, D) normed, (T, 2)
 };
 

@@ -104,44 +104,43 @@ void Model::Impl::backward(const Batch& batch, bool recompute) {
                             dStream, batch.ids, batch.positions);
 }
 
-void Model::Impl::finishBalance(LossSums& sums, const PassSettings& settings) {
+void Model::Impl::finishBalance(const TensorView& out, const PassSettings& settings) {
   if (routings.empty() || settings.phase == Phase::generation) return;
-  // One recipe for all expert layers; where only the head is routed it stands in a dense layer.
-  const int first = expertLayers.front() == kHeadLayer ? 0 : expertLayers.front();
-  const Recipe& recipe = config.layers[static_cast<std::size_t>(first)].recipe;
-  if (recipe.balance.empty()) return;
-  backend.synchronize();
-  const BalanceTotals totals = moe::finishBalance(routings, recipe, settings.globalBatch);
-  sums.zLoss = totals.zLoss;
-  sums.auxLoss = totals.loss - totals.zLoss;
-  sums.balance = totals.value;
+  const Recipe& recipe = balanceRecipe();
+  if (!recipe.balance.empty()) backend.finishBalance(out, routings, recipe, settings.globalBatch);
 }
 
-void Model::Impl::readLosses(LossSums& sums, const Batch& batch) {
-  backend.synchronize();
-  tokenLosses.resize(static_cast<std::size_t>(batch.tokens()));
-  withScalar(dtype, [&]<class S>() {
-    std::size_t t = 0;
-    for (S loss : losses.span<S>()) {
-      sums.loss += static_cast<double>(loss);
-      tokenLosses[t++] = static_cast<float>(loss);
-    }
-  });
+std::int64_t Model::Impl::ask(const PassTotals& out, const Batch& batch, const PassSettings& settings, double lossScale,
+                              bool withGradients) {
+  assert(batch.tokens() > 0 && batch.length <= config.context &&
+         batch.ids.size() == static_cast<std::size_t>(batch.tokens()));
+  const std::int64_t targets = std::ranges::count_if(batch.targets, [](std::int32_t target) { return target >= 0; });
+  forwardToHead(batch, settings, lossScale, withGradients && !settings.recompute);
+  finishBalance(out.balance, settings);
+  const double perTarget = withGradients && targets > 0 ? lossScale / static_cast<double>(targets) : 0;
+  if (withGradients && settings.gradients == Gradients::overwrite) clearGradients();
+  forwardHead(batch, settings, perTarget, withGradients);
+  backend.sum(out.loss, losses);
+  if (withGradients) backward(batch, settings.recompute);
+  lossesRead = false;
+  show(routings);
+  return targets;
 }
 
 LossSums Model::Impl::pass(const Batch& batch, const PassSettings& settings, double lossScale, bool withGradients) {
-  assert(batch.tokens() > 0 && batch.length <= config.context &&
-         batch.ids.size() == static_cast<std::size_t>(batch.tokens()));
+  const std::int64_t terms = routings.empty() ? 0 : static_cast<std::int64_t>(balanceRecipe().balance.size());
+  if (totals.elements() != 3 + terms) totals = backend.allocate({3 + terms}, DType::f64);
+  const bool balanced = terms > 0 && settings.phase != Phase::generation;
   LossSums sums;
-  sums.targets = std::ranges::count_if(batch.targets, [](std::int32_t target) { return target >= 0; });
-  forwardToHead(batch, settings, lossScale, withGradients && !settings.recompute);
-  finishBalance(sums, settings);
-  const double perTarget = withGradients && sums.targets > 0 ? lossScale / static_cast<double>(sums.targets) : 0;
-  if (withGradients && settings.gradients == Gradients::overwrite) clearGradients();
-  forwardHead(batch, settings, perTarget, withGradients);
-  if (withGradients) backward(batch, settings.recompute);
-  readLosses(sums, batch);
-  shownRouting.assign(routings.begin(), routings.end());
+  sums.targets =
+      ask({totals.view().rows(0, 1), totals.view().rows(1, 3 + terms)}, batch, settings, lossScale, withGradients);
+  const HostCopy copy = backend.read(totals);
+  const std::span<const double> found = copy.span<double>();
+  sums.loss = found[0];
+  if (!balanced) return sums;
+  sums.auxLoss = found[1];
+  sums.zLoss = found[2];
+  sums.balance.assign(found.begin() + 3, found.end());
   return sums;
 }
 

@@ -96,8 +96,10 @@ void growLayer(Model& model, std::size_t layer, const ModelConfig& dense, const 
     return {};
   });
   RandomKey key{.seed = seed, .stream = RandomStream::newExperts, .layer = static_cast<std::uint32_t>(layer)};
-  expertsFromDense(bindMoeWeights(recipe, config.width, value).experts, expertsSpec(recipe, config.width), source,
-                   shape.hidden, recipe.experts.init, recipe.experts.initNoise, key);
+  changeOnHost(backend, bindMoeWeights(recipe, config.width, value).experts, [&](const ExpertsWeights& bank) {
+    expertsFromDense(bank, expertsSpec(recipe, config.width), source, shape.hidden, recipe.experts.init,
+                     recipe.experts.initNoise, key);
+  });
   const TensorView router = value("router.weight");
   if (router.empty()) return;
   key.step = 3;  // 0 to 2 are the experts' noise

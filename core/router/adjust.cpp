@@ -55,10 +55,10 @@ void adjust(Routing& routing, const Recipe& recipe, const RoutingInput& input) {
     score(r, noisy.as<S>(), keep, recipe.score, tokens, experts);
   else
     std::copy_n(routing.scores.as<S>(), tokens * experts, r);
-  if (recipe.adjust.selectionBias && !input.selectionBias.empty()) {
-    assert(input.selectionBias.size() == static_cast<std::size_t>(experts));
+  if (const BiasView bias = input.hostSelectionBias(); recipe.adjust.selectionBias && !bias.empty()) {
+    assert(bias.size() == static_cast<std::size_t>(experts));
     for (std::int64_t e = 0; e < experts; ++e) {
-      const S b = static_cast<S>(input.selectionBias[static_cast<std::size_t>(e)]);
+      const S b = static_cast<S>(bias[static_cast<std::size_t>(e)]);
       for (std::int64_t t = 0; t < tokens; ++t) r[t * experts + e] += b;
     }
   }

@@ -16,8 +16,8 @@ struct RouterWeights {
   TensorView noiseWeight;  // (E, D)  perturb.noise.weight
 };
 
-/// Every random draw of the pipeline, as tensors: Philox fills them in training, a file in a test. Empty: that stage
-/// is off or the phase does not draw.
+/// Every random draw of the pipeline, as tensors on the host: Philox fills them in training, a file in a test. Empty:
+/// that stage is off or the phase does not draw.
 struct RoutingDraws {
   TensorView inputJitter;   // (T, D) the factor itself, U(1-eps, 1+eps)
   TensorView noise;         // (T, E) N(0,1)
@@ -72,6 +72,11 @@ struct RoutingInput {
   int balanceGradient = kAllBalanceTerms;           // backward
   RankingHistory* history = nullptr;                // expert choice, generation: read, then extended by this batch
   std::int64_t trainingGroupTokens = 0;             // expert choice, generation: S of training; 0: this batch's own
+
+  /// Whichever of the two biases there is, for stages on the host.
+  BiasView hostSelectionBias() const {
+    return deviceSelectionBias.empty() ? selectionBias : std::span<const float>(deviceSelectionBias.span<float>());
+  }
 };
 
 /// Value of one balance term for one layer, without its coefficient.

@@ -17,7 +17,7 @@ struct RoutingSummary {
     return kScalars + 4 * experts + static_cast<std::int64_t>(terms);
   }
   double& dropped() const { return row[0]; }        // assignments without a slot
-  double& droppedTokens() const { return row[1]; }  // tokens that asked and were admitted nowhere
+  double& droppedTokens() const { return row[1]; }  // tokens that were admitted nowhere, whether they asked or not
   double& entropy() const { return row[2]; }        // over tokens, of H(p_t), nats
   double& marginTokens() const { return row[3]; }   // tokens that have a margin: MarginSums
   double& margin() const { return row[4]; }         // their margins
@@ -35,5 +35,10 @@ struct RoutingSummary {
     return row.subspan(static_cast<std::size_t>(kScalars + index * experts), static_cast<std::size_t>(experts));
   }
 };
+
+/// Fills the row. Not `measuring`: all but the dropped, the counts, the admitted and the weights stays 0.
+/// `unbiasedRoom` is kept by the caller: the tokens' selection without the selection bias.
+void summarise(const RoutingSummary& out, const Routing& routing, const Recipe& recipe, bool measuring,
+               Routing& unbiasedRoom);
 
 }  // namespace moe

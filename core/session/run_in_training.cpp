@@ -84,7 +84,7 @@ RunInTraining::Step RunInTraining::step() {
   }
   point.tokensPerSecond = static_cast<double>(tokensPerStep()) / std::max(1e-9, seconds.count());
   const TrainConfig& train = config().train;
-  if (trainer_.validationDue()) {
+  if (trainer_.validationDue(stepsDone())) {
     point.validationLoss = trainer_.evaluate();
     result.studies.push_back(study());
   }

@@ -28,13 +28,13 @@ StoredModel loadStoredModel(Backend& backend, Checkpoint checkpoint) {
     backend.parametersChanged(parameter.value);
   }
   for (const TrainingState::Named& bias : checkpoint.state.selectionBias)
-    for (std::size_t layer = 0; layer < stored.model->selectionBias().size(); ++layer) {
-      std::vector<float>& target = stored.model->selectionBias()[layer];
+    for (std::size_t layer = 0; layer < stored.config.model.layers.size(); ++layer) {
       if (bias.name != "layers." + std::to_string(layer) + ".router.selection_bias") continue;
-      if (bias.tensor.elements() != static_cast<std::int64_t>(target.size()))
-        throw Error("checkpoint", bias.name + ": expected " + std::to_string(target.size()) + " numbers, found " +
+      const std::int64_t experts = stored.model->selectionBiasView(layer).elements();
+      if (bias.tensor.elements() != experts)
+        throw Error("checkpoint", bias.name + ": expected " + std::to_string(experts) + " numbers, found " +
                                       std::to_string(bias.tensor.elements()) + "; choose another checkpoint");
-      std::copy_n(bias.tensor.as<float>(), target.size(), target.begin());
+      stored.model->setSelectionBias(layer, bias.tensor.span<float>());
     }
   return stored;
 }

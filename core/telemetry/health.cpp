@@ -133,8 +133,8 @@ DropHealth dropHealth(std::span<const std::int32_t> final, std::int64_t slots, s
                       std::int64_t dropped) {
   DropHealth health;
   health.dropRate = asked > 0 ? static_cast<double>(dropped) / static_cast<double>(asked) : 0;
-  health.tokenDropRate = meanOverTokens(rowsOf(final.size(), slots),
-                                        [&](std::int64_t t) { return used(rowOf(final, slots, t)) == 0 ? 1.0 : 0.0; });
+  const std::int64_t tokens = rowsOf(final.size(), slots);
+  if (tokens > 0) health.tokenDropRate = static_cast<double>(tokensWithout(final, slots)) / static_cast<double>(tokens);
   return health;
 }
 
@@ -169,15 +169,29 @@ double churn(std::span<const std::int32_t> before, std::int64_t slotsBefore, std
   return all > 0 ? 1 - static_cast<double>(stayed) / static_cast<double>(all) : 0;
 }
 
+std::int64_t tokensWithout(std::span<const std::int32_t> table, std::int64_t slots) {
+  std::int64_t count = 0;
+  for (std::int64_t t = 0; t < rowsOf(table.size(), slots); ++t) count += used(rowOf(table, slots, t)) == 0;
+  return count;
+}
+
+double jaccardSum(std::span<const std::int32_t> a, std::int64_t slotsA, std::span<const std::int32_t> b,
+                  std::int64_t slotsB) {
+  const std::int64_t tokens = rowsOf(a.size(), slotsA);
+  assert(tokens == rowsOf(b.size(), slotsB));
+  double sum = 0;
+  for (std::int64_t t = 0; t < tokens; ++t) {
+    const auto rowA = rowOf(a, slotsA, t), rowB = rowOf(b, slotsB, t);
+    const std::int64_t both = common(rowA, rowB), either = used(rowA) + used(rowB) - both;
+    sum += either > 0 ? static_cast<double>(both) / static_cast<double>(either) : 1.0;
+  }
+  return sum;
+}
+
 double meanJaccard(std::span<const std::int32_t> a, std::int64_t slotsA, std::span<const std::int32_t> b,
                    std::int64_t slotsB) {
   const std::int64_t tokens = rowsOf(a.size(), slotsA);
-  assert(tokens == rowsOf(b.size(), slotsB));
-  return meanOverTokens(tokens, [&](std::int64_t t) {
-    const auto rowA = rowOf(a, slotsA, t), rowB = rowOf(b, slotsB, t);
-    const std::int64_t both = common(rowA, rowB), either = used(rowA) + used(rowB) - both;
-    return either > 0 ? static_cast<double>(both) / static_cast<double>(either) : 1.0;
-  });
+  return tokens > 0 ? jaccardSum(a, slotsA, b, slotsB) / static_cast<double>(tokens) : 0;
 }
 
 std::vector<std::int64_t> coactivation(std::span<const std::int32_t> table, std::int64_t slots, std::int64_t experts) {

@@ -57,7 +57,11 @@ double firstChoiceSaturation(std::span<const std::int32_t> table, std::span<cons
 /// `after` has none. The rows may differ in length (k was changed in between).
 double churn(std::span<const std::int32_t> before, std::int64_t slotsBefore, std::span<const std::int32_t> after,
              std::int64_t slotsAfter);
-/// Mean over tokens of |A and B| / |A or B|; 1 for two empty sets.
+/// Tokens without any expert in a table.
+std::int64_t tokensWithout(std::span<const std::int32_t> table, std::int64_t slots);
+/// Sum over tokens of |A and B| / |A or B|, 1 for two empty sets; and its mean.
+double jaccardSum(std::span<const std::int32_t> a, std::int64_t slotsA, std::span<const std::int32_t> b,
+                  std::int64_t slotsB);
 double meanJaccard(std::span<const std::int32_t> a, std::int64_t slotsA, std::span<const std::int32_t> b,
                    std::int64_t slotsB);
 

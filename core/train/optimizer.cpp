@@ -1,7 +1,5 @@
 #include "core/train/optimizer.h"
 
-#include <cmath>
-
 namespace moe {
 namespace {
 
@@ -32,34 +30,28 @@ Optimizer::Optimizer(Backend& backend, const Parameters& parameters) : backend_(
   squares_ = backend.allocate({static_cast<std::int64_t>(parameters.all().size())}, DType::f64);
 }
 
-double Optimizer::gradientNorm(const Parameters& parameters) {
-  std::int64_t parts = 0;
-  for (const Parameter& parameter : parameters.all())
-    forEachLearning(parameter, [&](std::int64_t, std::int64_t) { ++parts; });
-  if (squares_.elements() < parts) squares_ = backend_.allocate({parts}, DType::f64);
-  std::int64_t i = 0;
-  for (const Parameter& parameter : parameters.all())
-    forEachLearning(parameter, [&](std::int64_t begin, std::int64_t end) {
-      backend_.sumOfSquares(squares_.view().rows(i, i + 1), part(parameter.gradient, begin, end));
-      ++i;
-    });
-  backend_.synchronize();
-  double sum = 0;
-  for (double square : squares_.span<double>().first(static_cast<std::size_t>(parts))) sum += square;
-  return std::sqrt(sum);
-}
-
-void Optimizer::step(Parameters& parameters, const TrainConfig& train, double learningRate, std::int64_t step,
-                     double gradientScale) {
-  AdamWSettings settings{learningRate, train.beta1, train.beta2, train.epsilon, 0, step, gradientScale};
+void Optimizer::findParts(const Parameters& parameters, double weightDecay) {
+  parts_.clear();
+  gradients_.clear();
   for (std::size_t i = 0; i < parameters.all().size(); ++i) {
     const Parameter& parameter = parameters.all()[i];
-    settings.weightDecay = parameter.decays ? train.weightDecay : 0;
     forEachLearning(parameter, [&](std::int64_t begin, std::int64_t end) {
-      backend_.adamw(part(parameter.value, begin, end), part(m_[i], begin, end), part(v_[i], begin, end),
-                     part(parameter.gradient, begin, end), settings);
+      parts_.push_back({part(parameter.value, begin, end), part(m_[i], begin, end), part(v_[i], begin, end),
+                        part(parameter.gradient, begin, end), parameter.decays ? weightDecay : 0});
+      gradients_.push_back(parts_.back().gradient);
     });
   }
+}
+
+void Optimizer::step(const TensorView& update, const Parameters& parameters, const TrainConfig& train,
+                     double learningRate, std::int64_t step, const TensorView& loss) {
+  findParts(parameters, train.weightDecay);
+  const auto count = static_cast<std::int64_t>(parts_.size());
+  if (squares_.elements() < count) squares_ = backend_.allocate({count}, DType::f64);
+  const TensorView squares = squares_.view().rows(0, count);
+  backend_.sumOfSquares(squares, gradients_);
+  backend_.scaleGradients(update, squares, loss, train.clip);
+  backend_.adamw(parts_, {learningRate, train.beta1, train.beta2, train.epsilon, step}, update);
 }
 
 }  // namespace moe

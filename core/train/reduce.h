@@ -12,7 +12,7 @@ class Reduce {
   virtual ~Reduce() = default;
   /// Replaces each value by its sum over the processes, in an order that does not depend on timing.
   virtual void sum(std::span<double> /*values*/) {}
-  virtual void sum(const TensorView& /*gradients*/) {}
+  virtual void sum(const TensorView& /*values*/) {}  // on the backend's device
 };
 
 }  // namespace moe

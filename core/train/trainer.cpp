@@ -1,11 +1,11 @@
 #include "core/train/trainer.h"
 
 #include <algorithm>
+#include <cassert>
 #include <cmath>
 #include <limits>
 
 #include "core/base/error.h"
-#include "core/router/bias_update.h"
 #include "core/train/freezing.h"
 #include "core/train/schedule.h"
 #include "core/train/trainer_impl.h"
@@ -33,6 +33,7 @@ Trainer::Impl::Impl(Backend& theBackend, RunConfig theConfig, std::shared_ptr<co
       corpus(std::move(theCorpus)),
       model(backend, config.model, storedType(config), true),
       optimizer(backend, model.parameters()),
+      health(backend.allocate({1}, DType::f64)),
       layers(model.expertLayers().size()) {
   model.initialise(config.seed);
   freeze(model, config.train);
@@ -44,7 +45,7 @@ const Recipe& Trainer::Impl::recipe(std::size_t expertLayer) const {
 
 PassSettings Trainer::Impl::settingsOf(int microBatch) const {
   PassSettings settings;
-  settings.step = done;
+  settings.step = next();
   settings.totalSteps = config.train.steps;
   settings.seed = config.seed;
   settings.recompute = config.train.recompute;
@@ -53,7 +54,7 @@ PassSettings Trainer::Impl::settingsOf(int microBatch) const {
 }
 
 void Trainer::Impl::draw(int microBatch) {
-  corpus->drawTraining(batch, config.seed, done, microBatch, config.train.batch, config.model.context);
+  corpus->drawTraining(batch, config.seed, next(), microBatch, config.train.batch, config.model.context);
 }
 
 bool Trainer::Impl::countsAreGlobal() const {
@@ -79,88 +80,167 @@ PassSettings Trainer::Impl::settingsOf(int microBatch, bool global) const {
   return settings;
 }
 
-void Trainer::Impl::differentiateLanguage() {
+std::vector<double> Trainer::Impl::differentiateLanguage() {
   const bool global = countsAreGlobal();
   for (int micro = 0; micro < config.train.microBatches; ++micro) {
     draw(micro);
     PassSettings settings = settingsOf(micro, global);
     settings.languageOnly = true;
     settings.gradients = micro == 0 ? Gradients::overwrite : Gradients::add;
-    model.forwardBackward(batch, settings, 1.0 / config.train.microBatches);
+    model.askForwardBackward({results.loss(micro), results.balance(micro)}, batch, settings,
+                             1.0 / config.train.microBatches);
   }
   reduce.sum(model.parameters().gradientArena());
-  languageGradients = model.routerGradients();
+  return model.routerGradients();
 }
 
-Trainer::Impl::Totals Trainer::Impl::differentiate() {
-  Totals totals;
+void Trainer::Impl::fitResults() {
+  StepResults::Layout layout;
+  layout.microBatches = config.train.microBatches;
+  layout.terms = static_cast<std::int64_t>(model.balanceTerms());
+  std::int64_t largest = 1;
+  for (std::size_t i = 0; i < layers.size(); ++i) {
+    layout.summaries.push_back(RoutingSummary::size(recipe(i).experts.count, recipe(i).balance.size()));
+    largest = std::max(largest, layout.summaries.back());
+  }
+  results.fit(backend, std::move(layout));
+  growTo(backend, summaryRoom, largest);
+  const TensorView biases = model.selectionBiases();
+  for (Tensor& before : biasBefore)
+    if (before.elements() != biases.elements() || before.empty() != biases.empty())
+      before = biases.empty() ? Tensor() : backend.allocate(biases.shape, biases.dtype);
+}
+
+void Trainer::Impl::differentiate(Asked& step) {
   const bool global = countsAreGlobal();
   if (global) countGlobalBatch();
-  if (watchesLanguage()) differentiateLanguage();
-  for (LayerStatistics& layer : layers) layer.clear();
-  const double share = 1.0 / config.train.microBatches;
+  if (watchesLanguage()) step.language = differentiateLanguage();
   for (int micro = 0; micro < config.train.microBatches; ++micro) {
     draw(micro);
     PassSettings settings = settingsOf(micro, global);
     if (watchesBalancer()) settings.watch = micro == 0 ? BalancerWatch::begin : BalancerWatch::goOn;
     settings.gradients = micro == 0 ? Gradients::overwrite : Gradients::add;
-    const LossSums sums = model.forwardBackward(batch, settings, share);
-    totals.loss += sums.loss;
-    totals.targets += static_cast<double>(sums.targets);
-    totals.auxLoss += share * sums.auxLoss;
-    totals.zLoss += share * sums.zLoss;
-    totals.balance.resize(sums.balance.size());
-    for (std::size_t i = 0; i < sums.balance.size(); ++i) totals.balance[i] += share * sums.balance[i];
-    for (std::size_t i = 0; i < layers.size(); ++i) layers[i].add(*model.routing()[i], recipe(i), measuring);
+    const std::int64_t targets = model.askForwardBackward({results.loss(micro), results.balance(micro)}, batch, settings,
+                                                          1.0 / config.train.microBatches);
+    step.targets += static_cast<double>(targets);
+    step.tokens += batch.tokens();
+    for (std::size_t i = 0; i < layers.size(); ++i) summarise(i, micro);
   }
-  double sums[] = {totals.loss, totals.targets};
-  reduce.sum(sums);
+  reduce.sum({&step.targets, 1});
+  reduce.sum(results.losses());
   reduce.sum(model.parameters().gradientArena());
-  totals.loss = sums[0];
-  totals.targets = sums[1];
-  return totals;
 }
 
-void Trainer::Impl::updateSelectionBiases() {
+void Trainer::Impl::summarise(std::size_t expertLayer, int microBatch) {
+  const TensorView sum = results.summary(expertLayer);
+  const TensorView own = microBatch == 0 ? sum : summaryRoom.view().rows(0, sum.elements());
+  backend.summarise(own, *model.askedRouting()[expertLayer], recipe(expertLayer), measuring);
+  if (microBatch > 0) backend.add(sum, own);
+}
+
+void Trainer::Impl::updateSelectionBiases(std::size_t ofTurn) {
+  if (biasBefore[ofTurn].empty()) return;
+  backend.copy(biasBefore[ofTurn], model.selectionBiases());
   if (!config.train.routerLearns()) return;
   for (std::size_t i = 0; i < layers.size(); ++i) {
     const auto& rule = recipe(i).adjust.selectionBias;
-    if (rule)
-      updateSelectionBias(model.selectionBias()[static_cast<std::size_t>(model.expertLayers()[i])], layers[i].counts(),
-                          *rule);
+    const TensorView bias = model.selectionBiasView(static_cast<std::size_t>(model.expertLayers()[i]));
+    if (!rule || bias.empty()) continue;
+    const std::int64_t counts = RoutingSummary::kScalars;
+    backend.updateSelectionBias(bias, results.summary(i).rows(counts, counts + bias.elements()), *rule);
   }
+}
+
+void Trainer::Impl::updateParameters(const Asked& step) {
+  for (int micro = 0; micro < config.train.microBatches; ++micro) backend.add(health, results.loss(micro));
+  if (step.targets == 0) backend.fill(health, std::numeric_limits<double>::quiet_NaN());
+  optimizer.step(results.update(), model.parameters(), config.train, step.learningRate, next() + 1, health);
+  backend.add(health, results.update().rows(0, 1));
+}
+
+void Trainer::Impl::undo(const Asked& first) {
+  for (const Asked& step : asked) backend.wait(step.ticket);
+  asked.clear();
+  if (!biasBefore[first.turn].empty()) backend.copy(model.selectionBiases(), biasBefore[first.turn]);
+  backend.fill(health, 0);
 }
 
 Trainer::Trainer(Backend& backend, RunConfig config, std::shared_ptr<const Corpus> corpus)
     : impl_(std::make_unique<Impl>(backend, std::move(config), std::move(corpus))) {}
 Trainer::~Trainer() = default;
 
-StepPoint Trainer::step() {
+void Trainer::enqueue() {
   Impl& run = *impl_;
-  const Impl::Totals totals = run.differentiate();
+  assert(inFlight() < kMostInFlight);
+  run.fitResults();
+  Impl::Asked step;
+  step.turn = run.turn;
+  step.learningRate = learningRateAt(run.config.train, run.next());
+  step.measuring = run.measuring;
+  const bool watched = run.watchesBalancer();
+  run.differentiate(step);
+  run.updateParameters(step);
+  run.updateSelectionBiases(step.turn);
+  run.results.copyToHost(run.backend, step.turn);
+  step.ticket = run.backend.submit();
+  if (watched) step.balancer = run.model.balancerGradients();
+  run.turn = 1 - run.turn;
+  run.asked.push_back(std::move(step));
+}
+
+StepPoint Trainer::collect() {
+  Impl& run = *impl_;
+  assert(inFlight() > 0);
+  const Impl::Asked step = std::move(run.asked.front());
+  run.asked.pop_front();
+  run.backend.wait(step.ticket);
+  const StepResults& results = run.results;
+  const std::int64_t micros = results.layout().microBatches;
+  const double share = 1.0 / static_cast<double>(micros);
   StepPoint point;
   point.step = run.done + 1;
-  point.loss = totals.loss / totals.targets;
-  point.auxLoss = totals.auxLoss;
-  point.zLoss = totals.zLoss;
-  point.gradientNorm = run.optimizer.gradientNorm(run.model.parameters());
-  point.learningRate = learningRateAt(run.config.train, run.done);
-  point.balance.assign(totals.balance.begin(), totals.balance.end());
-  point.layers = run.layerPoints(run.watchesBalancer());
+  point.learningRate = step.learningRate;
+  point.gradientNorm = results.updateOf(step.turn)[0];
+  std::vector<double> balance(run.model.balanceTerms());
+  for (std::int64_t micro = 0; micro < micros; ++micro) {
+    point.loss += results.lossesOf(step.turn)[static_cast<std::size_t>(micro)];
+    if (balance.empty()) continue;
+    const std::span<const double> terms = results.balanceOf(step.turn, micro);
+    point.auxLoss += share * terms[0];
+    point.zLoss += share * terms[1];
+    for (std::size_t i = 0; i < balance.size(); ++i) balance[i] += share * terms[2 + i];
+  }
+  point.loss /= step.targets;
+  point.balance.assign(balance.begin(), balance.end());
+  for (std::size_t i = 0; i < run.layers.size(); ++i) {
+    const Recipe& recipe = run.recipe(i);
+    run.layers[i].set({results.summaryOf(step.turn, i), recipe.experts.count}, recipe, step.tokens, micros,
+                      step.measuring);
+  }
+  point.layers = run.layerPoints(step);
   if (!std::isfinite(point.loss) || !std::isfinite(point.gradientNorm)) {
     if (std::isfinite(point.loss)) point.loss = std::numeric_limits<double>::quiet_NaN();
+    run.undo(step);
     return point;
   }
-  const double clip = run.config.train.clip;
-  const double scale = clip > 0 && point.gradientNorm > clip ? clip / point.gradientNorm : 1;
-  run.optimizer.step(run.model.parameters(), run.config.train, point.learningRate, run.done + 1, scale);
-  run.updateSelectionBiases();
-  run.backend.synchronize();
   ++run.done;
   return point;
 }
 
+StepPoint Trainer::step() {
+  enqueue();
+  return collect();
+}
+
+int Trainer::inFlight() const {
+  return static_cast<int>(impl_->asked.size());
+}
+bool Trainer::worthRunningAhead() const {
+  return impl_->backend.asynchronous();
+}
+
 double Trainer::evaluate(std::int64_t maxTokens) {
+  assert(inFlight() == 0);
   Impl& run = *impl_;
   run.validationCounts.assign(run.layers.size(), {});
   run.validatedStep = run.done;
@@ -197,12 +277,13 @@ std::optional<ModelSize> Trainer::routedSize() const {
   return sizeOf(config().model, admitted);
 }
 
-bool Trainer::validationDue() const {
+bool Trainer::validationDue(std::int64_t step) const {
   const int every = config().train.validateEvery;
-  return finished() || (every > 0 && stepsDone() > 0 && stepsDone() % every == 0);
+  return step >= config().train.steps || (every > 0 && step > 0 && step % every == 0);
 }
 
 void Trainer::set(const std::string& path, const std::string& value) {
+  assert(inFlight() == 0);
   if (!changesLive(path))
     throw Error("config", path + ": expected a setting that may change while the run trains; this one needs a new run");
   RunConfig changed = config();

@@ -25,8 +25,11 @@ inline constexpr std::int64_t kBalancerEvery = 10;
 /// its own, without the balance terms of any layer.
 inline constexpr std::int64_t kLanguageEvery = 200;
 
-/// One run's training: a synchronous step and nothing else. No threads, no clock, no I/O. Not thread-safe; uses the
-/// backend's thread. tokensPerSecond of the points is filled by whoever holds the clock.
+/// Steps that may be asked for before the first of them is waited for.
+inline constexpr int kMostInFlight = 2;
+
+/// One run's training: a step, asked for and collected, and nothing else. No threads, no clock, no I/O. Not thread-safe;
+/// uses the backend's thread. tokensPerSecond of the points is filled by whoever holds the clock.
 class Trainer {
  public:
   /// Builds and initialises the model from config.seed. Throws Error("config") with the first problem, Error("data") if
@@ -38,6 +41,13 @@ class Trainer {
   /// step; its `run` is 0. If the loss or gradient norm is not finite the parameters are left as they were, the step is
   /// not counted, and the point says so by its non-finite loss.
   StepPoint step();
+  /// The same in two halves, so that a device finds the next step waiting when it is done with one. At most kMostInFlight
+  /// may be asked for. Collecting waits for the oldest; where that one was not finite those behind it are forgotten.
+  /// Everything else that looks at the model or changes it needs all of them collected.
+  void enqueue();
+  StepPoint collect();
+  int inFlight() const;
+  bool worthRunningAhead() const;
 
   /// Mean loss in nats a token over the held-out split, at most `maxTokens`.
   double evaluate(std::int64_t maxTokens = kValidationTokens);
@@ -49,8 +59,8 @@ class Trainer {
 
   std::int64_t stepsDone() const;
   bool finished() const { return stepsDone() >= config().train.steps; }
-  /// Whether the held-out split is to be evaluated now: every train.validate_every steps, and at the end.
-  bool validationDue() const;
+  /// Whether the held-out split is to be evaluated after so many steps: every train.validate_every steps, and at the end.
+  bool validationDue(std::int64_t step) const;
   const RunConfig& config() const;
   Model& model();
   const Corpus& corpus() const;

@@ -1,5 +1,6 @@
 // What a trainer says about its experts beyond the loss: per step, and in studies of a fixed text.
 #include <algorithm>
+#include <cassert>
 
 #include "core/telemetry/health.h"
 #include "core/tensor/philox.h"
@@ -19,7 +20,8 @@ void append(Batch& to, const Batch& from) {
 }
 
 /// The most likely next id of each row of the logits (T, V); the first of equals.
-void appendPredictions(std::vector<std::int32_t>& out, const TensorView& logits) {
+void appendPredictions(std::vector<std::int32_t>& out, const HostCopy& copy) {
+  const TensorView& logits = copy.view();
   withScalar(logits.dtype, [&]<class S>() {
     const std::int64_t vocabulary = logits.shape[1];
     for (std::int64_t t = 0; t < logits.shape[0]; ++t) {
@@ -32,18 +34,16 @@ void appendPredictions(std::vector<std::int32_t>& out, const TensorView& logits)
 }  // namespace
 
 bool Trainer::Impl::watchesBalancer() const {
-  return measuring && !layers.empty() && !recipe(0).balance.empty() && done % kBalancerEvery == 0;
+  return measuring && !layers.empty() && !recipe(0).balance.empty() && next() % kBalancerEvery == 0;
 }
 
-std::vector<LayerPoint> Trainer::Impl::layerPoints(bool watched) const {
+std::vector<LayerPoint> Trainer::Impl::layerPoints(const Asked& step) const {
   std::vector<LayerPoint> points;
   for (std::size_t i = 0; i < layers.size(); ++i) points.push_back(layers[i].point(model.expertLayers()[i]));
-  if (!watched) return points;
-  const std::vector<BalancerGradient> gradients = model.balancerGradients();
-  for (std::size_t i = 0; i < gradients.size(); ++i) {
-    if (watchesLanguage()) points[i].languageGradient = static_cast<float>(languageGradients[i]);
-    points[i].balanceGradient = static_cast<float>(gradients[i].balance);
-    points[i].termGradient.assign(gradients[i].terms.begin(), gradients[i].terms.end());
+  for (std::size_t i = 0; i < step.balancer.size(); ++i) {
+    if (!step.language.empty()) points[i].languageGradient = static_cast<float>(step.language[i]);
+    points[i].balanceGradient = static_cast<float>(step.balancer[i].balance);
+    points[i].termGradient.assign(step.balancer[i].terms.begin(), step.balancer[i].terms.end());
   }
   return points;
 }
@@ -70,6 +70,7 @@ void Trainer::setMeasuring(bool on) {
 
 RunStudy Trainer::study() {
   Impl& run = *impl_;
+  assert(inFlight() == 0);
   RunStudy study;
   study.step = run.done;
   if (run.layers.empty()) return study;
@@ -86,7 +87,7 @@ RunStudy Trainer::study() {
       const std::vector<std::int32_t>& asked = run.model.routing()[i]->asked;
       selections[i].insert(selections[i].end(), asked.begin(), asked.end());
     }
-    appendPredictions(predicted, run.model.logits());
+    appendPredictions(predicted, run.backend.read(run.model.logits()));
     append(all, batch);
   }
   study.tokens = all.tokens();

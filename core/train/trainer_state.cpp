@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <cassert>
 
 #include "core/base/error.h"
 #include "core/train/trainer_impl.h"
@@ -47,8 +48,8 @@ std::int64_t bytesOf(const TrainingState& state) {
 }
 
 TrainingState Trainer::state() const {
+  assert(inFlight() == 0);
   Impl& run = *impl_;
-  run.backend.synchronize();
   TrainingState state;
   state.step = run.done;
   const std::vector<Parameter>& parameters = run.model.parameters().all();
@@ -57,28 +58,24 @@ TrainingState Trainer::state() const {
     state.optimizerM.push_back(clone(run.backend, parameters[i].name, run.optimizer.firstMoments()[i]));
     state.optimizerV.push_back(clone(run.backend, parameters[i].name, run.optimizer.secondMoments()[i]));
   }
-  for (std::size_t layer = 0; layer < run.model.selectionBias().size(); ++layer) {
-    const std::vector<float>& bias = run.model.selectionBias()[layer];
-    if (bias.empty()) continue;
-    Named named{biasName(layer), hostTensor({static_cast<std::int64_t>(bias.size())}, DType::f32)};
-    std::ranges::copy(bias, named.tensor.as<float>());
-    state.selectionBias.push_back(std::move(named));
-  }
-  run.backend.synchronize();
+  for (std::size_t layer = 0; layer < run.config.model.layers.size(); ++layer)
+    if (const TensorView bias = run.model.selectionBiasView(layer); !bias.empty())
+      state.selectionBias.push_back(clone(run.backend, biasName(layer), bias));
   return state;
 }
 
 void Trainer::restore(const TrainingState& state) {
+  assert(inFlight() == 0);
   Impl& run = *impl_;
   std::vector<std::pair<std::string, Shape>> weights, biases;
   const std::vector<Parameter>& parameters = run.model.parameters().all();
   for (const Parameter& parameter : parameters) weights.emplace_back(parameter.name, parameter.value.shape);
-  std::vector<std::vector<float>*> targets;
-  for (std::size_t layer = 0; layer < run.model.selectionBias().size(); ++layer) {
-    std::vector<float>& bias = run.model.selectionBias()[layer];
+  std::vector<TensorView> targets;
+  for (std::size_t layer = 0; layer < run.config.model.layers.size(); ++layer) {
+    const TensorView bias = run.model.selectionBiasView(layer);
     if (bias.empty()) continue;
-    biases.emplace_back(biasName(layer), Shape{static_cast<std::int64_t>(bias.size())});
-    targets.push_back(&bias);
+    biases.emplace_back(biasName(layer), bias.shape);
+    targets.push_back(bias);
   }
   check(state.parameters, weights, "");
   check(state.optimizerM, weights, "first moment of ");
@@ -93,11 +90,8 @@ void Trainer::restore(const TrainingState& state) {
     run.backend.copy(run.optimizer.firstMoments()[i], state.optimizerM[i].tensor);
     run.backend.copy(run.optimizer.secondMoments()[i], state.optimizerV[i].tensor);
   }
-  for (std::size_t i = 0; i < targets.size(); ++i) {
-    const Tensor& from = state.selectionBias[i].tensor;
-    for (std::size_t e = 0; e < targets[i]->size(); ++e)
-      (*targets[i])[e] = from.dtype() == DType::f64 ? static_cast<float>(from.as<double>()[e]) : from.as<float>()[e];
-  }
+  for (std::size_t i = 0; i < targets.size(); ++i) run.backend.copy(targets[i], state.selectionBias[i].tensor);
+  run.backend.fill(run.health, 0);
   run.backend.synchronize();
   run.done = state.step;
 }

@@ -130,7 +130,7 @@ class Model {
     ExpertsWeights weights, gradients;
     weights.up = up, weights.down = down, weights.upBias = upBias, weights.downBias = downBias;
     gradients.up = dUp, gradients.down = dDown, gradients.upBias = dUpBias, gradients.downBias = dDownBias;
-    std::vector<double> dAssignment(dispatch.token.size());
+    const Tensor dAssignment = backend_.allocate({dispatch.assignments()}, DType::f64);
     const double flops = 4.0 * static_cast<double>(dispatch.assignments() * D * m_.hidden);
     const std::string name = collapsed ? "experts, collapsed" : "experts";
     table_.arithmetic(m_.name, name, flops,
@@ -181,15 +181,16 @@ class Model {
     const std::int64_t n = 2LL * m_.experts * m_.hidden * m_.width;
     const Tensor parameter = drawn({n, 1}), m = drawn({n, 1}), v = backend_.allocate({n, 1}, DType::f32);
     const Tensor gradient = drawn({n, 1}), sum = backend_.allocate({1}, DType::f64);
+    const AdamWPart part{parameter, m, v, gradient};
     // In bf16 the copy that products read is written too, once a product has read it.
     if (backend_.computeType() == DType::bf16) {
       const Tensor y = drawn({32, n / m_.width});
       backend_.linear(y, x_.view().rows(0, 32), parameter.view().reshaped({n / m_.width, m_.width}), {}, false);
     }
     table_.memory(m_.name, "adamw", (backend_.computeType() == DType::bf16 ? 30.0 : 28.0) * static_cast<double>(n),
-                  [&] { backend_.adamw(parameter, m, v, gradient, {.learningRate = 1e-4}); });
+                  [&] { backend_.adamw({&part, 1}, {.learningRate = 1e-4}, {}); });
     table_.memory(m_.name, "sum of squares", 4.0 * static_cast<double>(n),
-                  [&] { backend_.sumOfSquares(sum, gradient); });
+                  [&] { backend_.sumOfSquares(sum, {&part.gradient, 1}); });
   }
 
   Backend& backend_;

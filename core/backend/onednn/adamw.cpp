@@ -11,7 +11,7 @@ namespace moe {
 namespace {
 
 struct AdamWFactors {
-  float gradient, beta1, beta2, fresh1, fresh2, step, secondCorrection, epsilon, kept;
+  float gradient, beta1, beta2, fresh1, fresh2, step, secondCorrection, epsilon, kept = 1;
 };
 
 SWITCHYARD_VECTORISED void adamwRange(float* p, float* m, float* v, const float* gradient, const AdamWFactors f,
@@ -35,50 +35,57 @@ SWITCHYARD_VECTORISED double squares(const float* x, std::int64_t n) {
 
 }  // namespace
 
-void OnednnBackend::sumOfSquares(const TensorView& out, const TensorView& in) {
+void OnednnBackend::sumOfSquares(const TensorView& out, std::span<const TensorView> in) {
   const auto timed = timer_.time("sum of squares");
-  assert(out.elements() == 1);
+  assert(out.elements() == static_cast<std::int64_t>(in.size()));
   // Fixed blocks, so that the sum is the same whatever the number of threads.
   constexpr std::int64_t kBlock = 65536;
-  const std::int64_t n = in.elements(), blocks = (n + kBlock - 1) / kBlock;
-  partialSums_.resize(static_cast<std::size_t>(blocks));
+  for (std::size_t i = 0; i < in.size(); ++i) {
+    const float* const values = in[i].as<float>();
+    const std::int64_t n = in[i].elements(), blocks = (n + kBlock - 1) / kBlock;
+    partialSums_.resize(static_cast<std::size_t>(blocks));
 #pragma omp parallel for num_threads(threadsFor(n)) schedule(static)
-  for (std::int64_t block = 0; block < blocks; ++block)
-    partialSums_[static_cast<std::size_t>(block)] =
-        squares(in.as<float>() + block * kBlock, std::min(kBlock, n - block * kBlock));
-  double sum = 0;
-  for (const double part : partialSums_) sum += part;
-  *out.as<double>() = sum;
+    for (std::int64_t block = 0; block < blocks; ++block)
+      partialSums_[static_cast<std::size_t>(block)] =
+          squares(values + block * kBlock, std::min(kBlock, n - block * kBlock));
+    double sum = 0;
+    for (const double part : partialSums_) sum += part;
+    out.as<double>()[i] = sum;
+  }
 }
 
 // Loshchilov and Hutter 2019, algorithm 2.
-void OnednnBackend::adamw(const TensorView& parameter, const TensorView& m, const TensorView& v,
-                          const TensorView& gradient, const AdamWSettings& settings) {
+void OnednnBackend::adamw(std::span<const AdamWPart> parts, const AdamWSettings& settings, const TensorView& update) {
   const auto timed = timer_.time("adamw");
   assert(settings.step >= 1);
-  assert(m.elements() == parameter.elements() && v.elements() == m.elements() && gradient.elements() == m.elements());
+  const double scale = gradientScale(update);
+  if (scale == 0) return;
   const auto step = static_cast<double>(settings.step);
-  const AdamWFactors factors{.gradient = static_cast<float>(settings.gradientScale),
-                             .beta1 = static_cast<float>(settings.beta1),
-                             .beta2 = static_cast<float>(settings.beta2),
-                             .fresh1 = static_cast<float>(1 - settings.beta1),
-                             .fresh2 = static_cast<float>(1 - settings.beta2),
-                             .step = static_cast<float>(settings.learningRate / (1 - std::pow(settings.beta1, step))),
-                             .secondCorrection = static_cast<float>(1 / (1 - std::pow(settings.beta2, step))),
-                             .epsilon = static_cast<float>(settings.epsilon),
-                             .kept = static_cast<float>(1 - settings.learningRate * settings.weightDecay)};
-  const std::int64_t n = parameter.elements();
-  const int threads = threadsFor(n);
-  BFloat16* const narrow = bf16_ ? bf16_->weights->refreshed(parameter) : nullptr;
+  AdamWFactors factors{.gradient = static_cast<float>(scale),
+                       .beta1 = static_cast<float>(settings.beta1),
+                       .beta2 = static_cast<float>(settings.beta2),
+                       .fresh1 = static_cast<float>(1 - settings.beta1),
+                       .fresh2 = static_cast<float>(1 - settings.beta2),
+                       .step = static_cast<float>(settings.learningRate / (1 - std::pow(settings.beta1, step))),
+                       .secondCorrection = static_cast<float>(1 / (1 - std::pow(settings.beta2, step))),
+                       .epsilon = static_cast<float>(settings.epsilon)};
+  for (const AdamWPart& part : parts) {
+    factors.kept = static_cast<float>(1 - settings.learningRate * part.weightDecay);
+    const std::int64_t n = part.parameter.elements();
+    assert(part.m.elements() == n && part.v.elements() == n && part.gradient.elements() == n);
+    float *const p = part.parameter.as<float>(), *const m = part.m.as<float>(), *const v = part.v.as<float>();
+    const float* const gradient = part.gradient.as<float>();
+    const int threads = threadsFor(n);
+    BFloat16* const narrow = bf16_ ? bf16_->weights->refreshed(part.parameter) : nullptr;
 #pragma omp parallel for num_threads(threads) schedule(static)
-  for (int part = 0; part < threads; ++part) {
-    const Range range = partOf(n, threads, part);
-    constexpr std::int64_t kBlock = 2048;  // what was just written is rounded while it is in L1
-    for (std::int64_t begin = range.begin; begin < range.end; begin += kBlock) {
-      const std::int64_t count = std::min(kBlock, range.end - begin);
-      float* const values = parameter.as<float>() + begin;
-      adamwRange(values, m.as<float>() + begin, v.as<float>() + begin, gradient.as<float>() + begin, factors, count);
-      if (narrow) toBf16(narrow + begin, values, count);
+    for (int share = 0; share < threads; ++share) {
+      const Range range = partOf(n, threads, share);
+      constexpr std::int64_t kBlock = 2048;  // what was just written is rounded while it is in L1
+      for (std::int64_t begin = range.begin; begin < range.end; begin += kBlock) {
+        const std::int64_t count = std::min(kBlock, range.end - begin);
+        adamwRange(p + begin, m + begin, v + begin, gradient + begin, factors, count);
+        if (narrow) toBf16(narrow + begin, p + begin, count);
+      }
     }
   }
 }

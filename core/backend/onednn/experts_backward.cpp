@@ -215,19 +215,20 @@ class ExpertsBackward {
 
 }  // namespace
 
-void OnednnBackend::expertsBackward(const TensorView& dx, const ExpertsWeights& dWeights, std::span<double> dAssignment,
-                                    const TensorView& dy, const TensorView& x, const TensorView& saved,
-                                    const Dispatch& dispatch, const ExpertsSpec& spec, const ExpertsWeights& weights,
-                                    const TensorView& keep, Gradients gradients) {
+void OnednnBackend::expertsBackward(const TensorView& dx, const ExpertsWeights& dWeights,
+                                    const TensorView& dAssignment, const TensorView& dy, const TensorView& x,
+                                    const TensorView& saved, const Dispatch& dispatch, const ExpertsSpec& spec,
+                                    const ExpertsWeights& weights, const TensorView& keep, Gradients gradients) {
   const auto timed = timer_.time("experts backward");
+  const std::span<double> slopes = inDispatchOrder(dAssignment, dispatch);
   if (inBf16(spec, dispatch.assignments()))
-    return expertsBackwardBf16(dx, dWeights, dAssignment, dy, x, saved, dispatch, spec, weights, keep, gradients);
+    return expertsBackwardBf16(dx, dWeights, slopes, dy, x, saved, dispatch, spec, weights, keep, gradients);
   const std::int64_t widest = widestHidden(spec), assignments = dispatch.assignments();
   const ExpertsBank bank(dispatch, spec, keep, scratch_.zeros(2 * widest));
   const std::int64_t arrays = ExpertsBank::savedArrays(spec.kind);
   const std::int64_t savedStride = arrays == 0 ? 0 : saved.elements() / arrays;
-  assert(savedStride >= (arrays == 0 ? 0 : assignments * widest) && dAssignment.size() <= dispatch.token.size());
-  std::fill(dAssignment.begin(), dAssignment.end(), 0.0);
+  assert(savedStride >= (arrays == 0 ? 0 : assignments * widest));
+  std::ranges::fill(slopes, 0.0);
 
   BackwardRows rows;
   rows.inputs = {.width = spec.width, .byToken = dispatch.everyToken && !bank.scalesInput()};
@@ -248,7 +249,7 @@ void OnednnBackend::expertsBackward(const TensorView& dx, const ExpertsWeights& 
   {
 #pragma omp for schedule(dynamic, 1)
     for (std::int64_t i = 0; i < rowTasks; ++i)
-      work.rows(tasks_[static_cast<std::size_t>(i)], x, dy, dAssignment, scratch_.ofThread(omp_get_thread_num()));
+      work.rows(tasks_[static_cast<std::size_t>(i)], x, dy, slopes, scratch_.ofThread(omp_get_thread_num()));
 #pragma omp for schedule(dynamic, 1)
     for (std::int64_t i = 0; i < tileTasks; ++i) {
       const ExpertTask& task = gradientTasks_[static_cast<std::size_t>(i)];

@@ -86,8 +86,12 @@ void OnednnBackend::copy(const TensorView& out, const TensorView& in) {
 void OnednnBackend::add(const TensorView& out, const TensorView& in) {
   const auto timed = timer_.time("add");
   written(out);
-  assert(out.elements() == in.elements());
+  assert(out.elements() == in.elements() && out.dtype == in.dtype);
   const std::int64_t n = out.elements();
+  if (out.dtype == DType::f64) {  // sums, a few
+    for (std::int64_t i = 0; i < n; ++i) out.as<double>()[i] += in.as<double>()[i];
+    return;
+  }
   const int threads = threadsFor(n);
 #pragma omp parallel for num_threads(threads) schedule(static)
   for (int part = 0; part < threads; ++part) {

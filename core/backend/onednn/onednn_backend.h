@@ -1,11 +1,10 @@
 #pragma once
-#include "core/backend/backend.h"
+#include "core/backend/cpu_backend.h"
 #include "core/backend/onednn/bf16_product.h"
 #include "core/backend/onednn/bf16_weights.h"
 #include "core/backend/onednn/experts_plan.h"
 #include "core/backend/onednn/padded_rows.h"
 #include "core/backend/onednn/scratch.h"
-#include "core/backend/operation_timer.h"
 
 namespace moe {
 
@@ -14,7 +13,7 @@ class ExpertsBank;
 /// The fast CPU backend: f32 views on one OpenMP team of a given size. An operation is one parallel region whose tasks
 /// own disjoint outputs, with oneDNN's single-threaded GEMM inside; no sum's order depends on timing.
 /// Thread rule: one thread calls it, as with every Backend.
-class OnednnBackend : public Backend {
+class OnednnBackend : public CpuBackend {
  public:
   /// threads 0: as many as there are cores. computeType f32, or bf16 where hasBf16Products().
   explicit OnednnBackend(int threads, DType computeType = DType::f32);
@@ -25,7 +24,6 @@ class OnednnBackend : public Backend {
   DType computeType() const override { return bf16_ ? DType::bf16 : DType::f32; }
 
   Tensor allocate(Shape shape, DType dtype) override;
-  void synchronize() override {}
   void fill(const TensorView& out, double value) override;
   void copy(const TensorView& out, const TensorView& in) override;
   void add(const TensorView& out, const TensorView& in) override;
@@ -56,13 +54,13 @@ class OnednnBackend : public Backend {
 
   void route(Routing& routing, const Recipe& recipe, const RoutingInput& input) override;
   void routeBackward(const RouterWeights& dWeights, const TensorView& dx, Routing& routing, const Recipe& recipe,
-                     const RoutingInput& input, std::span<const double> dAssignment) override;
+                     const RoutingInput& input, const TensorView& dAssignment) override;
 
   std::int64_t expertsSavedElements(const ExpertsSpec& spec, std::int64_t maxAssignments) const override;
   void experts(const TensorView& y, const TensorView& saved, const TensorView& x, const Dispatch& dispatch,
                const ExpertsSpec& spec, const ExpertsWeights& weights, const TensorView& keep,
                bool accumulate) override;
-  void expertsBackward(const TensorView& dx, const ExpertsWeights& dWeights, std::span<double> dAssignment,
+  void expertsBackward(const TensorView& dx, const ExpertsWeights& dWeights, const TensorView& dAssignment,
                        const TensorView& dy, const TensorView& x, const TensorView& saved, const Dispatch& dispatch,
                        const ExpertsSpec& spec, const ExpertsWeights& weights, const TensorView& keep,
                        Gradients gradients) override;
@@ -70,13 +68,9 @@ class OnednnBackend : public Backend {
   void crossEntropy(const TensorView& losses, const TensorView& logits, std::span<const std::int32_t> targets,
                     double gradientScale) override;
 
-  void sumOfSquares(const TensorView& out, const TensorView& in) override;
-  void adamw(const TensorView& parameter, const TensorView& m, const TensorView& v, const TensorView& gradient,
-             const AdamWSettings& settings) override;
+  void sumOfSquares(const TensorView& out, std::span<const TensorView> in) override;
+  void adamw(std::span<const AdamWPart> parts, const AdamWSettings& settings, const TensorView& update) override;
   void parametersChanged(const TensorView& parameter) override { written(parameter); }
-
-  void setProfiling(bool on) override { timer_.setOn(on); }
-  std::vector<OperationTime> profile() const override { return timer_.times(); }
 
   /// How often working memory was allocated so far: constant after the first steps.
   std::int64_t scratchAllocations() const {
@@ -135,7 +129,6 @@ class OnednnBackend : public Backend {
   const float* rotations(const AttentionSpec& spec, std::int64_t length);
 
   int threads_;
-  OperationTimer timer_;
   Scratch scratch_;
   std::vector<float> rotations_;
   double rotationTheta_ = 0;

@@ -17,9 +17,9 @@ void OnednnBackend::route(Routing& routing, const Recipe& recipe, const RoutingI
 
 void OnednnBackend::routeBackward(const RouterWeights& dWeights, const TensorView& dx, Routing& routing,
                                   const Recipe& recipe, const RoutingInput& input,
-                                  std::span<const double> dAssignment) {
+                                  const TensorView& dAssignment) {
   const auto timed = timer_.time("route backward");
-  routeBackwardToLogits(routing, recipe, input, dAssignment);
+  routeBackwardToLogits(routing, recipe, input, inDispatchOrder(dAssignment, routing.dispatch));
   if (routing.logits.empty() || input.x.empty()) return;
   if (input.givenLogits.empty()) {
     // Through the jitter, the gradient of its output goes to working memory first.

@@ -292,15 +292,15 @@ void ReferenceBackend::experts(const TensorView& y, const TensorView& saved, con
 }
 
 void ReferenceBackend::expertsBackward(const TensorView& dx, const ExpertsWeights& dWeights,
-                                       std::span<double> dAssignment, const TensorView& dy, const TensorView& x,
+                                       const TensorView& dAssignment, const TensorView& dy, const TensorView& x,
                                        const TensorView& saved, const Dispatch& dispatch, const ExpertsSpec& spec,
                                        const ExpertsWeights& weights, const TensorView& keep,
                                        Gradients gradients) {
   const auto timed = timer_.time("experts backward");
   const auto work = scratch(reference::expertsWorkElements(spec, dispatch.tokens));
   withScalar(x.dtype, [&]<class S>() {
-    reference::expertsBackward<S>(dx, dWeights, dAssignment, dy, x, saved, dispatch, spec, weights, keep, gradients,
-                                  work);
+    reference::expertsBackward<S>(dx, dWeights, inDispatchOrder(dAssignment, dispatch), dy, x, saved, dispatch, spec,
+                                  weights, keep, gradients, work);
   });
 }
 

@@ -1,12 +1,11 @@
 #pragma once
-#include "core/backend/backend.h"
-#include "core/backend/operation_timer.h"
+#include "core/backend/cpu_backend.h"
 
 namespace moe {
 
 /// The definition of every operation: plain loops on one thread, f32 and f64 views. Sums run in f64 in index order, so
 /// an f32 result carries little more than its own rounding.
-class ReferenceBackend : public Backend {
+class ReferenceBackend : public CpuBackend {
  public:
   /// f32 or f64; only told to those who ask: the views' dtype decides.
   explicit ReferenceBackend(DType computeType = DType::f32) : computeType_(computeType) {}
@@ -17,7 +16,6 @@ class ReferenceBackend : public Backend {
   DType computeType() const override { return computeType_; }
 
   Tensor allocate(Shape shape, DType dtype) override;
-  void synchronize() override {}
   void fill(const TensorView& out, double value) override;
   void copy(const TensorView& out, const TensorView& in) override;
   void add(const TensorView& out, const TensorView& in) override;
@@ -48,13 +46,13 @@ class ReferenceBackend : public Backend {
 
   void route(Routing& routing, const Recipe& recipe, const RoutingInput& input) override;
   void routeBackward(const RouterWeights& dWeights, const TensorView& dx, Routing& routing, const Recipe& recipe,
-                     const RoutingInput& input, std::span<const double> dAssignment) override;
+                     const RoutingInput& input, const TensorView& dAssignment) override;
 
   std::int64_t expertsSavedElements(const ExpertsSpec& spec, std::int64_t maxAssignments) const override;
   void experts(const TensorView& y, const TensorView& saved, const TensorView& x, const Dispatch& dispatch,
                const ExpertsSpec& spec, const ExpertsWeights& weights, const TensorView& keep,
                bool accumulate) override;
-  void expertsBackward(const TensorView& dx, const ExpertsWeights& dWeights, std::span<double> dAssignment,
+  void expertsBackward(const TensorView& dx, const ExpertsWeights& dWeights, const TensorView& dAssignment,
                        const TensorView& dy, const TensorView& x, const TensorView& saved, const Dispatch& dispatch,
                        const ExpertsSpec& spec, const ExpertsWeights& weights, const TensorView& keep,
                        Gradients gradients) override;
@@ -62,20 +60,15 @@ class ReferenceBackend : public Backend {
   void crossEntropy(const TensorView& losses, const TensorView& logits, std::span<const std::int32_t> targets,
                     double gradientScale) override;
 
-  void sumOfSquares(const TensorView& out, const TensorView& in) override;
-  void adamw(const TensorView& parameter, const TensorView& m, const TensorView& v, const TensorView& gradient,
-             const AdamWSettings& settings) override;
+  void sumOfSquares(const TensorView& out, std::span<const TensorView> in) override;
+  void adamw(std::span<const AdamWPart> parts, const AdamWSettings& settings, const TensorView& update) override;
   void parametersChanged(const TensorView&) override {}
-
-  void setProfiling(bool on) override { timer_.setOn(on); }
-  std::vector<OperationTime> profile() const override { return timer_.times(); }
 
  private:
   /// At least `elements` numbers of working memory, zeroed; valid until the next call. Grows only.
   std::span<double> scratch(std::int64_t elements);
 
   DType computeType_;
-  OperationTimer timer_;
   std::vector<double> scratch_;
 };
 

@@ -10,9 +10,9 @@ void ReferenceBackend::route(Routing& routing, const Recipe& recipe, const Routi
 
 void ReferenceBackend::routeBackward(const RouterWeights& dWeights, const TensorView& dx, Routing& routing,
                                      const Recipe& recipe, const RoutingInput& input,
-                                     std::span<const double> dAssignment) {
+                                     const TensorView& dAssignment) {
   const auto timed = timer_.time("route backward");
-  moe::routeBackward(dWeights, dx, routing, recipe, input, dAssignment);
+  moe::routeBackward(dWeights, dx, routing, recipe, input, inDispatchOrder(dAssignment, routing.dispatch));
 }
 
 }  // namespace moe

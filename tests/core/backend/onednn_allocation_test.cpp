@@ -119,7 +119,8 @@ class OnednnAllocationTest : public QObject {
     const Tensor m = drawn(table.shape()), v = backend.allocate(table.shape(), DType::f32),
                  sum = backend.allocate({1}, DType::f64);
     const std::vector<std::int32_t> ids(kTokens, 7);
-    std::vector<double> dAssignment(dispatch.token.size());
+    const Tensor dAssignment = backend.allocate({dispatch.assignments()}, DType::f64);
+    const AdamWPart part{table, m, v, dTable};
     const auto step = [&] {
       backend.embedding(x, table, {}, ids, {});
       backend.norm(y, statistics, x, scale, {}, NormKind::rms, 1e-5);
@@ -133,8 +134,8 @@ class OnednnAllocationTest : public QObject {
       backend.attentionBackward(dQkv, dy, y, logSums, qkv, attention);
       backend.normBackward(dx, dScale, {}, dy, x, statistics, scale, NormKind::rms);
       backend.embeddingBackward(dTable, {}, dx, ids, {});
-      backend.sumOfSquares(sum, dTable);
-      backend.adamw(table, m, v, dTable, {.learningRate = 1e-3});
+      backend.sumOfSquares(sum, {&part.gradient, 1});
+      backend.adamw({&part, 1}, {.learningRate = 1e-3}, {});
     };
     step();
     step();

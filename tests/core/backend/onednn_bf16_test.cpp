@@ -217,7 +217,8 @@ class OnednnBf16Test : public QObject {
     backend.parametersChanged(weight);
     QCOMPARE(product(), 128.0F);
     backend.fill(gradient, 1);
-    backend.adamw(weight, m, v, gradient, {.learningRate = 1});
+    const AdamWPart part{weight, m, v, gradient};
+    backend.adamw({&part, 1}, {.learningRate = 1}, {});
     QCOMPARE(weight.as<float>()[0], 1.0F);
     QCOMPARE(product(), 64.0F);
     backend.fill(gradient, 3);

@@ -90,11 +90,12 @@ class OnednnRouteTest : public QObject {
     QVERIFY(difference(found.logits, expected.logits) < kBound);
     QVERIFY(difference(found.finalWeight, expected.finalWeight) < kBound);
 
-    std::vector<double> dAssignment(static_cast<std::size_t>(found.dispatch.assignments()));
-    for (std::size_t i = 0; i < dAssignment.size(); ++i) dAssignment[i] = std::sin(static_cast<double>(i));
+    const Tensor dAssignment = hostTensor({found.dispatch.assignments()}, DType::f64);
+    const auto slopes = dAssignment.span<double>();
+    for (std::size_t i = 0; i < slopes.size(); ++i) slopes[i] = std::sin(static_cast<double>(i));
     const RouteGradients mine, theirs;
     fast.routeBackward(mine.weights(in), mine.x, found, c.recipe, in, dAssignment);
-    routeBackward(theirs.weights(in), theirs.x, expected, c.recipe, in, dAssignment);
+    routeBackward(theirs.weights(in), theirs.x, expected, c.recipe, in, slopes);
     QVERIFY(difference(mine.weight, theirs.weight) < kBound);
     QVERIFY(difference(mine.bias, theirs.bias) < kBound);
     QVERIFY(difference(mine.noiseWeight, theirs.noiseWeight) < kBound);

@@ -65,7 +65,12 @@ class LeftOutTest : public QObject {
       layer.recipe.weigh.kind = Recipe::Weigh::Kind::softmaxSelected;
     }
     Fixture fixture(config);
-    for (std::vector<float>& bias : fixture.model.selectionBias()) bias[1] = -9;
+    for (std::size_t layer = 0; layer < config.model.layers.size(); ++layer) {
+      std::vector<float> bias = fixture.model.selectionBias(layer);
+      if (bias.empty()) continue;
+      bias[1] = -9;
+      fixture.model.setSelectionBias(layer, bias);
+    }
     const double before = fixture.loss();
     leaveOut(fixture.model, leftOut({"all:1"}));
     QCOMPARE(fixture.loss(), before);

@@ -39,8 +39,11 @@ double worstError(const ModelConfig& config, double lossScale, std::string& wors
   const auto backend = makeBackend({.name = "reference", .threads = 1, .computeType = DType::f64});
   Model model(*backend, config, DType::f64, true);
   model.initialise(3);
-  for (std::vector<float>& bias : model.selectionBias())
+  for (std::size_t layer = 0; layer < config.layers.size(); ++layer) {
+    std::vector<float> bias = model.selectionBias(layer);
     for (std::size_t e = 0; e < bias.size(); ++e) bias[e] = 0.05f * static_cast<float>(e);
+    model.setSelectionBias(layer, bias);
+  }
   const Batch batch = test::tinyBatch(2, 5, config.vocabulary);
   PassSettings settings;
   settings.step = 4;

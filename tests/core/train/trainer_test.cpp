@@ -284,7 +284,7 @@ class TrainerTest : public QObject {
     const StepPoint point = run.trainer.step();
     for (std::size_t layer = 0; layer < 2; ++layer)
       for (std::size_t e = 0; e < 4; ++e) {
-        const float share = point.layers[layer].load[e], bias = run.trainer.model().selectionBias()[layer][e];
+        const float share = point.layers[layer].load[e], bias = run.trainer.model().selectionBias(layer)[e];
         QCOMPARE(bias, share > 0.25f ? -0.001f : share < 0.25f ? 0.001f : 0.0f);
       }
     run.trainer.set("adjust.selection_bias.rate", "0.5");
@@ -330,7 +330,7 @@ class TrainerTest : public QObject {
     run.trainer.set("balance.0.coefficient", "0.01");
     run.trainer.set("adjust.selection_bias.rate", "0.001");
     QVERIFY(run.trainer.step().auxLoss > 0.01);
-    QVERIFY(run.trainer.model().selectionBias()[0][0] != 0);
+    QVERIFY(run.trainer.model().selectionBias(0)[0] != 0);
     QCOMPARE(run.trainer.state().selectionBias.size(), std::size_t(2));
   }
   void aKnobThatNeedsNewWeightsIsRefused() {

@@ -7,13 +7,14 @@
 #include "tests/support/ops/experts.h"
 #include "tests/support/ops/linear.h"
 #include "tests/support/ops/norm.h"
+#include "tests/support/ops/sums.h"
 
 namespace moe::test {
 
 inline std::vector<Op> allOps() {
   std::vector<Op> all;
   for (const auto& ops :
-       {embeddingOps(), normOps(), linearOps(), attentionOps(), crossEntropyOps(), adamwOps(), expertsOps()})
+       {embeddingOps(), normOps(), linearOps(), attentionOps(), crossEntropyOps(), adamwOps(), sumOps(), expertsOps()})
     all.insert(all.end(), ops.begin(), ops.end());
   return all;
 }

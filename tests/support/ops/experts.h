@@ -133,7 +133,7 @@ inline Op expertsOp(const ExpertsCase& c) {
           },
       .backward =
           c.generated ? std::function<void(Backend&, const Views&)>{} : [=](Backend& b, const Views& v) {
-            b.expertsBackward(v["dx"], weights(v, "d"), v["dweight"].span<double>(), v["dy"], v["x"], v["saved"],
+            b.expertsBackward(v["dx"], weights(v, "d"), v["dweight"], v["dy"], v["x"], v["saved"],
                               weighted(v), spec, weights(v, ""), v["keep"], c.gradients);
           },
       .bound = large ? 5e-6 : 2e-6,
