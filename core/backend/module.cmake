@@ -45,9 +45,12 @@ function(switchyard_add_backend_module name)
   endif()
   if(NOT module_FOLDER)
     set(module_FOLDER ${PROJECT_BINARY_DIR}/app)
-    install(TARGETS ${module_TARGET} LIBRARY DESTINATION ${CMAKE_INSTALL_BINDIR})
+    set(installed TRUE)
   endif()
   add_library(${module_TARGET} MODULE ${module_SOURCES})
+  if(installed)
+    install(TARGETS ${module_TARGET} LIBRARY DESTINATION ${CMAKE_INSTALL_BINDIR})
+  endif()
   set_target_properties(${module_TARGET} PROPERTIES
     PREFIX lib OUTPUT_NAME switchyard_${name} LIBRARY_OUTPUT_DIRECTORY ${module_FOLDER}
     CXX_VISIBILITY_PRESET hidden VISIBILITY_INLINES_HIDDEN ON)
