@@ -5,12 +5,14 @@
 #include <cassert>
 #include <map>
 #include <memory>
+#include <tuple>
 
 #include "core/backend/backend.h"
 #include "core/backend/cuda/bf16_copies.h"
 #include "core/backend/cuda/dispatch_tables.h"
 #include "core/backend/cuda/queue.h"
 #include "core/backend/cuda/scratch.h"
+#include "core/base/error.h"
 
 namespace moe::cuda {
 
@@ -117,15 +119,14 @@ class CudaBackend final : public Backend {
     return static_cast<int>(std::min<std::int64_t>((n + threads - 1) / threads, 8 * device_->queue.multiprocessors()));
   }
 
-  std::shared_ptr<DeviceState> device_;
-  DType computeType_;
-
- public:
   /// The dispatch's tables on the device, wherever they are now. A host's list is uploaded for the current submit.
   DispatchView tablesOf(const Dispatch& dispatch);
+  /// (positions, width/2, 2) cosine and sine of the rotary positions.
+  const float* turnsOf(double theta, std::int64_t width, std::int64_t positions);
 
- private:
-  std::map<std::pair<std::int64_t, std::int32_t>, DispatchTables> everyToken_;  // by (T, E), made once
+  std::shared_ptr<DeviceState> device_;
+  DType computeType_;
+  std::map<std::tuple<double, std::int64_t, std::int64_t>, Tensor> turns_;  // made once
 };
 
 }  // namespace moe::cuda
