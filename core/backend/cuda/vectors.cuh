@@ -13,7 +13,7 @@ template <int kN>
 MOE_DEVICE Numbers<kN> load(const float* from) {
   Numbers<kN> numbers;
   if constexpr (kN == 4) {
-    const Float4 four = *reinterpret_cast<const Float4*>(from);
+    [[maybe_unused]] const Float4 four = *reinterpret_cast<const Float4*>(from);
     numbers = {{four.x, four.y, four.z, four.w}};
   } else {
     numbers.value[0] = *from;
