@@ -6,7 +6,7 @@
 
 #include "app/cli/commands.h"
 #include "app/cli/json_lines.h"
-#include "app/cli/machine.h"
+#include "core/base/machine.h"
 #include "core/base/atomic_file.h"
 #include "core/base/error.h"
 #include "core/experiments/report.h"

@@ -1,74 +1,182 @@
+#include "core/backend/registry.h"
+
+#include <algorithm>
 #include <array>
+#include <span>
 #include <string_view>
 
-#include "core/backend/backend.h"
+#include "core/backend/modules.h"
 #include "core/backend/onednn/dnnl_version.h"
 #include "core/backend/onednn/onednn_backend.h"
 #include "core/backend/reference/reference_backend.h"
 #include "core/base/error.h"
+#include "core/base/machine.h"
 
 namespace moe {
 namespace {
 
-struct Entry {
-  std::string_view name;
-  bool (*computes)(DType);                                  // on this processor
-  std::unique_ptr<Backend> (*make)(const BackendOptions&);  // throws Error for a compute type it cannot do
+/// Computes on the processor, and is part of every program.
+struct BuiltIn {
+  std::string_view name, label;
+  std::array<DType, 2> types;                               // that it may compute in
+  bool (*computes)(DType);                                  // of these, on this processor
+  std::unique_ptr<Backend> (*make)(const BackendOptions&);  // one of these
   std::int64_t (*codeBytes)(DType);
 };
 
-bool referenceComputes(DType type) {
-  return type == DType::f32 || type == DType::f64;
-}
-
 std::unique_ptr<Backend> makeReference(const BackendOptions& options) {
-  if (!referenceComputes(options.computeType))
-    throw Error("backend", "reference: expected compute type f32 or f64, found " +
-                               std::string(nameOf(options.computeType)) + "; choose f32, or the onednn backend");
   return std::make_unique<ReferenceBackend>(options.computeType);
 }
 
-bool onednnComputes(DType type) {
-  return type == DType::f32 || (type == DType::bf16 && hasBf16Products());
-}
-
 std::unique_ptr<Backend> makeOnednn(const BackendOptions& options) {
-  if (options.computeType == DType::bf16 && !onednnComputes(DType::bf16))
-    throw Error("backend",
-                "onednn: expected a processor with AVX512-BF16 or AMX for compute type bf16, found one without; "
-                "choose f32");
-  if (!onednnComputes(options.computeType))
-    throw Error("backend", "onednn: expected compute type f32 or bf16, found " +
-                               std::string(nameOf(options.computeType)) + "; choose f32");
   return std::make_unique<OnednnBackend>(options.threads, options.computeType);
 }
 
-constexpr std::array kBackends{
-    Entry{"reference", referenceComputes, makeReference, [](DType) { return std::int64_t{0}; }},
-    Entry{"onednn", onednnComputes, makeOnednn, [](DType type) { return type == DType::bf16 ? kBf16CodeBytes : 0; }},
+constexpr std::array kBuiltIn{
+    BuiltIn{"onednn", "CPU (oneDNN)", {DType::f32, DType::bf16},
+            [](DType type) { return type != DType::bf16 || hasBf16Products(); }, makeOnednn,
+            [](DType type) { return type == DType::bf16 ? kBf16CodeBytes : 0; }},
+    BuiltIn{"reference", "CPU (plain loops)", {DType::f32, DType::f64}, [](DType) { return true; }, makeReference,
+            [](DType) { return std::int64_t{0}; }},
 };
+
+/// Modules that are spoken of whether they are there or not.
+struct KnownModule {
+  std::string_view name, label;
+};
+constexpr std::array kKnownModules{KnownModule{"cuda", "GPU (CUDA)"}};
+
+constexpr std::array kComputeTypes{DType::f32, DType::bf16, DType::f64};
+
+const BuiltIn* builtIn(std::string_view name) {
+  const auto* found = std::ranges::find(kBuiltIn, name, &BuiltIn::name);
+  return found == kBuiltIn.end() ? nullptr : found;
+}
+
+bool mayCompute(const BuiltIn& backend, DType type) {
+  return std::ranges::find(backend.types, type) != backend.types.end();
+}
+
+std::string either(std::span<const std::string> names) {
+  std::string text;
+  for (std::size_t i = 0; i < names.size(); ++i)
+    text += (i == 0 ? "" : i + 1 == names.size() ? " or " : ", ") + names[i];
+  return text;
+}
+
+/// The module of that name; null: `problem` says why.
+const BackendModule* moduleOf(const std::string& name, std::string& problem) {
+  const std::vector<std::string> names = backendNames();
+  if (std::ranges::find(names, name) == names.end()) {
+    problem = "expected one of " + either(names) + ", found " + name + "; choose one that is listed";
+    return nullptr;
+  }
+  const Modules::Opened& opened = modules().open(name);
+  problem = opened.problem;
+  return opened.module;
+}
+
+const BackendModule* moduleOf(const std::string& name) {
+  std::string problem;
+  return moduleOf(name, problem);
+}
+
+/// Why `backend` does not compute in that type on this processor.
+std::string refusal(const BuiltIn& backend, DType type) {
+  if (std::string never = computeTypeProblem(std::string(backend.name), type); !never.empty()) return never;
+  if (backend.computes(type)) return {};
+  return std::string(backend.name) + ": expected a processor with AVX512-BF16 or AMX for compute type bf16, found one without; "
+         "choose f32";
+}
 
 }  // namespace
 
+std::vector<std::string> backendNames() {
+  std::vector<std::string> names;
+  const auto add = [&](std::string_view name) {
+    if (std::ranges::find(names, name) == names.end()) names.emplace_back(name);
+  };
+  for (const BuiltIn& backend : kBuiltIn) add(backend.name);
+  for (const KnownModule& known : kKnownModules) add(known.name);
+  for (const std::string& name : modules().names()) add(name);
+  return names;
+}
+
+std::string backendNamesText() { return either(backendNames()); }
+
+BackendRow backendRow(const std::string& name) {
+  BackendRow row{.name = name, .label = name, .devices = {}, .computeTypes = {}};
+  if (const BuiltIn* backend = builtIn(name)) {
+    row.label = backend->label;
+    row.devices.devices.push_back({machineName(), {}, machineMemory()});
+  } else if (std::string problem; const BackendModule* module = moduleOf(name, problem)) {
+    row.label = module->label;
+    row.devices = module->devices();
+  } else {
+    for (const KnownModule& known : kKnownModules)
+      if (known.name == name) row.label = known.label;
+    row.devices.reason = problem;
+  }
+  if (!row.devices.devices.empty())
+    for (const DType type : kComputeTypes)
+      if (canCompute(name, type)) row.computeTypes.push_back(type);
+  return row;
+}
+
+std::vector<BackendRow> backends() {
+  std::vector<BackendRow> rows;
+  for (const std::string& name : backendNames()) rows.push_back(backendRow(name));
+  return rows;
+}
+
+std::string backendProblem(const std::string& name) {
+  if (builtIn(name)) return {};
+  std::string problem;
+  const BackendModule* module = moduleOf(name, problem);
+  if (!module) return problem;
+  const DeviceList devices = module->devices();
+  return devices.devices.empty() ? name + ": " + devices.reason : std::string();
+}
+
+std::string computeTypeProblem(const std::string& backend, DType type) {
+  if (const BuiltIn* known = builtIn(backend)) {
+    if (mayCompute(*known, type)) return {};
+    std::vector<std::string> types;
+    for (const DType each : known->types) types.emplace_back(nameOf(each));
+    return backend + ": expected compute type " + either(types) + ", found " + std::string(nameOf(type)) +
+           "; choose one of these, or another backend";
+  }
+  const BackendModule* module = moduleOf(backend);
+  return module && !module->devices().devices.empty() ? module->refusal(type) : std::string();
+}
+
+std::string hostRouted(const std::string& backend, const Recipe& recipe) {
+  if (builtIn(backend)) return {};
+  const BackendModule* module = moduleOf(backend);
+  return module ? module->hostRouted(recipe) : std::string();
+}
+
 bool canCompute(const std::string& backend, DType type) {
-  for (const Entry& entry : kBackends)
-    if (entry.name == backend) return entry.computes(type);
-  return false;
+  if (const BuiltIn* known = builtIn(backend)) return mayCompute(*known, type) && known->computes(type);
+  return backendProblem(backend).empty() && moduleOf(backend)->refusal(type).empty();
 }
 
 std::int64_t codeBytes(const std::string& backend, DType type) {
-  for (const Entry& entry : kBackends)
-    if (entry.name == backend) return entry.codeBytes(type);
-  return 0;
+  if (const BuiltIn* known = builtIn(backend)) return known->codeBytes(type);
+  const BackendModule* module = moduleOf(backend);
+  return module ? module->codeBytes(type) : 0;
 }
 
 std::unique_ptr<Backend> makeBackend(const BackendOptions& options) {
-  std::string names;
-  for (const Entry& entry : kBackends) {
-    if (entry.name == options.name) return entry.make(options);
-    names += (names.empty() ? "" : ", ") + std::string(entry.name);
+  if (const BuiltIn* known = builtIn(options.name)) {
+    if (const std::string problem = refusal(*known, options.computeType); !problem.empty()) throw Error("backend", problem);
+    return known->make(options);
   }
-  throw Error("backend", "expected one of " + names + ", found " + options.name + "; choose one that is listed");
+  if (const std::string problem = backendProblem(options.name); !problem.empty()) throw Error("backend", problem);
+  const BackendModule* module = moduleOf(options.name);
+  if (const std::string problem = module->refusal(options.computeType); !problem.empty())
+    throw Error("backend", options.name + ": " + problem);
+  return module->make(options);
 }
 
 }  // namespace moe

@@ -30,6 +30,7 @@ void check(cublasStatus_t status, const char* what) {
 
 /// Any kernel: whether the module holds code for the device.
 struct Probe {
+  static constexpr const char* kName = "probe";
   static constexpr int kThreads = 32;
   int* out;
   MOE_DEVICE void operator()() const { *out = 0; }

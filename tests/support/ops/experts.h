@@ -87,9 +87,10 @@ inline Op expertsOp(const ExpertsCase& c) {
     return ExpertsWeights{v[prefix + "gate"],     v[prefix + "up"],     v[prefix + "down"],
                           v[prefix + "gateBias"], v[prefix + "upBias"], v[prefix + "downBias"]};
   };
-  const auto weighted = [dispatch](const Views& v) {
+  const auto weighted = [dispatch](Backend& b, const Views& v) {
     Dispatch out = dispatch;
-    const auto given = v["weight"].span<double>();
+    const HostCopy read = b.read(v["weight"]);
+    const auto given = read.span<double>();
     out.weight.assign(given.begin(), given.end());
     return out;
   };
@@ -128,13 +129,13 @@ inline Op expertsOp(const ExpertsCase& c) {
                    {"ddownBias", downBias, gradient}},
       .forward =
           [=](Backend& b, const Views& v) {
-            b.experts(v["y"], c.generated ? TensorView{} : v["saved"], v["x"], weighted(v), spec, weights(v, ""),
+            b.experts(v["y"], c.generated ? TensorView{} : v["saved"], v["x"], weighted(b, v), spec, weights(v, ""),
                       v["keep"], c.accumulate);
           },
       .backward =
           c.generated ? std::function<void(Backend&, const Views&)>{} : [=](Backend& b, const Views& v) {
             b.expertsBackward(v["dx"], weights(v, "d"), v["dweight"], v["dy"], v["x"], v["saved"],
-                              weighted(v), spec, weights(v, ""), v["keep"], c.gradients);
+                              weighted(b, v), spec, weights(v, ""), v["keep"], c.gradients);
           },
       .bound = large ? 5e-6 : 2e-6,
       .reason = large ? "f32 sums of up to 80 products, twice over: sqrt(160) * 2^-24 is 8e-7, six deviations of it"

@@ -1,9 +1,11 @@
-#include "app/cli/machine.h"
+#include "core/base/machine.h"
+
+#include <unistd.h>
 
 #include <fstream>
 #include <thread>
 
-namespace moe::cli {
+namespace moe {
 
 std::string processorName() {
   std::ifstream file("/proc/cpuinfo");
@@ -17,4 +19,9 @@ std::string machineName() {
   return processorName() + ", " + std::to_string(cores) + (cores == 1 ? " core" : " cores");
 }
 
-}  // namespace moe::cli
+std::int64_t machineMemory() {
+  const long pages = ::sysconf(_SC_PHYS_PAGES), size = ::sysconf(_SC_PAGESIZE);
+  return pages > 0 && size > 0 ? static_cast<std::int64_t>(pages) * size : 0;
+}
+
+}  // namespace moe
