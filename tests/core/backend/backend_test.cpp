@@ -1,4 +1,5 @@
 #include "core/backend/reference/reference_backend.h"
+#include "core/backend/registry.h"
 #include "core/base/error.h"
 #include "tests/support/numbers.h"
 #include "tests/support/register.h"
@@ -26,7 +27,7 @@ class BackendTest : public QObject {
       return "made";
     };
     const std::string unknown = sentence({.name = "abacus"});
-    for (const char* part : {"[backend] expected one of", "reference", "onednn", "found abacus"})
+    for (const char* part : {"[backend] expected one of onednn, reference or cuda", "found abacus"})
       QVERIFY2(unknown.find(part) != std::string::npos, unknown.c_str());
     QVERIFY(sentence({.name = "reference", .threads = 0, .computeType = DType::bf16}).find("found bf16") !=
             std::string::npos);
@@ -45,6 +46,7 @@ class BackendTest : public QObject {
         QCOMPARE(canCompute(name, type), made);
       }
     QVERIFY(!canCompute("abacus", DType::f32));
+    QVERIFY(!canCompute("cuda", DType::f32) || backendProblem("cuda").empty());
   }
   void memoryIsZeroedAndAligned() {
     ReferenceBackend backend;
