@@ -96,6 +96,11 @@ class CudaBackend final : public Backend {
   void setProfiling(bool on) override { queue().setProfiling(on); }
   std::vector<OperationTime> profile() const override { return device_->queue.profile(); }
 
+  /// linear in f32 whatever the compute type: the router's own. Backward adds to all three.
+  void exactLinear(const TensorView& y, const TensorView& x, const TensorView& weight, const TensorView& bias);
+  void exactLinearBackward(const TensorView& dx, const TensorView& dWeight, const TensorView& dBias, const TensorView& dy,
+                           const TensorView& x, const TensorView& weight);
+
   /// For tests: stands still once steps repeat.
   std::int64_t graphsMade() const { return device_->queue.graphsMade(); }
 
@@ -111,7 +116,7 @@ class CudaBackend final : public Backend {
   Queue& queue() { return device_->queue; }
   Scratch& scratch() { return device_->scratch; }
   Bf16Copies& copies() { return device_->copies; }
-  bool bf16() const { return computeType_ == DType::bf16; }
+  bool bf16() const { return computeType_ == DType::bf16 && !exact_; }
   /// Every operation says so of each view that it writes, before it asks for `copies().writing`.
   void written(const TensorView& view) { device_->copies.written(view); }
   /// Blocks of kThreads for n elements that a kernel's loop strides over: no more than fill the device.
@@ -126,6 +131,8 @@ class CudaBackend final : public Backend {
 
   std::shared_ptr<DeviceState> device_;
   DType computeType_;
+  bool exact_ = false;  // within exactLinear
+  Routing unbiased_;  // room of moe::summarise
   std::map<std::pair<double, std::int64_t>, Tensor> rotations_;  // by (theta, headWidth)
 };
 

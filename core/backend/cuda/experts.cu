@@ -17,8 +17,8 @@ MOE_DEVICE T fromFloat(float value) {
   if constexpr (sizeof(T) == 2) return toBf16(value);
   else return value;
 }
-MOE_DEVICE float asFloat(float value) { return value; }
-MOE_DEVICE float asFloat(BFloat16 value) { return fromBf16(value); }
+
+
 
 /// The expert that owns assignment a.
 MOE_DEVICE int expertOf(const DispatchView& d, int a) {

@@ -131,4 +131,17 @@ void CudaBackend::linearBackward(const TensorView& dx, const TensorView& dWeight
   inFours(outputs, {out, in}) ? launch.operator()<4>() : launch.operator()<1>();
 }
 
+void CudaBackend::exactLinear(const TensorView& y, const TensorView& x, const TensorView& weight, const TensorView& bias) {
+  exact_ = true;
+  linear(y, x, weight, bias, false);
+  exact_ = false;
+}
+
+void CudaBackend::exactLinearBackward(const TensorView& dx, const TensorView& dWeight, const TensorView& dBias,
+                                      const TensorView& dy, const TensorView& x, const TensorView& weight) {
+  exact_ = true;
+  linearBackward(dx, dWeight, dBias, dy, x, weight, true, Gradients::add);
+  exact_ = false;
+}
+
 }  // namespace moe::cuda

@@ -5,6 +5,7 @@
 #include <string>
 
 #include "core/backend/cuda/cuda_backend.h"
+#include "core/backend/cuda/host_route.h"
 #include "core/backend/cuda/runtime.h"
 #include "core/base/error.h"
 
@@ -29,9 +30,6 @@ std::string refusal(DType type) {
     return name + ": expected a GPU of compute capability 8.0 or newer for compute type bf16, found an older one; choose f32";
   return {};
 }
-
-/// Every stage runs on the device.
-std::string hostRouted(const Recipe&) { return {}; }
 
 std::unique_ptr<Backend> make(const BackendOptions& options) {
   if (deviceList().devices.empty()) throw Error("backend", deviceList().reason);
