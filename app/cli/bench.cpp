@@ -3,6 +3,7 @@
 #include <cstdio>
 #include <nlohmann/json.hpp>
 
+#include "app/cli/backend_option.h"
 #include "app/cli/commands.h"
 #include "core/backend/onednn/gemm_peak.h"
 #include "core/session/run_preparation.h"
@@ -134,7 +135,7 @@ void addBench(CLI::App& program) {
   command->add_flag("--dense", options->dense, "The dense model of equal active parameters instead");
   command->add_option("--dtype", options->dtype, "What matrix products are computed in")
       ->check(CLI::IsMember({"f32", "bf16", "auto"}));
-  command->add_option("--backend", options->backend, "Which backend: onednn or reference");
+  addBackendOption(*command, options->backend, "default: onednn");
   command->add_option("--threads", options->threads, "0: all cores")->check(CLI::NonNegativeNumber);
   command->add_option("--steps", options->steps, "Timed steps, after three that are not")->check(CLI::PositiveNumber);
   command->add_flag("--generate", options->generate, "Generate text one token at a time instead of training");

@@ -8,6 +8,7 @@
 #include "app/cli/json_lines.h"
 #include "core/base/machine.h"
 #include "core/backend/backend.h"
+#include "core/backend/registry.h"
 #include "core/base/error.h"
 #include "core/session/run_preparation.h"
 
@@ -15,27 +16,41 @@ namespace moe::cli {
 
 namespace {
 
-void print(bool asJson) {
+void printProcessor(const BackendRow& row, bool asJson, const std::vector<std::string>& types) {
+  const DType first = canCompute(row.name, DType::f32) ? DType::f32 : DType::f64;
+  const int threads = makeBackend({.name = row.name, .threads = 0, .computeType = first})->threads();
   const std::string processor = processorName();
-  for (const char* name : {"onednn", "reference"}) {
-    int threads = 0;
+  if (asJson)
+    return printLine({{"backend", row.name}, {"device", processor}, {"threads", threads}, {"dtypes", types}, {"free_memory", freeMemory()}});
+  std::string list;
+  for (const std::string& type : types) list += (list.empty() ? "" : ", ") + type;
+  std::printf("%-10s %s, %d %s, %s, %.1f GB free\n", row.name.c_str(), processor.c_str(), threads, threads == 1 ? "thread" : "threads",
+              list.c_str(), static_cast<double>(freeMemory()) / 1e9);
+}
+
+void print(bool asJson) {
+  for (const BackendRow& row : backends()) {
     std::vector<std::string> types;
+    std::string list;
     for (const DType type : {DType::f32, DType::f64, DType::bf16}) {
-      try {
-        threads = makeBackend({.name = name, .threads = 0, .computeType = type})->threads();
-        types.emplace_back(nameOf(type));
-      } catch (const Error&) {
-        // This backend or processor cannot compute in it: it is not listed.
-      }
+      if (!canCompute(row.name, type)) continue;
+      types.emplace_back(nameOf(type));
+      list += (list.empty() ? "" : ", ") + types.back();
     }
-    if (types.empty()) continue;
-    if (asJson) {
-      printLine({{"backend", name}, {"device", processor}, {"threads", threads}, {"dtypes", types}, {"free_memory", freeMemory()}});
-    } else {
-      std::string list;
-      for (const std::string& type : types) list += (list.empty() ? "" : ", ") + type;
-      std::printf("%-10s %s, %d %s, %s, %.1f GB free\n", name, processor.c_str(), threads, threads == 1 ? "thread" : "threads", list.c_str(),
-                  static_cast<double>(freeMemory()) / 1e9);
+    if (row.processor) {
+      printProcessor(row, asJson, types);
+      continue;
+    }
+    if (row.devices.devices.empty()) {
+      if (asJson) printLine({{"backend", row.name}, {"reason", row.devices.reason}});
+      else std::printf("%s\n", row.devices.reason.c_str());
+    }
+    for (const DeviceRow& device : row.devices.devices) {
+      if (asJson)
+        printLine({{"backend", row.name}, {"device", device.name}, {"detail", device.detail}, {"dtypes", types}, {"memory", device.memoryBytes}});
+      else
+        std::printf("%-10s %s, %s, %s, %.1f GB\n", row.name.c_str(), device.name.c_str(), device.detail.c_str(), list.c_str(),
+                    static_cast<double>(device.memoryBytes) / 1e9);
     }
   }
 }

@@ -3,6 +3,7 @@
 #include <nlohmann/json.hpp>
 #include <string>
 
+#include "app/cli/backend_option.h"
 #include "app/cli/commands.h"
 #include "app/cli/json_lines.h"
 #include "core/base/error.h"
@@ -17,6 +18,7 @@ namespace moe::cli {
 namespace {
 
 struct Options {
+  std::string backend;
   std::string checkpoint, data;
   std::vector<std::string> without, set;
   std::int64_t tokens = kValidationTokens;
@@ -59,7 +61,7 @@ void run(const Options& options) {
   if (options.threads >= 0) checkpoint.config.threads = options.threads;
   BackendOptions device = backendOptions(checkpoint.config);
   if (device.computeType == DType::f64) device.computeType = DType::f32;
-  const std::unique_ptr<Backend> backend = makeBackend(device);
+  const std::unique_ptr<Backend> backend = backendOfStored(device, options.backend);
   const StoredModel stored = loadStoredModel(*backend, std::move(checkpoint));
   const std::shared_ptr<const Corpus> corpus = loadCorpus(stored.config.data, stored.tokenizer);
   leaveOut(*stored.model, left);
@@ -86,6 +88,7 @@ void addEvaluate(CLI::App& program) {
   auto options = std::make_shared<Options>();
   CLI::App* command = program.add_subcommand("evaluate", "Validation loss of a checkpoint, with or without some experts");
   command->add_option("--checkpoint", options->checkpoint, "A checkpoint's folder, or a run's")->required();
+  addBackendOption(*command, options->backend, "default: the run's own");
   command->add_option("--without", options->without,
                       "Experts to leave out: layer:expert (its tokens go to their next choice), layer:shared or all:shared "
                       "(their output becomes 0)")

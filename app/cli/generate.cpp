@@ -2,6 +2,7 @@
 #include <nlohmann/json.hpp>
 #include <string>
 
+#include "app/cli/backend_option.h"
 #include "app/cli/commands.h"
 #include "app/cli/json_lines.h"
 #include "core/base/error.h"
@@ -14,6 +15,7 @@ namespace moe::cli {
 namespace {
 
 struct Options {
+  std::string backend;
   std::string checkpoint, prompt;
   GenerateSettings settings;
   bool json = false;
@@ -23,7 +25,7 @@ void run(const Options& options) {
   if (firstInvalidUtf8(options.prompt))
     throw Error("generate", "--prompt: expected UTF-8, found other bytes; save or paste it as UTF-8");
   Checkpoint checkpoint = loadCheckpoint(options.checkpoint);
-  const std::unique_ptr<Backend> backend = makeBackend({.name = checkpoint.config.backend});
+  const std::unique_ptr<Backend> backend = backendOfStored({.name = checkpoint.config.backend}, options.backend);
   const StoredModel stored = loadStoredModel(*backend, std::move(checkpoint));
   Generation generation(*stored.model, *stored.tokenizer, options.prompt, options.settings);
   if (!generation.result().problem.empty()) throw Error("generate", generation.result().problem);
@@ -55,6 +57,7 @@ void addGenerate(CLI::App& program) {
   auto options = std::make_shared<Options>();
   CLI::App* command = program.add_subcommand("generate", "Continues a prompt");
   command->add_option("--checkpoint", options->checkpoint, "A checkpoint's folder, or a run's")->required();
+  addBackendOption(*command, options->backend, "default: the run's own");
   command->add_option("--prompt", options->prompt, "What to continue")->required();
   command->add_option("--tokens", options->settings.tokens, "How many tokens")->required()->check(CLI::Range(0, 1'000'000));
   command->add_option("--temperature", options->settings.temperature, "0: always the likeliest token")

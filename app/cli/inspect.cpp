@@ -3,6 +3,7 @@
 #include <nlohmann/json.hpp>
 #include <string>
 
+#include "app/cli/backend_option.h"
 #include "app/cli/commands.h"
 #include "app/cli/json_lines.h"
 #include "core/base/error.h"
@@ -15,6 +16,7 @@ namespace moe::cli {
 namespace {
 
 struct Options {
+  std::string backend;
   std::string checkpoint, text;
   bool json = false;
 };
@@ -37,7 +39,7 @@ std::string shown(const std::string& text) {
 void run(const Options& options) {
   if (firstInvalidUtf8(options.text)) throw Error("inspect", "--text: expected UTF-8, found other bytes; save or paste it as UTF-8");
   Checkpoint checkpoint = loadCheckpoint(options.checkpoint);
-  const std::unique_ptr<Backend> backend = makeBackend({.name = checkpoint.config.backend});
+  const std::unique_ptr<Backend> backend = backendOfStored({.name = checkpoint.config.backend}, options.backend);
   const StoredModel stored = loadStoredModel(*backend, std::move(checkpoint));
   const TextRouting routing = routeText(*stored.model, *stored.tokenizer, options.text);
   if (!routing.problem.empty()) throw Error("inspect", routing.problem);
@@ -62,6 +64,7 @@ void addInspect(CLI::App& program) {
   auto options = std::make_shared<Options>();
   CLI::App* command = program.add_subcommand("inspect", "Shows which experts every token of a text goes to");
   command->add_option("--checkpoint", options->checkpoint, "A checkpoint's folder, or a run's")->required();
+  addBackendOption(*command, options->backend, "default: the run's own");
   command->add_option("--text", options->text, "The text")->required();
   command->add_flag("--json", options->json, "One JSON object");
   command->callback([options] { run(*options); });

@@ -3,6 +3,7 @@
 #include <nlohmann/json.hpp>
 #include <utility>
 
+#include "app/cli/backend_option.h"
 #include "core/base/atomic_file.h"
 #include "core/base/error.h"
 #include "core/formats/checkpoint.h"
@@ -40,7 +41,7 @@ std::vector<std::pair<std::string, std::string>> typed(const TrainOptions& optio
   if (options.seed) list.emplace_back("seed", std::to_string(*options.seed));
   if (options.threads) list.emplace_back("threads", std::to_string(*options.threads));
   if (options.dtype) list.emplace_back("dtype", nlohmann::json(*options.dtype).dump());
-  if (options.backend) list.emplace_back("backend", nlohmann::json(*options.backend).dump());
+  if (!options.backend.empty()) list.emplace_back("backend", nlohmann::json(options.backend).dump());
   for (const std::string& setting : options.set) list.push_back(split(setting));
   return list;
 }
@@ -57,7 +58,7 @@ void addOptions(CLI::App& command, TrainOptions& options) {
   command.add_option("--threads", options.threads, "0: all cores")->check(CLI::Range(0, 1024));
   command.add_option("--dtype", options.dtype, "f32, bf16, auto (bf16 where the processor has it and the model gains), or f64 on the reference backend")
       ->check(CLI::IsMember({"f32", "bf16", "auto", "f64"}));
-  command.add_option("--backend", options.backend, "onednn or reference")->check(CLI::IsMember({"onednn", "reference"}));
+  addBackendOption(command, options.backend, "default: the configuration's");
   command.add_option("--store", options.store, "Where runs are recorded (default: in the user's data folder)");
   command.add_option("--out", options.out, "Folder of this run's checkpoints (default: beside the store)");
   auto* resume = command.add_option("--resume", options.resume, "Continues from a checkpoint, or from the newest of a folder of them");

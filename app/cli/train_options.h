@@ -12,7 +12,8 @@ namespace moe::cli {
 struct TrainOptions {
   std::string preset, config;                 // at most one of the two
   std::vector<std::string> set;               // path=value
-  std::optional<std::string> data, dtype, backend;
+  std::optional<std::string> data, dtype;
+  std::string backend;                     // empty: the configuration's
   std::optional<std::int64_t> steps, checkpointEvery;
   std::optional<std::uint64_t> seed;
   std::optional<int> threads;

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "app/cli/backend_option.h"
 #include "app/cli/commands.h"
 #include "core/backend/backend.h"
 #include "core/base/error.h"
@@ -73,9 +74,7 @@ void addVerifyRouting(CLI::App& program) {
   CLI::App* command =
       program.add_subcommand("verify-routing", "Runs golden vectors through the router and compares every field");
   command->add_option("files", arguments->files, "Golden vectors (JSON)")->required();
-  command->add_option("--backend", arguments->backend, "reference (f64) or onednn (f32)")
-      ->check(CLI::IsMember({"reference", "onednn"}))
-      ->capture_default_str();
+  addBackendOption(*command, arguments->backend, "default: reference, in f64; the others in f32");
   command->add_flag("--json", arguments->json, "One JSON object a file on standard output");
   command->callback([arguments] { verify(*arguments); });
 }

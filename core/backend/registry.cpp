@@ -105,9 +105,10 @@ std::vector<std::string> backendNames() {
 std::string backendNamesText() { return either(backendNames()); }
 
 BackendRow backendRow(const std::string& name) {
-  BackendRow row{.name = name, .label = name, .devices = {}, .computeTypes = {}};
+  BackendRow row{.name = name, .label = name, .processor = false, .devices = {}, .computeTypes = {}};
   if (const BuiltIn* backend = builtIn(name)) {
     row.label = backend->label;
+    row.processor = true;
     row.devices.devices.push_back({machineName(), {}, machineMemory()});
   } else if (std::string problem; const BackendModule* module = moduleOf(name, problem)) {
     row.label = module->label;

@@ -13,6 +13,7 @@ namespace moe {
 struct BackendRow {
   std::string name;                        // "onednn", in files and on the command line
   std::string label;                       // "CPU (oneDNN)"
+  bool processor = false;                  // computes on the machine's own cores
   DeviceList devices;
   std::vector<DType> computeTypes;         // on these devices
 };

@@ -1,3 +1,4 @@
+#include "core/backend/registry.h"
 #include "core/train/run_config.h"
 
 #include <algorithm>
@@ -100,12 +101,10 @@ std::vector<Problem> problems(const RunConfig& config) {
   list.require(config.alerts.dropoutStep >= 0 && config.alerts.dropoutStep < 1, "alerts.restart.dropout_step",
                "Each restart adds a dropout rate of at least 0 and below 1.");
   list.require(config.threads >= 0 && config.threads <= 1024, "threads", "Threads are 0 (all cores) to 1024.");
-  list.require(config.backend == "onednn" || config.backend == "reference", "backend",
-               "The backend is onednn or reference.");
-  list.require(config.computeType != DType::f64 || config.backend == "reference", "dtype",
-               "f64 is computed by the reference backend only.");
-  list.require(config.computeType != DType::bf16 || config.backend != "reference", "dtype",
-               "The reference backend computes in f32 or f64.");
+  const std::string backend = backendProblem(config.backend);
+  list.require(backend.empty(), "backend", backend);
+  const std::string type = config.computeType ? computeTypeProblem(config.backend, *config.computeType) : std::string();
+  list.require(type.empty(), "dtype", type);
   return std::move(list.problems);
 }
 

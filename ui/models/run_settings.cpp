@@ -118,7 +118,8 @@ StageInfo training() {
                  {"bf16", "bf16", "8 bits, sums in f32", "Half the memory traffic where the chip has it; the router stays in f32."},
                  {"f64", "f64", "53 bits", "Double precision, on the reference backend only."}}),
            pick("backend", "Backend", "What computes.",
-                {{"onednn", "oneDNN", "fast", "The fast one."},
+                {{"onednn", "CPU", "oneDNN", "This machine's processor, fast."},
+                 {"cuda", "GPU", "CUDA", "This machine's NVIDIA GPU, where there is one and its module is beside the program."},
                  {"reference", "Reference", "plain loops", "The definition of every operation, slow."}})},
       .parts = {}};
 }
