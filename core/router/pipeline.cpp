@@ -47,13 +47,8 @@ void weighFinal(Routing& routing, const Recipe& recipe) {
 }
 
 template <class S>
-void forwardFromLogits(Routing& routing, const Recipe& recipe, const RoutingInput& input) {
-  if (hasRouter(recipe)) {
-    perturbLogits<S>(routing, recipe, input);
-    score(routing.scores.as<S>(), routing.weighedLogits(recipe).as<S>(), dataOrNull<S>(input.draws.keepExpert),
-          recipe.score, routing.tokens, routing.experts);
-    adjust<S>(routing, recipe, input);
-  }
+void forwardFromScores(Routing& routing, const Recipe& recipe, const RoutingInput& input) {
+  if (hasRouter(recipe)) adjust<S>(routing, recipe, input);
   select<S>(routing, recipe, input);
   forceExperts<S>(routing, recipe, input);
   weigh(routing.askedWeight.as<S>(), weighInput<S>(routing, recipe, routing.asked), recipe.weigh);
@@ -63,6 +58,16 @@ void forwardFromLogits(Routing& routing, const Recipe& recipe, const RoutingInpu
   buildDispatch<S>(routing);
   countLoad(routing);
   balanceForward<S>(routing, recipe, input);
+}
+
+template <class S>
+void forwardFromLogits(Routing& routing, const Recipe& recipe, const RoutingInput& input) {
+  if (hasRouter(recipe)) {
+    perturbLogits<S>(routing, recipe, input);
+    score(routing.scores.as<S>(), routing.weighedLogits(recipe).as<S>(), dataOrNull<S>(input.draws.keepExpert),
+          recipe.score, routing.tokens, routing.experts);
+  }
+  forwardFromScores<S>(routing, recipe, input);
 }
 
 /// Gradient of the final weights (T, slots) from that of the assignments; the dropped have none.
@@ -174,6 +179,13 @@ void computeLogits(Routing& routing, const Recipe& recipe, const RoutingInput& i
 
 void routeFromLogits(Routing& routing, const Recipe& recipe, const RoutingInput& input) {
   withScalar(routing.dtype, [&]<class S>() { forwardFromLogits<S>(routing, recipe, input); });
+}
+
+void routeFromScores(Routing& routing, const Recipe& recipe, const RoutingInput& input) {
+  withScalar(routing.dtype, [&]<class S>() {
+    perturbLogits<S>(routing, recipe, input);  // clears what noise of earlier steps left
+    forwardFromScores<S>(routing, recipe, input);
+  });
 }
 
 void routeForward(Routing& routing, const Recipe& recipe, const RoutingInput& input) {

@@ -28,6 +28,8 @@ TensorView logitsInput(const Routing& routing, const RoutingInput& input);
 void computeLogits(Routing& routing, const Recipe& recipe, const RoutingInput& input);
 /// Every stage from the logits on.
 void routeFromLogits(Routing& routing, const Recipe& recipe, const RoutingInput& input);
+/// Every stage behind routing.scores, which a device computed of routing.logits without noise.
+void routeFromScores(Routing& routing, const Recipe& recipe, const RoutingInput& input);
 
 /// Fills routing.gradients.logits and .noiseLogits.
 void routeBackwardToLogits(Routing& routing, const Recipe& recipe, const RoutingInput& input,

@@ -102,9 +102,9 @@ std::vector<Problem> problems(const RunConfig& config) {
                "Each restart adds a dropout rate of at least 0 and below 1.");
   list.require(config.threads >= 0 && config.threads <= 1024, "threads", "Threads are 0 (all cores) to 1024.");
   const std::string backend = backendProblem(config.backend);
-  list.require(backend.empty(), "backend", backend);
+  list.require(backend.empty(), "backend", backend + '.');
   const std::string type = config.computeType ? computeTypeProblem(config.backend, *config.computeType) : std::string();
-  list.require(type.empty(), "dtype", type);
+  list.require(type.empty(), "dtype", type + '.');
   return std::move(list.problems);
 }
 

@@ -63,7 +63,9 @@ class InspectTest : public QObject {
     const auto devices = switchyard({"devices", "--json"});
     QCOMPARE(devices.code, 0);
     QVERIFY(devices.lines().size() >= 2);
-    for (const QJsonObject& device : devices.lines()) QVERIFY(device["threads"].toInt() >= 1);
+    // A backend that finds nothing to compute on says why.
+    for (const QJsonObject& device : devices.lines())
+      QVERIFY(device["threads"].toInt() >= 1 || !device["reason"].toString().isEmpty());
   }
   void aMissingCheckpointAndAnEmptyTextAreTold() {
     const auto missing = switchyard({"inspect", "--checkpoint", checkpoint_ + "/nowhere", "--text", "a"});
