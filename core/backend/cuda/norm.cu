@@ -126,7 +126,7 @@ struct NormBackward {
     const std::int64_t step = static_cast<std::int64_t>(blocks().x) * kTeams;
     for (std::int64_t row = static_cast<std::int64_t>(block().x) * kTeams + team; row < rows; row += step, ++round) {
       const float mean = statistics[2 * row], inverse = statistics[2 * row + 1];
-      float n[kItems][kVector], g[kItems][kVector], old[kItems][kVector];
+      float n[kItems][kVector] = {}, g[kItems][kVector] = {}, old[kItems][kVector] = {};
       float sumOfG = 0, sumOfGN = 0;
       MOE_UNROLL
       for (int k = 0; k < kItems; ++k) {

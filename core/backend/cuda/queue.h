@@ -31,7 +31,10 @@ class Queue {
     static_assert(std::is_trivially_copyable_v<Kernel> && alignof(Kernel) <= sizeof(Room));
     if (grid.x <= 0 || grid.y <= 0 || grid.z <= 0) return;
     void* arguments = append(Kind::launch, sizeof(Kernel), entryOf<Kernel>(), grid, Kernel::kThreads, sharedBytes);
-    ::new (arguments) Kernel{members...};
+    [[maybe_unused]] auto* const kernel = ::new (arguments) Kernel{members...};
+#if __has_builtin(__builtin_clear_padding)
+    __builtin_clear_padding(kernel);  // else equal lists may differ there, and come without their graph
+#endif
   }
   void multiply(const Product& product);
   void copy(void* to, const void* from, std::size_t bytes);  // device, or memory of allocateHost
