@@ -6,6 +6,8 @@
 #include "app/cli/backend_option.h"
 #include "app/cli/commands.h"
 #include "core/backend/onednn/gemm_peak.h"
+#include "core/backend/product_peak.h"
+#include "core/backend/registry.h"
 #include "core/session/run_preparation.h"
 #include "core/train/bench_config.h"
 #include "core/train/trainer.h"
@@ -73,6 +75,11 @@ double timeGeneration(Backend& backend, const RunConfig& run, const BenchOptions
   return median(speeds);
 }
 
+/// The processor's is that of f32 products, whatever is computed in; a device's that of its own.
+double peakOf(const std::string& name, Backend& backend) {
+  return backendRow(name).processor ? measuredGemmPeak(backend.threads()) : measuredProductPeak(backend);
+}
+
 void printTable(const nlohmann::ordered_json& line, const std::vector<OperationTime>& profile, double perWhat) {
   for (const auto& [key, value] : line.items())
     if (key != "profile")
@@ -94,6 +101,7 @@ void bench(const BenchOptions& options) {
   const auto backend = makeBackend(backendOptions(run));
   const ModelSize size = sizeOf(run.model);
   nlohmann::ordered_json line{{"config", options.config},
+                              {"backend", options.backend},
                               {"dense", options.dense},
                               {"dtype", nameOf(backend->computeType())},
                               {"threads", backend->threads()},
@@ -106,7 +114,7 @@ void bench(const BenchOptions& options) {
   } else {
     const double seconds = timeTraining(*backend, run, options, profile);
     const double tokensPerSecond = static_cast<double>(run.train.batch * run.model.context) / seconds;
-    const double flops = tokensPerSecond * size.flopsPerToken, peak = measuredGemmPeak(backend->threads());
+    const double flops = tokensPerSecond * size.flopsPerToken, peak = peakOf(options.backend, *backend);
     line["tokens_per_s"] = tokensPerSecond;
     line["ms_per_step"] = 1e3 * seconds;
     line["mflop_per_token"] = size.flopsPerToken / 1e6;

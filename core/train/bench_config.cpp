@@ -66,7 +66,17 @@ const std::vector<BenchModel>& benchModels() {
                                                .batch = 8,
                                                .vocabulary = 2048,
                                                .experts = 64,
-                                               .perToken = 2}};
+                                               .perToken = 2},
+                                              {.name = "large",  // for GPUs
+                                               .width = 1024,
+                                               .layers = 8,
+                                               .heads = 16,
+                                               .hidden = 512,
+                                               .context = 1024,
+                                               .batch = 16,
+                                               .vocabulary = 2048,
+                                               .experts = 64,
+                                               .perToken = 8}};
   return models;
 }
 
