@@ -49,6 +49,8 @@ class RunInTraining {
   /// What is there now.
   Checkpoint checkpoint() const;
   void saveCheckpoint(bool pinned);
+  /// What is there now is in no checkpoint, whatever it was restored from.
+  void setUnsaved() { changedSince_ = true; }
   /// A checkpoint of what is there now, unless it is on its way already.
   void saveIfChanged();
 

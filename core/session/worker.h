@@ -61,6 +61,9 @@ class Worker {
                  std::int64_t heldBytes = 0);
   void forkFrom(Fork fork, bool playing);
   void restartAfterCollapse(bool playing);
+  /// The present runs go on on that backend, from this very step; where it cannot be had they stay as they are. Throws
+  /// Error("session"), Error("backend"), std::bad_alloc.
+  void moveTo(const std::string& backend);
   Checkpoint newestOf(RunId run, CheckpointRow& row);
 
   // worker.cpp

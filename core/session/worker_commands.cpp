@@ -11,7 +11,7 @@ namespace {
 
 /// Knobs of the optimiser follow in the twin, so that the race stays fair; the recipe's mean nothing to a dense model.
 bool twinFollows(const std::string& path) {
-  if (path == "threads") return true;
+  if (path == "threads" || path == "backend") return true;
   return path.starts_with("train.") && path != "train.freeze" && path != "train.frozen_experts";
 }
 
@@ -77,6 +77,7 @@ void Worker::carryOut(const command::Open& open) {
         return run;
       },
       config, !open.paused, bytesOf(checkpoint.state));
+  if (run_) moveTo(run_->config().backend);  // where that knob was turned at the checkpoint's own step
 }
 
 void Worker::carryOut(const command::Play&) {
@@ -109,6 +110,11 @@ void Worker::carryOut(const command::Restart&) {
 
 void Worker::carryOut(const command::SetKnob& knob) {
   checkRun();
+  if (knob.path == "backend") {
+    RunConfig wanted = run_->config();
+    setByPath(wanted, knob.path, knob.value);
+    moveTo(wanted.backend);
+  }
   if (const auto event = run_->setKnob(knob.path, knob.value)) publish(*event);
   if (twin_ && twinFollows(knob.path))
     if (const auto event = twin_->setKnob(knob.path, knob.value)) publish(*event);
@@ -120,6 +126,14 @@ void Worker::carryOut(const command::UndoKnob&) {
   const auto event = run_->undoKnob();
   if (!event) throw Error("session", "no knob was turned in this run, so there is nothing to undo");
   publish(*event);
+  if (event->path == "backend") {
+    try {
+      moveTo(run_->config().backend);
+    } catch (const std::exception&) {
+      run_->setKnob("backend", backendOptions_.name);  // where it still computes
+      throw;
+    }
+  }
   if (twin_ && twinFollows(event->path))
     if (const auto followed = twin_->setKnob(event->path, event->newValue)) publish(*followed);
   inquiries_.runChanged();

@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "core/backend/registry.h"
 #include "core/base/error.h"
 #include "core/session/checkpoints.h"
 #include "core/session/sentence.h"
@@ -143,6 +144,41 @@ void Worker::restartAfterCollapse(bool playing) {
   gaveUp_ = run_->id();
   message_ = sentence;
   record(*run_, RunEvent::Kind::note, sentence);
+  statusChanged_ = true;
+}
+
+void Worker::moveTo(const std::string& backend) {
+  if (!backend_ || backend == backendOptions_.name) return;
+  if (failed_) throw Error("session", "the run failed amid a step; go back to a healthy checkpoint first");
+  BackendOptions wanted = backendOptions_;
+  wanted.name = backend;
+  if (std::string problem = backendProblem(backend); !problem.empty()) throw Error("session", problem);
+  if (std::string problem = computeTypeProblem(backend, wanted.computeType); !problem.empty()) throw Error("session", problem);
+  wanted.threads = backendRow(backendOptions_.name).processor ? backend_->threads() : threadsAt(fluid_);
+  inquiries_.stopGenerating();
+  // Both stand side by side until the new one has everything, so that nothing is lost where it cannot.
+  auto next = makeBackend(wanted);
+  const auto moved = [&](const std::unique_ptr<RunInTraining>& run) -> std::unique_ptr<RunInTraining> {
+    if (!run) return nullptr;
+    const Checkpoint checkpoint = run->checkpoint();
+    PreparedRun prepared = run->prepared();
+    prepared.config = checkpoint.config;
+    auto there = std::make_unique<RunInTraining>(run->summary(), run->folder(), std::move(prepared), *next, recorder_);
+    auto past = recorder_.ask([&](RunStore& store) { return store.events(run->id()); });
+    // What the checkpoint says is of this moment: knobs of earlier steps are only there to be undone.
+    there->restore(checkpoint, past);
+    there->setUnsaved();
+    return there;
+  };
+  auto run = moved(run_), twin = moved(twin_);
+  inquiries_.forgetStored();
+  twin_.reset();
+  run_.reset();
+  backend_ = std::move(next);
+  backendOptions_ = wanted;
+  run_ = std::move(run);
+  twin_ = std::move(twin);
+  inquiries_.runChanged();
   statusChanged_ = true;
 }
 

@@ -180,7 +180,7 @@ bool changesLive(const std::string& path) {
   static constexpr std::array kLive = {
       "train.learning_rate", "train.weight_decay",   "train.clip",           "train.steps",            "train.recompute",
       "train.freeze",        "train.frozen_experts", "train.validate_every", "train.checkpoint_every", "label",
-      "threads"};
+      "threads",             "backend"};
   return path.starts_with("alerts.") || std::find(kLive.begin(), kLive.end(), path) != kLive.end();
 }
 
