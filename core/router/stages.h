@@ -12,6 +12,7 @@ struct StageOption {
   std::string_view id, label;
   std::string_view formula;  // one line of plain text
   std::string_view tooltip;  // one sentence
+  std::string unavailable = {};  // why it cannot be chosen on this machine, as a sentence; empty: it can
 };
 
 enum class SettingKind { choice, number, integer, boolean, integerList };  // integerList: also one integer

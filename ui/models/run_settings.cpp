@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "core/backend/registry.h"
+
 namespace moe::ui {
 
 namespace {
@@ -26,6 +28,17 @@ StageSetting asExperts(std::string_view path, std::string_view label, std::strin
   StageSetting setting = pick(path, label, tooltip, {});
   for (const StageOption& option : findSetting(like)->options)
     if (only.size() == 0 || std::find(only.begin(), only.end(), option.id) != only.end()) setting.options.push_back(option);
+  return setting;
+}
+
+/// Backends that cannot be had on this machine say why.
+StageSetting computeOn() {
+  StageSetting setting =
+      pick("backend", "Compute on", "What does the mathematics. A run that trains goes on there from the next step.",
+           {{"onednn", "CPU", "oneDNN", "This machine's processor, fast."},
+            {"cuda", "GPU", "CUDA", "This machine's NVIDIA GPU."},
+            {"reference", "Reference", "plain loops", "The definition of every operation, slow."}});
+  for (StageOption& option : setting.options) option.unavailable = backendProblem(std::string(option.id));
   return setting;
 }
 
@@ -117,10 +130,7 @@ StageInfo training() {
                  {"f32", "f32", "24 bits", "Single precision."},
                  {"bf16", "bf16", "8 bits, sums in f32", "Half the memory traffic where the chip has it; the router stays in f32."},
                  {"f64", "f64", "53 bits", "Double precision, on the reference backend only."}}),
-           pick("backend", "Backend", "What computes.",
-                {{"onednn", "CPU", "oneDNN", "This machine's processor, fast."},
-                 {"cuda", "GPU", "CUDA", "This machine's NVIDIA GPU, where there is one and its module is beside the program."},
-                 {"reference", "Reference", "plain loops", "The definition of every operation, slow."}})},
+           computeOn()},
       .parts = {}};
 }
 

@@ -3,6 +3,7 @@
 #include <QVBoxLayout>
 #include <algorithm>
 
+#include "core/backend/registry.h"
 #include "core/router/problems.h"
 #include "ui/models/recipe_draft.h"
 #include "ui/models/run_settings.h"
@@ -33,6 +34,13 @@ bool RecipeSection::shown(const std::string& path) const {
   return matters([this](const std::string& other) { return draft_.value(other); }, path);
 }
 
+QString RecipeSection::hostRouting() const {
+  const RunConfig& config = draft_.config();
+  for (const LayerConfig& layer : config.model.layers)
+    if (layer.hasExperts) return QString::fromStdString(hostRouted(config.backend, layer.recipe));
+  return {};
+}
+
 void RecipeSection::refresh() {
   bool pending = false;
   for (SettingField* field : fields_) {
@@ -58,6 +66,7 @@ void RecipeSection::refresh() {
   if (!draft_.config().model.layers.empty())
     for (const Problem& mark : marks(draft_.config().model.layers.front().recipe))
       if (mark.path.starts_with(start)) note = QString::fromStdString(mark.sentence);
+  if (note.isEmpty() && stage_.id == "select") note = hostRouting();
   setNote(note);
   summarise();
 }

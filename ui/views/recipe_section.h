@@ -25,6 +25,8 @@ class RecipeSection : public StageCard {
  protected:
   SettingField* addField(const StageSetting& setting, const std::string& path, QVBoxLayout* into);
   void dropFields() { fields_.clear(); }
+  /// Why the chosen backend routes this recipe on the host; empty where it does not.
+  QString hostRouting() const;
   virtual bool shown(const std::string& path) const;
   virtual void summarise() = 0;
 

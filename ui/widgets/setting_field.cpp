@@ -6,6 +6,7 @@
 #include <QGridLayout>
 #include <QLabel>
 #include <QLineEdit>
+#include <QStandardItemModel>
 #include <QToolButton>
 #include <QWheelEvent>
 
@@ -87,7 +88,12 @@ void SettingField::makeEditor(bool mayBeNone) {
       combo_->setMinimumContentsLength(8);
       for (const StageOption& option : setting_.options) {
         combo_->addItem(words(option.label), '"' + words(option.id) + '"');
-        combo_->setItemData(combo_->count() - 1, words(option.tooltip) + '\n' + words(option.formula), Qt::ToolTipRole);
+        const int row = combo_->count() - 1;
+        combo_->setItemData(row, words(option.tooltip) + '\n' + words(option.formula), Qt::ToolTipRole);
+        if (option.unavailable.empty()) continue;
+        combo_->setItemText(row, tr("%1 (not here)").arg(words(option.label)));
+        combo_->setItemData(row, QString::fromStdString(option.unavailable), Qt::ToolTipRole);
+        if (auto* items = qobject_cast<QStandardItemModel*>(combo_->model())) items->item(row)->setEnabled(false);
       }
       connect(combo_, &QComboBox::activated, this, [this, edit](int index) { edit(combo_->itemData(index).toString()); });
       editor_ = combo_;

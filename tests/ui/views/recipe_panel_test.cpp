@@ -9,6 +9,7 @@
 #include <QToolButton>
 #include <nlohmann/json.hpp>
 
+#include "core/backend/registry.h"
 #include "tests/support/played_window.h"
 #include "tests/support/register.h"
 #include "ui/models/run_settings.h"
@@ -160,6 +161,25 @@ class RecipePanelTest : public QObject {
     stage.deliver();
     QCOMPARE(stage.panel.field("train.steps")->state().value, QString::fromStdString(getByPath(*stage.status.config, "train.steps")));
     QVERIFY(stage.panel.footer()->words().contains("40 steps"));
+  }
+
+  void whatCannotComputeHereIsDisabledAndSaysWhy() {
+    Stage stage;
+    auto* combo = qobject_cast<QComboBox*>(stage.panel.field("backend")->editor());
+    for (int i = 0; i < combo->count(); ++i) {
+      const std::string name = nlohmann::json::parse(combo->itemData(i).toString().toStdString()).get<std::string>();
+      const bool enabled = combo->model()->flags(combo->model()->index(i, 0)).testFlag(Qt::ItemIsEnabled);
+      QCOMPARE(enabled, backendProblem(name).empty());
+      if (!enabled) QVERIFY(combo->itemData(i, Qt::ToolTipRole).toString().contains("expected"));
+    }
+  }
+
+  void aRunGoesOnOnAnotherBackendAtOnce() {
+    Stage stage;
+    QVERIFY(stage.panel.field("backend")->state().live);
+    stage.choose("backend", "\"reference\"");
+    const auto* knob = std::get_if<command::SetKnob>(&stage.posted.back());
+    QVERIFY(knob && knob->path == "backend" && knob->value == "\"reference\"");
   }
 
   void everySettingReturnsToItsPreset() {
