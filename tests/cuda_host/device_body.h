@@ -8,6 +8,7 @@
 #include "tests/cuda_host/executor.h"
 
 #define MOE_DEVICE inline
+#define MOE_CALL inline
 #define MOE_UNROLL
 
 namespace moe::cuda {

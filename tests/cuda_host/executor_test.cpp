@@ -1,4 +1,5 @@
 #include "core/backend/cuda/device.cuh"
+#include "core/backend/cuda/tile_by_parts.cuh"
 
 #include <algorithm>
 #include <array>
@@ -66,6 +67,23 @@ struct CopyNotAwaited {
     commitCopies();
   }
 };
+/// Fragments of whole numbers, whose sums are exact in any order; lane by lane the largest difference of the two ways.
+struct TileTwice {
+  static constexpr const char* kName = "tile twice";
+  float* out;
+  void operator()() const {
+    const auto two = [](int i) {
+      const auto number = [i](int salt) { return static_cast<float>((i * 37 + salt * 101 + lane() * 13) % 17 - 8); };
+      return packBf16(number(1), number(2));
+    };
+    const std::uint32_t a[4] = {two(0), two(1), two(2), two(3)}, b[2] = {two(4), two(5)};
+    float c[4] = {1, 2, 3, 4};
+    const Float4 parts = multiplyTileByParts({1, 2, 3, 4}, {a[0], a[1], a[2], a[3]}, {b[0], b[1]});
+    multiplyTile(c, a, b);
+    const float apart = std::fabs(c[0] - parts.x) + std::fabs(c[1] - parts.y) + std::fabs(c[2] - parts.z) + std::fabs(c[3] - parts.w);
+    out[threadOfBlock()] = c[0] == 1 && c[1] == 2 ? -1 : apart;
+  }
+};
 
 template <class Kernel>
 Row runOnce() {
@@ -112,6 +130,9 @@ class ExecutorTest : public QObject {
   }
   void sharedMemoryStartsPoisoned() {
     for (const float value : runOnce<ReadsSharedUnwritten>()) QVERIFY(std::isnan(value));
+  }
+  void aTileByPartsIsTheTile() {
+    for (const float apart : runOnce<TileTwice>()) QCOMPARE(apart, 0.0f);
   }
   void aBarrierThatNotAllReachIsTold() {
     const std::string said = lastWords<BarrierOfSome>();

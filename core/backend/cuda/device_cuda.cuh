@@ -7,6 +7,7 @@
 #include <cstdint>
 
 #define MOE_DEVICE __device__ __forceinline__
+#define MOE_CALL static __device__ __noinline__
 #define MOE_UNROLL _Pragma("unroll")
 
 namespace moe::cuda {
@@ -110,6 +111,12 @@ MOE_DEVICE void loadMatrix4Transposed(std::uint32_t (&r)[4], const void* row) {
 #endif
 }
 
+}  // namespace moe::cuda
+
+#include "core/backend/cuda/tile_by_parts.cuh"
+
+namespace moe::cuda {
+
 MOE_DEVICE void multiplyTile(float (&c)[4], const std::uint32_t (&a)[4], const std::uint32_t (&b)[2]) {
 #if __CUDA_ARCH__ >= 800
   asm volatile(
@@ -117,18 +124,8 @@ MOE_DEVICE void multiplyTile(float (&c)[4], const std::uint32_t (&a)[4], const s
       : "+f"(c[0]), "+f"(c[1]), "+f"(c[2]), "+f"(c[3])
       : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b[0]), "r"(b[1]));
 #else
-  // Chips without bf16 tiles: the same sum, fragment by fragment.
-  const int group = lane() / 4, pair = lane() % 4;
-  for (int half = 0; half < 2; ++half)
-    for (int k = 0; k < 16; ++k) {
-      const int word = (k < 8 ? 0 : 1), inner = k % 8 / 2;
-      for (int row = 0; row < 2; ++row) {
-        const std::uint32_t left = shuffle(a[word * 2 + row], group * 4 + inner);
-        const std::uint32_t right = shuffle(b[word], (pair * 2 + half) * 4 + inner);
-        c[row * 2 + half] += __uint_as_float(k % 2 ? left & 0xffff0000u : left << 16) *
-                             __uint_as_float(k % 2 ? right & 0xffff0000u : right << 16);
-      }
-    }
+  const Float4 sum = multiplyTileByParts({c[0], c[1], c[2], c[3]}, {a[0], a[1], a[2], a[3]}, {b[0], b[1]});
+  c[0] = sum.x, c[1] = sum.y, c[2] = sum.z, c[3] = sum.w;
 #endif
 }
 
