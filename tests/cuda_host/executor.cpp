@@ -9,10 +9,13 @@
 #include <deque>
 #include <memory>
 #include <numeric>
+#include <utility>
 #include <vector>
 
 #if defined(__SANITIZE_ADDRESS__)
 #include <sanitizer/common_interface_defs.h>
+#elif defined(__SANITIZE_THREAD__)
+#include <sanitizer/tsan_interface.h>
 #endif
 
 namespace moe::cuda::host {
@@ -35,6 +38,9 @@ struct LateCopy {
 };
 
 struct Fiber {
+#if defined(__SANITIZE_THREAD__)
+  void* watched = nullptr;  // what the sanitizer knows it as, in this block
+#endif
   Thread thread;
   context::fcontext_t context = nullptr;
   unsigned char* stack = nullptr;
@@ -66,6 +72,8 @@ struct Executor {
   const void* schedulerStack = nullptr;
   std::size_t schedulerStackBytes = 0;
   void* schedulerFakeStack = nullptr;
+#elif defined(__SANITIZE_THREAD__)
+  void* watchedScheduler = nullptr;
 #endif
 
   ~Executor() {
@@ -90,6 +98,8 @@ void leave() {
   Fiber& fiber = *executor.current;
   __sanitizer_start_switch_fiber(fiber.state == State::ended ? nullptr : &fiber.fakeStack, executor.schedulerStack,
                                  executor.schedulerStackBytes);
+#elif defined(__SANITIZE_THREAD__)
+  __tsan_switch_to_fiber(executor.watchedScheduler, 0);
 #endif
   const context::transfer_t back = context::jump_fcontext(executor.scheduler, nullptr);
   executor.scheduler = back.fctx;
@@ -116,10 +126,16 @@ void enter(Fiber& fiber) {
   running = &fiber.thread;
 #if defined(__SANITIZE_ADDRESS__)
   __sanitizer_start_switch_fiber(&executor.schedulerFakeStack, fiber.stack, kStackBytes);
+#elif defined(__SANITIZE_THREAD__)
+  if (!fiber.watched) fiber.watched = __tsan_create_fiber(0);
+  executor.watchedScheduler = __tsan_get_current_fiber();
+  __tsan_switch_to_fiber(fiber.watched, 0);
 #endif
   fiber.context = context::jump_fcontext(fiber.context, nullptr).fctx;
 #if defined(__SANITIZE_ADDRESS__)
   __sanitizer_finish_switch_fiber(executor.schedulerFakeStack, nullptr, nullptr);
+#elif defined(__SANITIZE_THREAD__)
+  if (fiber.state == State::ended) __tsan_destroy_fiber(std::exchange(fiber.watched, nullptr));
 #endif
   running = nullptr;
 }
