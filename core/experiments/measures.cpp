@@ -2,8 +2,9 @@
 
 #include <algorithm>
 #include <charconv>
-#include <cstdio>
 #include <numeric>
+
+#include "core/base/number_text.h"
 
 namespace moe {
 
@@ -44,11 +45,7 @@ double meanOf(const std::vector<double>& values) {
 }
 
 std::string textOfValues(const std::vector<double>& values, int digits) {
-  const auto text = [&](double value) {
-    char buffer[64];
-    std::snprintf(buffer, sizeof buffer, "%.*f", digits, value);
-    return std::string(buffer);
-  };
+  const auto text = [&](double value) { return fixedText(value, digits); };
   const auto [least, most] = std::ranges::minmax(values);
   const std::string mean = text(meanOf(values)), low = text(least), high = text(most);
   return low == high ? mean : mean + " (" + low + " to " + high + ")";

@@ -1,8 +1,7 @@
 #include <cmath>
-#include <cstdlib>
 #include <nlohmann/json.hpp>
 
-#include "core/formats/csv.h"
+#include "core/base/number_text.h"
 #include "core/formats/exports.h"
 #include "core/formats/layer_metrics.h"
 #include "core/telemetry/event_kind.h"
@@ -15,7 +14,7 @@ using Json = nlohmann::ordered_json;
 /// As the f32 was: 0.1 and not 0.10000000149.
 Json number(float value) {
   if (!std::isfinite(value)) return nullptr;
-  return std::strtod(numberText(value).c_str(), nullptr);
+  return numberIn(shortestText(value));
 }
 
 Json number(double value) { return std::isfinite(value) ? Json(value) : Json(nullptr); }
@@ -84,7 +83,7 @@ Json toJson(const RunStudy& study, const std::vector<StudyChange>& changes) {
   for (std::size_t i = 0; i < study.layers.size(); ++i) {
     const LayerStudy& layer = study.layers[i];
     const StudyChange change = i < changes.size() ? changes[i] : StudyChange{};
-    Json at = {{"layer", layer.layer}, {"experts", layer.experts}};
+    Json at = {{"layer", layerNumber(layer.layer)}, {"experts", layer.experts}};
     at["max_vio_global"] = number(layer.maxVioGlobal);
     at["saturation"] = optional(change.saturation);
     at["churn"] = optional(change.churn);

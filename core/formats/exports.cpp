@@ -5,6 +5,7 @@
 #include <map>
 #include <nlohmann/json.hpp>
 
+#include "core/base/number_text.h"
 #include "core/formats/csv.h"
 #include "core/formats/layer_metrics.h"
 
@@ -26,7 +27,7 @@ template <class Visit> void eachPoint(const RunStore& store, RunId run, Visit vi
 
 /// Empty where it was not measured at this step.
 std::string measuredText(float value) {
-  return std::isnan(value) ? std::string() : numberText(value);
+  return std::isnan(value) ? std::string() : shortestText(value);
 }
 
 std::string line(nlohmann::ordered_json json, const char* type) {
@@ -77,15 +78,15 @@ void exportCsv(const RunStore& store, RunId run, const TextSink& sink) {
   }
   sink(text + "\n");
   eachPoint(store, run, [&](const StepPoint& point) {
-    text = std::to_string(point.step) + ',' + numberText(point.loss) + ',' + (point.validationLoss ? numberText(*point.validationLoss) : "");
+    text = std::to_string(point.step) + ',' + shortestText(point.loss) + ',' + (point.validationLoss ? shortestText(*point.validationLoss) : "");
     for (const double value : {point.auxLoss, point.zLoss, point.gradientNorm, point.learningRate, point.tokensPerSecond})
-      text += ',' + numberText(value);
+      text += ',' + shortestText(value);
     auto layer = point.layers.begin();
     for (const auto& [number, width] : widths) {
       const bool there = layer != point.layers.end() && layer->layer == number;
       for (const LayerMetricName& metric : kLayerMetricNames) text += ',' + (there ? measuredText((*layer).*metric.value) : std::string());
       const auto list = [&](std::size_t count, const std::vector<float>* values) {
-        for (std::size_t i = 0; i < count; ++i) text += ',' + (values != nullptr && i < values->size() ? numberText((*values)[i]) : std::string());
+        for (std::size_t i = 0; i < count; ++i) text += ',' + (values != nullptr && i < values->size() ? shortestText((*values)[i]) : std::string());
       };
       list(width.terms, there ? &layer->balance : nullptr);
       list(width.experts, there ? &layer->load : nullptr);
@@ -113,7 +114,7 @@ void exportRuns(const RunStore& store, ExportFormat format, const TextSink& sink
     std::string text = std::to_string(run.id);
     for (const std::string& field :
          {csvField(run.name), csvField(run.preset), std::string(nameOf(run.state)), std::to_string(run.steps), std::to_string(run.targetSteps),
-          run.trainLoss ? numberText(*run.trainLoss) : "", run.validationLoss ? numberText(*run.validationLoss) : "",
+          run.trainLoss ? shortestText(*run.trainLoss) : "", run.validationLoss ? shortestText(*run.validationLoss) : "",
           std::to_string(run.totalParameters), std::to_string(run.activeParameters), std::to_string(run.alerts), std::to_string(run.seed),
           run.created, std::to_string(run.parent), std::to_string(run.parentStep), csvField(run.note)})
       text += ',' + field;

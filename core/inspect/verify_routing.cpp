@@ -2,8 +2,8 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstdio>
 
+#include "core/base/number_text.h"
 #include "core/inspect/golden_roles.h"
 #include "core/inspect/golden_run.h"
 #include "core/inspect/observables.h"
@@ -22,9 +22,7 @@ struct Comparison {
 
 std::string beyond(double tolerance) {
   if (tolerance == 0) return "expected equal integers";
-  char text[64];
-  std::snprintf(text, sizeof text, "expected an error of at most %.0e", tolerance);
-  return text;
+  return "expected an error of at most " + scientificText(tolerance, 0);
 }
 
 Comparison incomparable(std::string problem) {

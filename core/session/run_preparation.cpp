@@ -1,7 +1,6 @@
 #include "core/session/run_preparation.h"
 
 #include <algorithm>
-#include <cstdio>
 #include <filesystem>
 #include <fstream>
 #include <nlohmann/json.hpp>
@@ -18,9 +17,7 @@ namespace moe {
 namespace {
 
 std::string gigabytes(std::int64_t bytes) {
-  char text[32];
-  std::snprintf(text, sizeof text, "%.1f GB", static_cast<double>(bytes) / 1e9);
-  return text;
+  return fixedText(static_cast<double>(bytes) / 1e9, 1) + " GB";
 }
 
 void refuse(const RunConfig& config, const Surroundings& surroundings) {

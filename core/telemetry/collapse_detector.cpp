@@ -2,7 +2,8 @@
 
 #include <algorithm>
 #include <cctype>
-#include <cstdio>
+
+#include "core/base/number_text.h"
 
 namespace moe {
 
@@ -20,11 +21,9 @@ RunEvent eventOf(RunEvent::Kind kind, const Alert& alert, std::int64_t step, int
   event.utilization = alert.utilization;
   std::string place = layerName(alert.layer);
   place[0] = static_cast<char>(std::toupper(place[0]));
-  char text[160];
-  std::snprintf(text, sizeof text, "%s, expert %d %s: %.1f %% of its fair share over the last %d steps.", place.c_str(),
-                alert.expert, kind == RunEvent::Kind::alertRaised ? "is dying" : "has recovered", 100 * alert.utilization,
-                window);
-  event.text = text;
+  event.text = place + ", expert " + std::to_string(alert.expert) +
+               (kind == RunEvent::Kind::alertRaised ? " is dying: " : " has recovered: ") + fixedText(100 * alert.utilization, 1) +
+               " % of its fair share over the last " + std::to_string(window) + " steps.";
   return event;
 }
 

@@ -1,22 +1,17 @@
 #include "core/telemetry/explanation_text.h"
 
 #include <cmath>
-#include <cstdio>
 
+#include "core/base/number_text.h"
 #include "core/telemetry/points.h"
 
 namespace moe {
 
 std::string figureText(double value) {
   if (!std::isfinite(value)) return "\u2013";
-  char text[48];
-  if (std::abs(value) < 1000) {
-    // Whole numbers as they are; otherwise three digits.
-    std::snprintf(text, sizeof text, value == std::round(value) ? "%.0f" : "%.3g", value);
-    return text;
-  }
-  std::snprintf(text, sizeof text, "%.0f", std::abs(value));
-  std::string digits = text;
+  // Whole numbers as they are; otherwise three digits.
+  if (std::abs(value) < 1000) return value == std::round(value) ? fixedText(value, 0) : numberText(value, 3);
+  std::string digits = fixedText(std::abs(value), 0);
   for (auto at = static_cast<std::ptrdiff_t>(digits.size()) - 3; at > 0; at -= 3) digits.insert(static_cast<std::size_t>(at), ",");
   if (value < 0) digits.insert(digits.begin(), '-');
   return digits;

@@ -1,11 +1,10 @@
 #include "ui/models/recipe_draft.h"
 
 #include <cstdlib>
-#include <iomanip>
 #include <nlohmann/json.hpp>
-#include <sstream>
 
 #include "core/base/error.h"
+#include "core/base/number_text.h"
 #include "core/model/segments.h"
 #include "ui/models/run_settings.h"
 
@@ -27,11 +26,7 @@ const std::vector<Recipe::BalanceTerm>& termsOf(const RunConfig& config) {
 bool isTerm(const std::string& path) { return path.starts_with("balance."); }
 std::size_t termIndex(const std::string& path) { return static_cast<std::size_t>(std::atoi(path.c_str() + 8)); }
 
-std::string plain(double value) {
-  std::ostringstream text;
-  text << std::setprecision(10) << value;
-  return text.str();
-}
+std::string plain(double value) { return numberText(value, 10); }
 
 /// Why a typed number is none of this setting's; empty where it is one.
 std::string numberFault(const std::string& path, const std::string& value) {

@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "core/base/error.h"
+#include "core/base/number_text.h"
 #include "core/formats/csv.h"
 #include "tests/support/register.h"
 #include "tests/support/stored_points.h"
@@ -44,11 +45,18 @@ class ExportsTest : public QObject {
     QCOMPARE(csvField("say \"x\""), std::string("\"say \"\"x\"\"\""));
     QCOMPARE(csvField("two\nlines"), std::string("\"two\nlines\""));
   }
+  void whatASpreadsheetWouldRunIsText() {
+    QCOMPARE(csvField("=1+1"), std::string("'=1+1"));
+    QCOMPARE(csvField("+1"), std::string("'+1"));
+    QCOMPARE(csvField("-x"), std::string("'-x"));
+    QCOMPARE(csvField("@SUM(A1,A2)"), std::string("\"'@SUM(A1,A2)\""));
+    QCOMPARE(csvField("a=b"), std::string("a=b"));
+  }
   void numbersAreAsShortAsTheyCanBeAndReadBackEqual() {
-    QCOMPARE(numberText(0.1f), std::string("0.1"));
-    QCOMPARE(numberText(1.0 / 3), std::string("0.3333333333333333"));
-    QCOMPARE(numberText(std::numeric_limits<double>::quiet_NaN()), std::string("nan"));
-    QCOMPARE(numberText(-std::numeric_limits<float>::infinity()), std::string("-inf"));
+    QCOMPARE(shortestText(0.1f), std::string("0.1"));
+    QCOMPARE(shortestText(1.0 / 3), std::string("0.3333333333333333"));
+    QCOMPARE(shortestText(std::numeric_limits<double>::quiet_NaN()), std::string("nan"));
+    QCOMPARE(shortestText(-std::numeric_limits<float>::infinity()), std::string("-inf"));
   }
   void theTableHasNamedColumnsAndALineAStep() {
     const Stored stored;
