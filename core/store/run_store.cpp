@@ -51,6 +51,7 @@ std::unique_ptr<RunStore> RunStore::open(const fs::path& file, Access access) {
     // take the newest ones.
     impl->db.execute("PRAGMA auto_vacuum = INCREMENTAL; PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL");
     migrate(impl->db);
+    impl->db.run("UPDATE runs SET state = ? WHERE state = ?", nameOf(RunSummary::State::interrupted), nameOf(RunSummary::State::running));
   } else {
     checkVersion(impl->db);
     if (!impl->db.query("SELECT 1 FROM sqlite_schema WHERE name = 'runs'").next())

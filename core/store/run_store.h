@@ -23,7 +23,8 @@ struct RunSummary {
   std::string created;                   // ISO 8601, UTC
   RunId parent = 0;                      // 0: none
   std::int64_t parentStep = 0;
-  enum class State { running, paused, finished, failed } state = State::running;
+  /// interrupted: whoever trained it ended without a word, after `steps`.
+  enum class State { running, paused, finished, failed, interrupted } state = State::running;
   std::int64_t steps = 0, targetSteps = 0;
   std::optional<double> trainLoss, validationLoss;  // the newest
   std::int64_t totalParameters = 0, activeParameters = 0;
@@ -56,7 +57,8 @@ class RunStore {
  public:
   enum class Access { write, readOnly };
   /// Creates the file and its folder if absent (write). Refuses a store of a newer version, a damaged one, and, for
-  /// writing, one that another living process holds: the sentence names it.
+  /// writing, one that another living process holds: the sentence names it. A writer that gets a store finds no run
+  /// "running": those that another left so are interrupted.
   static std::unique_ptr<RunStore> open(const std::filesystem::path& file, Access access);
   ~RunStore();
 

@@ -7,7 +7,7 @@
 namespace moe {
 namespace {
 
-constexpr const char* kStates[] = {"running", "paused", "finished", "failed"};  // in RunSummary::State's order
+constexpr const char* kStates[] = {"running", "paused", "finished", "failed", "interrupted"};  // in RunSummary::State's order
 
 std::string now() {
   const std::time_t time = std::time(nullptr);
@@ -19,7 +19,7 @@ std::string now() {
 }
 
 RunSummary::State stateOf(const std::string& text) {
-  for (int i = 0; i < 4; ++i)
+  for (std::size_t i = 0; i < std::size(kStates); ++i)
     if (text == kStates[i]) return static_cast<RunSummary::State>(i);
   return RunSummary::State::failed;
 }

@@ -13,6 +13,7 @@ QString wordFor(RunSummary::State state) {
     case RunSummary::State::paused: return QStringLiteral("paused");
     case RunSummary::State::finished: return QStringLiteral("finished");
     case RunSummary::State::failed: return QStringLiteral("failed");
+    case RunSummary::State::interrupted: return QStringLiteral("interrupted");
   }
   return {};
 }
