@@ -2,12 +2,17 @@
 #include <QCommandLineParser>
 #include <QSettings>
 #include <QTemporaryDir>
+#include <algorithm>
 #include <csignal>
+#include <cstdlib>
+#include <initializer_list>
 #include <iostream>
 #include <optional>
+#include <string_view>
 
 #include "app/screenshot.h"
 #include "app/waiting.h"
+#include "core/base/signals.h"
 #include "core/store/run_store.h"
 #include "ui/models/run_history.h"
 #include "ui/models/selection.h"
@@ -36,7 +41,27 @@ struct Arguments {
   std::exit(2);
 }
 
-Arguments parse(const QApplication& application) {
+bool anyOf(int argc, char** argv, std::initializer_list<std::string_view> words) {
+  return std::any_of(argv + 1, argv + argc, [&](const char* argument) {
+    return std::ranges::any_of(words, [&](std::string_view word) { return std::string_view(argument).starts_with(word); });
+  });
+}
+
+/// Pictures need no display, the window does; Qt would end the process without a word of what to do.
+void requireDisplay(int argc, char** argv) {
+  if (qEnvironmentVariableIsSet("DISPLAY") || qEnvironmentVariableIsSet("WAYLAND_DISPLAY") ||
+      qEnvironmentVariableIsSet("QT_QPA_PLATFORM") || anyOf(argc, argv, {"-platform", "--platform"}))
+    return;
+  if (anyOf(argc, argv, {"--screenshot"})) {
+    qputenv("QT_QPA_PLATFORM", "offscreen");
+    return;
+  }
+  std::cerr << "switchyard: expected a display for the window, found neither DISPLAY nor WAYLAND_DISPLAY; start it on a desktop, "
+               "train in this terminal with switchyard-cli, or take pictures with --screenshot DIR\n";
+  std::exit(1);
+}
+
+Arguments parse(const QCoreApplication& application) {
   QCommandLineParser parser;
   parser.setApplicationDescription("Train small Mixture-of-Experts language models and watch the routing.");
   parser.addHelpOption();
@@ -81,7 +106,7 @@ Arguments parse(const QApplication& application) {
 std::optional<RunSummary> unfinished(const RunStore& store) {
   std::optional<RunSummary> newest;
   for (const RunSummary& run : store.runs()) {
-    const bool stopped = run.state == RunSummary::State::running || run.state == RunSummary::State::paused;
+    const bool stopped = run.state == RunSummary::State::interrupted || run.state == RunSummary::State::paused;
     if (stopped && run.steps > 0 && run.steps < run.targetSteps && (!newest || run.id > newest->id)) newest = run;
   }
   return newest;
@@ -121,13 +146,16 @@ void openRun(const QString& name, TrainingSession& session, ui::SessionBridge& b
 
 int main(int argc, char** argv) {
   moe::waitWithoutSpinning(argv);
+  moe::EndingSignals ending;  // before Qt begins a thread
   std::signal(SIGXFSZ, SIG_IGN);  // a file past its size limit is a failed write with a sentence, not the end
-  QApplication application(argc, argv);
   QApplication::setOrganizationName("switchyard");
   QApplication::setApplicationName("switchyard");
   QApplication::setApplicationDisplayName("Switchyard");
   QApplication::setApplicationVersion(SWITCHYARD_VERSION);
   QApplication::setDesktopFileName("switchyard");
+  if (anyOf(argc, argv, {"-h", "--help", "-v", "--version"})) parse(QCoreApplication(argc, argv));  // says it and ends, display or none
+  requireDisplay(argc, argv);
+  QApplication application(argc, argv);
   QApplication::setWindowIcon(ui::programIcon());
   const Arguments arguments = parse(application);
 
@@ -157,5 +185,14 @@ int main(int argc, char** argv) {
     else
       openRun(arguments.run, session, bridge, notices, window);
   }
-  return QApplication::exec();
+  // Asked to end from outside, the window closes as Quit does it, and with it any dialog; the step is finished and saved.
+  ending.endGently([&window] {
+    QMetaObject::invokeMethod(&window, [&window] {
+      window.close();
+      QApplication::exit();
+    }, Qt::QueuedConnection);
+  });
+  const int code = QApplication::exec();
+  ending.endGently();  // the window is about to go
+  return code;
 }

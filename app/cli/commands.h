@@ -1,11 +1,15 @@
 #pragma once
 #include <CLI/CLI.hpp>
 
+namespace moe {
+class EndingSignals;
+}
+
 namespace moe::cli {
 
 // Each adds one subcommand and its callback; one file each, named after the subcommand. A callback throws moe::Error to
 // fail (exit code 1), CLI::ValidationError for wrong usage (2).
-void addTrain(CLI::App& program);
+void addTrain(CLI::App& program, EndingSignals& ending);
 void addInspect(CLI::App& program);
 void addEvaluate(CLI::App& program);
 void addExperts(CLI::App& program);

@@ -4,14 +4,29 @@
 
 #include "app/cli/commands.h"
 #include "app/waiting.h"
+#include "core/base/signals.h"
+
+namespace {
+
+/// What was printed has reached its file, pipe or terminal; said once here for every subcommand.
+bool outputWritten() {
+  if (std::fflush(stdout) == 0 && std::ferror(stdout) == 0) return true;
+  std::fputs("switchyard-cli: standard output: expected to take all that was printed, found that it took only a part; "
+             "see whether its disk is full or its reader has ended, and start again\n", stderr);
+  return false;
+}
+
+}  // namespace
 
 int main(int argc, char** argv) {
   moe::waitWithoutSpinning(argv);
+  moe::EndingSignals ending;
+  moe::takeNoSignals();  // this thread computes
   std::signal(SIGXFSZ, SIG_IGN);  // a file at its size limit is an error with a sentence, not the end
   CLI::App program("Trains small Mixture-of-Experts language models and shows where every token goes.", "switchyard-cli");
   program.require_subcommand(1);
   program.set_version_flag("--version", SWITCHYARD_VERSION);
-  moe::cli::addTrain(program);
+  moe::cli::addTrain(program, ending);
   moe::cli::addInspect(program);
   moe::cli::addEvaluate(program);
   moe::cli::addExperts(program);
@@ -25,10 +40,10 @@ int main(int argc, char** argv) {
   try {
     program.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
-    return program.exit(error) == 0 ? 0 : 2;
+    if (program.exit(error) != 0) return 2;
   } catch (const std::exception& error) {
     std::fprintf(stderr, "switchyard-cli: %s\n", error.what());
     return 1;
   }
-  return 0;
+  return outputWritten() ? 0 : 1;
 }

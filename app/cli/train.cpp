@@ -1,4 +1,3 @@
-#include <signal.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -10,6 +9,7 @@
 #include "app/cli/train_options.h"
 #include "app/cli/train_view.h"
 #include "core/base/error.h"
+#include "core/base/signals.h"
 #include "core/session/checkpoints.h"
 #include "core/session/healthy_restart.h"
 
@@ -20,17 +20,6 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr double kDeadShare = 0.05;  // of the fair share, over the last kSummarySteps steps
-
-volatile std::sig_atomic_t interrupted = 0;
-
-/// The first Ctrl-C finishes the step and saves; the second ends the program as usual.
-void watchInterrupts() {
-  struct sigaction action {};
-  action.sa_handler = [](int) { interrupted = 1; };
-  action.sa_flags = static_cast<int>(SA_RESETHAND);
-  ::sigaction(SIGINT, &action, nullptr);
-  ::sigaction(SIGTERM, &action, nullptr);
-}
 
 /// The store of this process, or the sentence that says why not.
 void check(const Recorder& recorder) {
@@ -44,8 +33,9 @@ std::string describe(const Backend& backend) {
 
 class HeadlessRun {
  public:
-  explicit HeadlessRun(const TrainOptions& options)
+  HeadlessRun(const TrainOptions& options, EndingSignals& ending)
       : options_(options),
+        ending_(ending),
         storePath_(options.store.empty() ? defaultStorePath() : fs::path(options.store)),
         store_(storePath_),
         recorder_(&store_),
@@ -62,6 +52,7 @@ class HeadlessRun {
       const CheckpointRow row{.run = dense->run, .step = dense->state.step, .path = prepared.config.startFrom.checkpoint};
       if (isOwn(row, dense->config)) first.parent = row.run, first.parentStep = row.step;
     }
+    saveWhenAskedToEnd();
     RunSummary summary = recorder_.create(std::move(first));
     check(recorder_);
     make(std::move(summary), {}, std::move(prepared));
@@ -76,6 +67,7 @@ class HeadlessRun {
     PreparedRun prepared = prepareRun(checkpoint, {});
     row = {.run = checkpoint.run, .step = checkpoint.state.step, .path = path.string(),
            .healthy = checkpoint.watch.alerts.empty(), .pinned = false, .bytes = bytesOf(path)};
+    saveWhenAskedToEnd();
     if (isOwn(row, prepared.config)) {
       recorder_.ask([&](RunStore& store) { rewindRun(store, row); });
       const auto past = recorder_.ask([&](RunStore& store) { return store.events(row.run); });
@@ -95,11 +87,10 @@ class HeadlessRun {
   }
 
   void train() {
-    watchInterrupts();
     view_->begin(*run_, describe(*backend_));
     bool collapse = false;
-    while (run_->inFlight() || (!run_->finished() && !interrupted)) {
-      const RunInTraining::Step step = run_->step(!interrupted && !collapse);
+    while (run_->inFlight() || (!run_->finished() && !askedToEnd())) {
+      const RunInTraining::Step step = run_->step(!askedToEnd() && !collapse);
       if (!step.finite) notFinite();
       if (step.point.tokensPerSecond > 0) seconds_ += static_cast<double>(run_->tokensPerStep()) / step.point.tokensPerSecond;
       tokens_ += run_->tokensPerStep();
@@ -118,6 +109,13 @@ class HeadlessRun {
   }
 
  private:
+  /// From here on there is a run to lose: a signal, a closed terminal or a reader that went away finish the step and save.
+  void saveWhenAskedToEnd() {
+    ending_.endGently();
+    std::signal(SIGPIPE, SIG_IGN);
+  }
+  bool askedToEnd() const { return ending_.asked() || std::ferror(stdout) != 0; }
+
   /// The policy of alerts.restart: a child of the run goes on from the last healthy checkpoint, in a folder of its own.
   void restartIfWanted() {
     std::string sentence;
@@ -218,6 +216,7 @@ class HeadlessRun {
   }
 
   const TrainOptions& options_;
+  EndingSignals& ending_;
   const fs::path storePath_;
   StoreThread store_;
   Recorder recorder_;                         // its rows are in the store before that closes
@@ -230,7 +229,7 @@ class HeadlessRun {
   double seconds_ = 0;                        // spent in training steps
 };
 
-void train(const TrainOptions& options) {
+void train(const TrainOptions& options, EndingSignals& ending) {
   if (options.resume.empty()) {
     const RunConfig checked = configOf(options);  // wrong usage is said before a store is touched
     if (const auto found = problems(checked); !found.empty())
@@ -238,7 +237,7 @@ void train(const TrainOptions& options) {
   } else {
     changesOf(options);
   }
-  HeadlessRun run(options);
+  HeadlessRun run(options, ending);
   if (options.resume.empty()) {
     run.begin();
   } else {
@@ -249,11 +248,11 @@ void train(const TrainOptions& options) {
 
 }  // namespace
 
-void addTrain(CLI::App& program) {
+void addTrain(CLI::App& program, EndingSignals& ending) {
   auto options = std::make_shared<TrainOptions>();
   CLI::App* command = program.add_subcommand("train", "Trains a model, live in the terminal");
   addOptions(*command, *options);
-  command->callback([options] { train(*options); });
+  command->callback([options, &ending] { train(*options, ending); });
 }
 
 }  // namespace moe::cli

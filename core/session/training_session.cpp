@@ -7,6 +7,7 @@
 #include <thread>
 #include <utility>
 
+#include "core/base/signals.h"
 #include "core/session/mailbox.h"
 #include "core/session/recorder.h"
 #include "core/session/worker.h"
@@ -31,6 +32,7 @@ struct TrainingSession::Impl {
 
   /// The training thread. Its priority is set before its first parallel region, so that its team inherits it.
   void work() {
+    takeNoSignals();
     ::setpriority(PRIO_PROCESS, static_cast<id_t>(::syscall(SYS_gettid)), options.nice);
     Recorder recorder(store.get(), [this] { mailbox.wake(); });
     Worker(options, mailbox, out, recorder).run();

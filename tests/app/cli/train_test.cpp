@@ -1,4 +1,5 @@
 #include <QElapsedTimer>
+#include <QFile>
 #include <QJsonArray>
 
 #include <algorithm>
@@ -115,18 +116,54 @@ class TrainTest : public QObject {
       QVERIFY(weights(folder, "step-150") == weights(whole, "step-150"));
     }
   }
-  void anInterruptFinishesTheStepAndSavesIt() {
+  void askedToEndItFinishesTheStepAndSavesIt_data() {
+    QTest::addColumn<int>("signal");
+    QTest::newRow("Ctrl-C") << SIGINT;
+    QTest::newRow("kill") << SIGTERM;
+    QTest::newRow("the terminal closed") << SIGHUP;
+  }
+  void askedToEndItFinishesTheStepAndSavesIt() {
+    QFETCH(int, signal);
     const test::TemporaryFolder folder;
     QProcess process;
     process.start(test::commandLineProgram(), tinyTraining(folder) << "--steps" << "1000000" << "--json");
     QVERIFY(process.waitForReadyRead(60'000));
-    ::kill(static_cast<pid_t>(process.processId()), SIGINT);
+    ::kill(static_cast<pid_t>(process.processId()), signal);
     QVERIFY(process.waitForFinished(60'000));
+    QCOMPARE(process.exitStatus(), QProcess::NormalExit);
     QCOMPARE(process.exitCode(), 0);
     const QByteArray errors = process.readAllStandardError();
     QVERIFY2(errors.contains("--resume"), errors.constData());
     const auto result = switchyard({"inspect", "--checkpoint", pathIn(folder, "out"), "--text", "the yard", "--json"});
     QCOMPARE(result.code, 0);
+    const auto runs = switchyard({"runs", "list", "--store", pathIn(folder, "runs.db"), "--json"}).lines();
+    QCOMPARE(runs.front()["state"].toString(), QStringLiteral("paused"));
+  }
+  void itsComputingThreadsTakeNoSignal() {
+    const test::TemporaryFolder folder;
+    QProcess process;
+    process.start(test::commandLineProgram(), tinyTraining(folder) << "--steps" << "1000000" << "--json");
+    QVERIFY(process.waitForReadyRead(60'000));
+    // The main thread computes.
+    QFile status(QStringLiteral("/proc/%1/status").arg(process.processId()));
+    QVERIFY(status.open(QIODevice::ReadOnly));
+    std::uint64_t blocked = 0;
+    for (const QByteArray& line : status.readAll().split('\n'))
+      if (line.startsWith("SigBlk:")) blocked = line.mid(7).trimmed().toULongLong(nullptr, 16);
+    for (const int signal : {SIGINT, SIGTERM, SIGHUP, SIGUSR1, SIGUSR2, SIGALRM, SIGPROF, SIGCHLD, SIGWINCH, SIGRTMIN})
+      QVERIFY2(blocked >> (signal - 1) & 1, std::to_string(signal).c_str());
+    ::kill(static_cast<pid_t>(process.processId()), SIGKILL);
+    process.waitForFinished(60'000);
+  }
+  void aReaderThatGoesAwayLosesNothing() {
+    const test::TemporaryFolder folder;
+    const QStringList arguments = tinyTraining(folder) << "--steps" << "1000000" << "--json";
+    const QString command = test::commandLineProgram() + " '" + arguments.join("' '") + '\'';
+    const auto result = test::shell(command + " | head -1; exit ${PIPESTATUS[0]}");
+    QCOMPARE(result.code, 1);
+    QVERIFY2(result.errors.contains("it is saved") && result.errors.contains("standard output"), result.errors.constData());
+    const auto runs = switchyard({"runs", "list", "--store", pathIn(folder, "runs.db"), "--json"}).lines();
+    QCOMPARE(runs.front()["state"].toString(), QStringLiteral("paused"));
   }
   void aLossThatIsNotFiniteFailsWithASentence() {
     const test::TemporaryFolder folder;
