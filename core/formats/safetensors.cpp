@@ -13,6 +13,9 @@ namespace {
 
 constexpr std::int64_t kLongestHeader = 100'000'000;  // as the format's own reader has it
 constexpr int kDeepest = 3;                           // header, tensor, list
+/// Of the format, and not used here.
+constexpr const char* kOtherTypes[] = {"BOOL", "I8", "F8_E4M3", "F8_E5M2", "F8_E8M0", "F4", "F6_E2M3", "F6_E3M2",
+                                       "I16", "U16", "F16", "U32", "U64", "C64"};
 
 std::string range(std::int64_t begin, std::int64_t end) { return std::to_string(begin) + " to " + std::to_string(end); }
 
@@ -41,6 +44,7 @@ void SafetensorsFile::readHeader() {
   if (!header.is_object()) refuse("header: expected a JSON object, found " + std::string(header.type_name()));
   for (const auto& [name, value] : header.items()) {
     if (name == "__metadata__") {
+      if (value.is_null()) continue;  // some writers' word for none
       if (!value.is_object()) refuse("__metadata__: expected texts by name, found " + std::string(value.type_name()));
       for (const auto& [key, text] : value.items()) {
         if (!text.is_string()) refuse("__metadata__." + key + ": expected a text, found " + text.type_name());
@@ -63,6 +67,9 @@ void SafetensorsFile::readHeader() {
     entry.name = name;
     const nlohmann::json& dtype = field("dtype");
     const auto known = dtype.is_string() ? dtypeOfSafetensors(dtype.get_ref<const std::string&>()) : std::nullopt;
+    if (!known && std::ranges::any_of(kOtherTypes, [&](const char* other) { return dtype == other; }))
+      throw Error("safetensors", file_.path().string() + ": " + name + ": expected F32, F64, BF16, I32, I64 or U8, found numbers of type " +
+                                     dtype.get<std::string>() + "; the file is whole, convert it to F32 or BF16");
     if (!known) refuse(name + ": expected dtype F32, F64, BF16, I32, I64 or U8, found " + briefly(dtype));
     entry.dtype = *known;
     const nlohmann::json& shape = field("shape");

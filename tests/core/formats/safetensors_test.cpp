@@ -72,6 +72,10 @@ class SafetensorsTest : public QObject {
     const TemporaryFolder folder;
     QCOMPARE(openingOf(folder / "empty", fileOf("{}", 0)), std::string());
   }
+  void metadataMayBeNull() {
+    const TemporaryFolder folder;
+    QCOMPARE(openingOf(folder / "file", fileOf(R"({"__metadata__":null})", 0)), std::string());
+  }
   void everyWrongHeaderIsRefusedInASentence_data() {
     QTest::addColumn<QByteArray>("header");
     QTest::addColumn<int>("bytes");
@@ -101,6 +105,7 @@ class SafetensorsTest : public QObject {
     row("hole", R"({"x":{"dtype":"U8","shape":[1],"data_offsets":[0,1]},"y":{"dtype":"U8","shape":[1],"data_offsets":[2,3]}})", 3, "y: expected its bytes to begin at 1");
     row("unaligned", R"({"x":{"dtype":"U8","shape":[1],"data_offsets":[0,1]},"y":{"dtype":"F32","shape":[1],"data_offsets":[1,5]}})", 5, "y: expected an offset that is a multiple of 4");
     row("bytes left over", R"({"x":{"dtype":"U8","shape":[1],"data_offsets":[0,1]}})", 2, "expected 1 bytes behind the header, found 2");
+    row("a type that is not used yet", R"({"x":{"dtype":"F16","shape":[1],"data_offsets":[0,2]}})", 2, "found numbers of type F16; the file is whole, convert it");
     row("metadata of numbers", R"({"__metadata__":{"a":1}})", 0, "__metadata__.a: expected a text, found number");
   }
   void everyWrongHeaderIsRefusedInASentence() {
