@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <cmath>
 #include <cstdio>
 #include <nlohmann/json.hpp>
@@ -46,6 +47,14 @@ void run(const Options& options) {
   if (options.json) return printLine(routingObject(routing));
   std::printf("Run %lld, step %lld: each layer's experts with their weights.\n", static_cast<long long>(stored.run),
               static_cast<long long>(stored.step));
+  const auto drops = [](const LayerConfig& layer) {
+    return layer.hasExperts && !layer.recipe.capacity.dropless() && layer.recipe.select.kind != Recipe::Select::Kind::expertChoice;
+  };
+  if (std::ranges::any_of(stored.config.model.layers, drops))
+    std::printf("Capacity is not applied to a text: nothing is dropped here, whatever training drops.\n");
+  if (routing.leftOut > 0)
+    std::printf("The model sees %lld tokens: the first %lld of the text are left out.\n",
+                static_cast<long long>(stored.config.model.context), static_cast<long long>(routing.leftOut));
   for (const TokenRouting& token : routing.tokens) {
     std::printf("%-8s", shown(token.text).c_str());
     if (std::isnan(token.loss)) {

@@ -65,7 +65,7 @@ json routingObject(const TextRouting& routing) {
     // The first token has no loss: nothing stands before it. A number that is not finite is written as null.
     tokens.push_back({{"text", token.text}, {"id", token.id}, {"loss", token.loss}, {"layers", layers}});
   }
-  return {{"tokens", tokens}};
+  return {{"tokens", tokens}, {"left_out", routing.leftOut}};
 }
 
 }  // namespace moe::cli

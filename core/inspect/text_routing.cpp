@@ -15,7 +15,10 @@ TextRouting routeText(Model& model, const Tokenizer& tokenizer, const std::strin
     return result;
   }
   const auto context = static_cast<std::size_t>(model.config().context);
-  if (ids.size() > context) ids.erase(ids.begin(), ids.end() - static_cast<std::ptrdiff_t>(context));
+  if (ids.size() > context) {
+    result.leftOut = static_cast<std::int64_t>(ids.size() - context);
+    ids.erase(ids.begin(), ids.begin() + result.leftOut);
+  }
 
   Batch batch;
   batch.sequences = 1;

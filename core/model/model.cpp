@@ -99,6 +99,8 @@ std::vector<float> Model::selectionBias(std::size_t layer) const {
   const HostCopy copy = impl_->backend.read(bias);
   return {copy.span<float>().begin(), copy.span<float>().end()};
 }
+void Model::setTrainingTokens(std::int64_t tokens) { impl_->trainingTokens = tokens; }
+
 void Model::setSelectionBias(std::size_t layer, std::span<const float> values) {
   const TensorView bias = selectionBiasView(layer);
   assert(static_cast<std::int64_t>(values.size()) == bias.elements());

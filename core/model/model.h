@@ -63,6 +63,9 @@ class Model {
   /// The same on the backend's device, f32: of a layer, or of all of them in one piece (empty without any).
   TensorView selectionBiasView(std::size_t layer) const;
   TensorView selectionBiases() const;
+  /// Tokens of a training pass, from which expert choice that looks back counts its capacity (recipe.md, "past"). A training
+  /// pass says so itself; a model that is loaded to be used has to be told.
+  void setTrainingTokens(std::int64_t tokens);
   /// Evaluation and generation select nothing of a layer's experts where `kept` (E) is 0; empty: all take part again.
   void keepOnly(std::size_t layer, std::span<const std::uint8_t> kept);
 

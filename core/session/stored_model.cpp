@@ -16,6 +16,7 @@ StoredModel loadStoredModel(Backend& backend, Checkpoint checkpoint) {
     throw Error("checkpoint", "config.json: " + found.front().path + ": " + found.front().sentence);
   stored.model = std::make_unique<Model>(backend, stored.config.model, DType::f32, false);
   stored.model->initialise(stored.config.seed);  // hash tables are not saved
+  stored.model->setTrainingTokens(tokensOfPass(stored.config));
   for (Parameter& parameter : stored.model->parameters().all()) {
     const auto same = [&](const TrainingState::Named& named) { return named.name == parameter.name; };
     const auto weights = std::find_if(checkpoint.state.parameters.begin(), checkpoint.state.parameters.end(), same);

@@ -36,6 +36,7 @@ struct TextRouting {
   bool complete = true;             // false: generation goes on
   std::string text;                 // the prompt
   std::vector<TokenRouting> tokens;
+  std::int64_t leftOut = 0;         // tokens of the text before these, beyond the model's context
   std::string problem;              // a sentence where the text could not be routed
 };
 

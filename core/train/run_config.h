@@ -61,6 +61,9 @@ struct RunConfig {
   bool operator==(const RunConfig&) const = default;
 };
 
+/// Tokens of one training pass, a micro-batch.
+inline std::int64_t tokensOfPass(const RunConfig& config) { return std::int64_t{1} * config.train.batch * config.model.context; }
+
 std::string textOf(const ExpertPlace& place);
 /// The value of train.frozen_experts that holds `place` still, or lets it learn again, beside the others: JSON text.
 std::string withExpertFrozen(const TrainConfig& train, ExpertPlace place, bool frozen);

@@ -36,6 +36,7 @@ Trainer::Impl::Impl(Backend& theBackend, RunConfig theConfig, std::shared_ptr<co
       health(backend.allocate({1}, DType::f64)),
       layers(model.expertLayers().size()) {
   model.initialise(config.seed);
+  model.setTrainingTokens(tokensOfPass(config));
   freeze(model, config.train);
 }
 

@@ -42,6 +42,47 @@ class InspectTest : public QObject {
       }
     }
   }
+  void whatIsBeyondTheContextIsSaid() {
+    const auto json = switchyard({"inspect", "--checkpoint", checkpoint_, "--text", "the yard is full of trains", "--json"});
+    QCOMPARE(json.lines()[0]["tokens"].toArray().size(), 16);
+    QCOMPARE(json.lines()[0]["left_out"].toInt(), 10);
+    const auto text = switchyard({"inspect", "--checkpoint", checkpoint_, "--text", "the yard is full of trains"});
+    QVERIFY2(text.output.contains("The model sees 16 tokens: the first 10 of the text are left out."), text.output.constData());
+    QVERIFY(!switchyard({"inspect", "--checkpoint", checkpoint_, "--text", "the yard"}).output.contains("left out"));
+  }
+  /// recipe.md, expert choice "past": of its position and those before it, an expert takes the best floor(C t / S), at least
+  /// one, with the C and S of training, not of the text at hand (field, numbers 1).
+  void aStoredExpertChoiceModelKeepsTheCapacityOfItsTraining() {
+    const test::TemporaryFolder folder;
+    QStringList training = test::tinyTraining(folder) << "--preset" << "expert_choice" << "--steps" << "20";
+    training.insert(1, "--set");
+    training.insert(2, "model.dense_layers=[0]");  // before there are fewer layers
+    const auto trained = switchyard(training);
+    QVERIFY2(trained.code == 0, trained.errors.constData());
+    const QString checkpoint = QString::fromStdString((folder / "out").string());
+    constexpr int kTrainingTokens = 2 * 16, kExperts = 4, kSlots = kTrainingTokens * 2 / kExperts;
+    const auto holds = [&](const QJsonArray& tokens) {
+      int asked = 0;
+      for (int t = 0; t < tokens.size(); ++t) {
+        const auto layerOf = [&](int token) { return tokens[token].toObject()["layers"].toArray().last().toObject(); };
+        const QJsonArray experts = layerOf(t)["experts"].toArray();
+        asked += static_cast<int>(experts.size());
+        for (int e = 0; e < kExperts; ++e) {
+          const double own = layerOf(t)["probs"].toArray()[e].toDouble();
+          int better = 0;
+          for (int past = 0; past < t; ++past) better += layerOf(past)["probs"].toArray()[e].toDouble() >= own;
+          if (experts.contains(e) != (better < std::max(1, kSlots * (t + 1) / kTrainingTokens))) return false;
+        }
+      }
+      return asked < tokens.size() * kExperts;  // not every token to all of them
+    };
+    const auto inspected = switchyard({"inspect", "--checkpoint", checkpoint, "--text", "the yard is full", "--json"});
+    QVERIFY2(inspected.code == 0, inspected.errors.constData());
+    QVERIFY(holds(inspected.lines()[0]["tokens"].toArray()));
+    const auto generated = switchyard({"generate", "--checkpoint", checkpoint, "--prompt", "the ", "--tokens", "10", "--json"});
+    QVERIFY2(generated.code == 0, generated.errors.constData());
+    QVERIFY(holds(generated.lines()[0]["tokens"].toArray()));
+  }
   void aContinuationIsTheSameWithTheSameSeed() {
     const QStringList base{"generate", "--checkpoint", checkpoint_, "--prompt", "the ", "--tokens", "40", "--seed"};
     const auto first = switchyard(base + QStringList{"1"}), again = switchyard(base + QStringList{"1"}), other = switchyard(base + QStringList{"2"});
