@@ -86,7 +86,7 @@ RunsPage::RunsPage(const PageContext& context, QWidget* parent)
   });
   connect(table_, &RunsTable::ticked, this, &RunsPage::tick);
   connect(table_, &RunsTable::chosenChanged, this, [this] {
-    if (const ListedRun* run = table_->chosen())
+    if (const std::optional<ListedRun> run = table_->chosen())
       context_.library.read(run->summary.id);
     else
       details_->show(nullptr);

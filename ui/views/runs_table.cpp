@@ -197,9 +197,10 @@ bool RunsTable::explainCell() {
   return ExplainPopover::open(context_.theme, this, table_->viewport()->mapToGlobal(place.bottomLeft()), model_->explanations(source.row(), source.column())) != nullptr;
 }
 
-const ListedRun* RunsTable::chosen() const {
+std::optional<ListedRun> RunsTable::chosen() const {
   const QModelIndexList rows = table_->selectionModel()->selectedRows();
-  return rows.isEmpty() ? nullptr : &model_->at(sorted_->mapToSource(rows.front()).row());
+  if (rows.isEmpty()) return std::nullopt;
+  return model_->at(sorted_->mapToSource(rows.front()).row());
 }
 
 void RunsTable::choose(RunId run) {
@@ -210,17 +211,17 @@ void RunsTable::choose(RunId run) {
 void RunsTable::tick(RunId run) { Q_EMIT ticked(run, true); }
 
 void RunsTable::enableActions() {
-  const ListedRun* run = chosen();
-  for (QAction* each : needsRun_) each->setEnabled(run != nullptr);
+  const std::optional<ListedRun> run = chosen();
+  for (QAction* each : needsRun_) each->setEnabled(run.has_value());
   grow_->setEnabled(run && canGrow(*run));
 }
 
 void RunsTable::openChosen() {
-  if (const ListedRun* run = chosen()) context_.session.post(command::Open{.run = run->summary.id});
+  if (const std::optional<ListedRun> run = chosen()) context_.session.post(command::Open{.run = run->summary.id});
 }
 
 void RunsTable::growChosen() {
-  const ListedRun* run = chosen();
+  const std::optional<ListedRun> run = chosen();
   if (!run) return;
   growing_ = run->summary.id;
   context_.library.read(growing_);
@@ -235,7 +236,7 @@ void RunsTable::showGrowing(std::shared_ptr<const StoredRun> run) {
 }
 
 void RunsTable::exportChosen() {
-  const ListedRun* run = chosen();
+  const std::optional<ListedRun> run = chosen();
   if (!run) return;
   QString kind;
   const QString name = QString::fromStdString(run->summary.name).replace('/', '-');
@@ -247,7 +248,7 @@ void RunsTable::exportChosen() {
 }
 
 void RunsTable::deleteChosen() {
-  const ListedRun* run = chosen();
+  const std::optional<ListedRun> run = chosen();
   if (!run) return;
   const RunId id = run->summary.id;
   const QString name = QString::fromStdString(run->summary.name);

@@ -1,6 +1,7 @@
 #pragma once
 #include <QWidget>
 #include <memory>
+#include <optional>
 
 #include "core/session/stored_runs.h"
 #include "ui/views/page_context.h"
@@ -24,8 +25,8 @@ class RunsTable : public QWidget {
  public:
   explicit RunsTable(const PageContext& context, QWidget* parent = nullptr);
 
-  /// Null where no row is chosen.
-  const ListedRun* chosen() const;
+  /// A copy, since the list is read anew while a dialog or a question stands open; nothing where no row is chosen.
+  std::optional<ListedRun> chosen() const;
   void choose(RunId run);
   /// Lays the run's curves over the others'.
   void tick(RunId run);
