@@ -99,7 +99,7 @@ void bench(const BenchOptions& options) {
   run.backend = options.backend;
   setByPath(run, "dtype", options.dtype);
   const auto backend = makeBackend(backendOptions(run));
-  const ModelSize size = sizeOf(run.model);
+  const ModelSize size = sizeOf(run);
   nlohmann::ordered_json line{{"config", options.config},
                               {"backend", options.backend},
                               {"dense", options.dense},

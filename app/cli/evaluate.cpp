@@ -11,6 +11,7 @@
 #include "core/model/segments.h"
 #include "core/session/run_preparation.h"
 #include "core/session/stored_model.h"
+#include "core/telemetry/explanation_text.h"
 #include "core/train/evaluation.h"
 
 namespace moe::cli {
@@ -68,18 +69,18 @@ void run(const Options& options) {
   Batch batch;
   const HeldOutLoss result =
       heldOutLoss(*stored.model, *corpus, batch, stored.config.train.batch, options.tokens);
-  if (result.tokens == 0) throw Error("data", "expected a held-out part to evaluate, found none; give a longer text");
   if (options.json)
     return printLine({{"run", stored.run},
                       {"step", stored.step},
                       {"without", options.without},
                       {"set", options.set},
                       {"val_loss", result.loss},
-                      {"tokens", result.tokens}});
+                      {"tokens", result.tokens},
+                      {"held_out_tokens", corpus->heldOutTokens()}});
   std::string without;
   for (const LeftOut& each : left) without += (without.empty() ? ", without " : ", ") + textOf(each);
-  std::printf("Run %lld, step %lld%s: validation %.4f nats a token over %lld tokens\n", static_cast<long long>(stored.run),
-              static_cast<long long>(stored.step), without.c_str(), result.loss, static_cast<long long>(result.tokens));
+  std::printf("Run %lld, step %lld%s: validation %.4f nats a token %s\n", static_cast<long long>(stored.run),
+              static_cast<long long>(stored.step), without.c_str(), result.loss, overHeldOut(result.tokens, corpus->heldOutTokens()).c_str());
 }
 
 }  // namespace
@@ -96,7 +97,7 @@ void addEvaluate(CLI::App& program) {
   command->add_option("--set", options->set, "path=value, a setting that keeps every weight, such as select.k=3")
       ->allow_extra_args(false);
   command->add_option("--data", options->data, "Another text: its held-out part, cut up by the checkpoint's tokenizer");
-  command->add_option("--tokens", options->tokens, "At most so many tokens")
+  command->add_option("--tokens", options->tokens, "At most so many tokens of the held-out part, spread evenly over it")
       ->check(CLI::Range(std::int64_t{1}, INT64_MAX))
       ->capture_default_str();
   command->add_option("--threads", options->threads, "0: all cores (default: as the run had)")->check(CLI::Range(0, 1024));

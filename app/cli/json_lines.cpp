@@ -47,6 +47,8 @@ json closingLine(const Closing& closing) {
           {"steps", closing.steps},
           {"train_loss", orNull(closing.trainLoss)},
           {"val_loss", orNull(closing.validationLoss)},
+          {"validated_tokens", closing.validatedTokens},
+          {"held_out_tokens", closing.heldOutTokens},
           {"tokens_per_second", closing.tokensPerSecond},
           {"max_vio", closing.maxVio},
           {"dead_experts", dead},

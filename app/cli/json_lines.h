@@ -18,6 +18,7 @@ struct Closing {
   RunId run = 0;
   std::int64_t steps = 0;
   std::optional<double> trainLoss, validationLoss;
+  std::int64_t validatedTokens = 0, heldOutTokens = 0;
   double tokensPerSecond = 0;                // over all steps of this process
   std::vector<double> maxVio;                // a layer, counts summed over the last kSummarySteps steps
   std::vector<ExpertUtilization> dead;       // below kDeadShare of the fair share over those

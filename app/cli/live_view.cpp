@@ -9,6 +9,7 @@
 
 #include "app/cli/view_text.h"
 #include "core/session/speedometer.h"
+#include "core/telemetry/explanation_text.h"
 
 namespace moe::cli {
 
@@ -96,7 +97,7 @@ class LiveView : public TrainView {
     lines.push_back(cut(headline_, size.columns));
     lines.push_back(cut(progress(point.step, target, std::clamp(size.columns - 50, 8, 40)) + "  " + pace, size.columns));
     std::string lossLine = losses;
-    if (validation_) std::snprintf(losses, sizeof losses, " · validation %.3f", *validation_), lossLine += losses;
+    if (validation_) std::snprintf(losses, sizeof losses, " · validation %.3f", *validation_), lossLine += losses + (" " + overHeldOut(run.summary().validatedTokens, run.summary().heldOutTokens));
     lines.push_back(cut(lossLine, size.columns));
     if (!point.layers.empty()) drawExperts(lines, run, point, size);
     const auto& alerts = run.watch().standing();

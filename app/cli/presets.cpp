@@ -24,7 +24,7 @@ void show(const std::string& id, bool asJson) {
   const RunConfig config = runConfigOfPreset(id);
   for (const Preset& preset : presets()) {
     if (preset.id != id) continue;
-    const ModelSize size = sizeOf(config.model);
+    const ModelSize size = sizeOf(config);
     if (asJson) {
       printLine({{"id", preset.id},
                  {"label", preset.label},

@@ -8,6 +8,7 @@
 #include "core/base/atomic_file.h"
 #include "core/base/error.h"
 #include "core/formats/exports.h"
+#include "core/telemetry/explanation_text.h"
 #include "core/store/run_store.h"
 
 namespace moe::cli {
@@ -68,7 +69,8 @@ void show(const Settings& settings) {
         std::string(nameOf(run.state)) + "\n");
   if (run.parent != 0) print("forked from run " + std::to_string(run.parent) + " at step " + std::to_string(run.parentStep) + "\n");
   print("step " + std::to_string(run.steps) + " of " + std::to_string(run.targetSteps) + ", train loss " + lossText(run.trainLoss) +
-        ", val loss " + lossText(run.validationLoss) + " nats per token\n");
+        ", val loss " + lossText(run.validationLoss) + " nats per token" +
+        (run.validationLoss && run.validatedTokens > 0 ? " " + overHeldOut(run.validatedTokens, run.heldOutTokens) : "") + "\n");
   print(std::to_string(run.totalParameters) + " parameters, " + std::to_string(run.activeParameters) + " active per token\n");
   for (const RunEvent& event : store->events(run.id)) {
     const nlohmann::ordered_json json = toJson(event);

@@ -47,7 +47,7 @@ class HeadlessRun {
   void begin() {
     PreparedRun prepared = prepareRun(configOf(options_), {});
     const std::string beginning = beginningOf(prepared);
-    RunSummary first = summaryOf(prepared.config);
+    RunSummary first = summaryOf(prepared);
     if (const auto& dense = prepared.dense) {
       const CheckpointRow row{.run = dense->run, .step = dense->state.step, .path = prepared.config.startFrom.checkpoint};
       if (isOwn(row, dense->config)) first.parent = row.run, first.parentStep = row.step;
@@ -76,7 +76,7 @@ class HeadlessRun {
       run_->record(run_->eventOf(RunEvent::Kind::restored, "Continued from the checkpoint of step " + std::to_string(row.step) + "."));
     } else {
       // Another store wrote it: here it becomes a run of its own that begins at that step.
-      RunSummary summary = recorder_.create(summaryOf(prepared.config));
+      RunSummary summary = recorder_.create(summaryOf(prepared));
       check(recorder_);
       make(std::move(summary), {}, std::move(prepared));
       run_->restore(checkpoint, {});
@@ -129,7 +129,7 @@ class HeadlessRun {
       return;
     }
     PreparedRun prepared = prepareRun(fork->checkpoint, {});
-    RunSummary first = summaryOf(prepared.config);
+    RunSummary first = summaryOf(prepared);
     first.parent = run_->id();
     first.parentStep = fork->checkpoint.state.step;
     run_->saveIfChanged();
@@ -207,6 +207,8 @@ class HeadlessRun {
     closing.steps = run_->stepsDone();
     closing.trainLoss = trainLoss_;
     closing.validationLoss = validationLoss_;
+    closing.validatedTokens = run_->summary().validatedTokens;
+    closing.heldOutTokens = run_->summary().heldOutTokens;
     closing.tokensPerSecond = seconds_ > 0 ? static_cast<double>(tokens_) / seconds_ : 0;
     closing.maxVio = run_->watch().window().maxVio(kSummarySteps);
     for (const ExpertUtilization& expert : run_->watch().window().utilization(kSummarySteps))

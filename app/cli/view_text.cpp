@@ -4,6 +4,8 @@
 #include <cstdarg>
 #include <cstdio>
 
+#include "core/telemetry/explanation_text.h"
+
 namespace moe::cli {
 
 namespace {
@@ -20,6 +22,12 @@ namespace {
 std::string shortened(std::int64_t count) {
   return count >= 1'000'000 ? format("%.1f M", static_cast<double>(count) / 1e6)
                             : format("%.1fk", static_cast<double>(count) / 1e3);
+}
+
+/// ", validation 2.387 nats a token over 80,000 of 1.2 M held-out tokens"
+std::string validationText(double loss, std::int64_t tokens, std::int64_t heldOut) {
+  const std::string over = overHeldOut(tokens, heldOut);
+  return format(", validation %.3f nats a token", loss) + (over.empty() ? "" : " " + over);
 }
 
 }  // namespace
@@ -50,7 +58,7 @@ double largestMaxVio(const StepPoint& point) {
 std::string closingText(const Closing& closing) {
   std::string text = format("Finished %lld steps", static_cast<long long>(closing.steps));
   if (closing.trainLoss) text += format(", loss %.3f", *closing.trainLoss);
-  if (closing.validationLoss) text += format(", validation %.3f nats a token", *closing.validationLoss);
+  if (closing.validationLoss) text += validationText(*closing.validationLoss, closing.validatedTokens, closing.heldOutTokens);
   text += ", " + speed(closing.tokensPerSecond) + ".\n";
   if (!closing.maxVio.empty()) {
     text += "MaxVio over the last " + std::to_string(kSummarySteps) + " steps:";

@@ -3,18 +3,39 @@
 #include <algorithm>
 #include <cassert>
 #include <cmath>
+#include <functional>
 
+#include "core/base/checksum.h"
 #include "core/base/error.h"
 #include "core/tensor/philox.h"
 
 namespace moe {
 namespace {
 
-/// Held-out sequences of a domain: whole ones, or a single padded one where it is shorter.
-std::int64_t sequencesIn(const Corpus::Domain& domain, std::int64_t length) {
-  const auto tokens = static_cast<std::int64_t>(domain.heldOut.size());
-  if (tokens < 2) return 0;
-  return std::max<std::int64_t>(1, (tokens - 1) / length);
+/// End to end over a domain's held-out tokens; a domain that has no target at all has none.
+void appendWindows(std::vector<HeldOutWindow>& out, std::int32_t domain, std::int64_t tokens, std::int64_t length) {
+  if (tokens < 2) return;
+  if (tokens <= length) return out.push_back({.domain = domain, .start = 0, .length = tokens});
+  for (std::int64_t start = 0; start + length < tokens; start += length)
+    out.push_back({.domain = domain, .start = start, .length = length});
+}
+
+/// As many as `maxTokens` hold: from each of so many equal stretches of all their tokens the window in its middle. A
+/// stretch is no shorter than a window, so that none is taken twice.
+std::vector<HeldOutWindow> spread(std::span<const HeldOutWindow> windows, std::int64_t tokens, std::int64_t length,
+                                  std::int64_t maxTokens) {
+  const std::int64_t count = std::max<std::int64_t>(1, maxTokens / length);
+  const double stretch = static_cast<double>(tokens) / static_cast<double>(count);
+  std::vector<HeldOutWindow> chosen;
+  std::int64_t end = 0;
+  for (const HeldOutWindow& window : windows) {
+    end += window.length;
+    if (static_cast<double>(end) <= (static_cast<double>(chosen.size()) + 0.5) * stretch) continue;
+    chosen.push_back(window);
+    chosen.back().length = std::min(window.length, maxTokens);
+    if (static_cast<std::int64_t>(chosen.size()) == count) break;
+  }
+  return chosen;
 }
 
 void resize(Batch& batch, std::int64_t sequences, std::int64_t length) {
@@ -44,6 +65,20 @@ std::int64_t Corpus::heldOutTokens() const {
   return tokens;
 }
 
+std::uint64_t Corpus::checksum() const {
+  std::uint64_t sum = moe::checksum({});
+  const auto add = [&sum](const std::vector<std::int32_t>& ids) {
+    const auto count = static_cast<std::int64_t>(ids.size());
+    sum = moe::checksum({reinterpret_cast<const char*>(&count), sizeof count}, sum);
+    sum = moe::checksum({reinterpret_cast<const char*>(ids.data()), ids.size() * sizeof ids[0]}, sum);
+  };
+  for (const Domain& domain : domains_) {
+    add(domain.training);
+    add(domain.heldOut);
+  }
+  return sum;
+}
+
 double Corpus::unigramEntropy() const {
   std::vector<std::int64_t> counts(static_cast<std::size_t>(tokenizer_->vocabulary()));
   for (const Domain& domain : domains_)
@@ -61,6 +96,15 @@ void Corpus::requireBatch(std::int64_t sequences, std::int64_t length) const {
   throw Error("data", "corpus: expected at least " + std::to_string(needed) + " training tokens for one batch of " +
                           std::to_string(sequences) + " x " + std::to_string(length) + ", found " + std::to_string(there) +
                           "; choose more text, a smaller batch or a shorter context");
+}
+
+void Corpus::requireHeldOut() const {
+  if (std::ranges::any_of(domains_, [](const Domain& domain) { return domain.heldOut.size() >= 2; })) return;
+  throw Error("data", "corpus: expected held-out text to validate on, at least 2 tokens of one domain, found " +
+                          std::to_string(heldOutTokens()) + " in " + std::to_string(domains_.size()) +
+                          (domains_.size() == 1 ? " domain" : " domains") +
+                          ", as the text is short or in many small files; choose more text, larger files or a larger "
+                          "data.held_out");
 }
 
 void Corpus::drawTraining(Batch& batch, std::uint64_t seed, std::int64_t step, int microBatch, std::int64_t sequences,
@@ -93,32 +137,36 @@ void Corpus::drawTraining(Batch& batch, std::uint64_t seed, std::int64_t step, i
   }
 }
 
-std::int64_t Corpus::heldOutSequences(std::int64_t length) const {
-  std::int64_t all = 0;
-  for (const Domain& domain : domains_) all += sequencesIn(domain, length);
-  return all;
+std::vector<HeldOutWindow> Corpus::heldOutWindows(std::int64_t length, std::int64_t maxTokens) const {
+  assert(length > 0 && maxTokens > 0);
+  std::vector<HeldOutWindow> windows;
+  for (std::size_t domain = 0; domain < domains_.size(); ++domain)
+    appendWindows(windows, static_cast<std::int32_t>(domain), static_cast<std::int64_t>(domains_[domain].heldOut.size()), length);
+  std::int64_t tokens = 0;
+  for (const HeldOutWindow& window : windows) tokens += window.length;
+  if (tokens > maxTokens) windows = spread(windows, tokens, length, maxTokens);
+  std::ranges::stable_sort(windows, std::greater(), &HeldOutWindow::length);
+  return windows;
 }
 
-bool Corpus::heldOutBatch(Batch& batch, std::int64_t first, std::int64_t sequences, std::int64_t length) const {
-  assert(first >= 0 && sequences > 0 && length > 0);
-  const std::int64_t all = heldOutSequences(length);
-  if (first >= all) return false;
-  resize(batch, std::min(sequences, all - first), length);
-  std::size_t domain = 0;
-  std::int64_t inDomain = first;
-  for (std::int64_t b = 0; b < batch.sequences; ++b, ++inDomain) {
-    while (inDomain >= sequencesIn(domains_[domain], length)) inDomain -= sequencesIn(domains_[domain++], length);
-    const std::vector<std::int32_t>& text = domains_[domain].heldOut;
-    const auto size = static_cast<std::int64_t>(text.size());
-    for (std::int64_t s = 0; s < length; ++s) {
-      const auto t = static_cast<std::size_t>(b * length + s);
-      const std::int64_t at = inDomain * length + s;
-      batch.ids[t] = at < size ? text[static_cast<std::size_t>(at)] : 0;
-      batch.targets[t] = at + 1 < size ? text[static_cast<std::size_t>(at + 1)] : -1;
+bool Corpus::heldOutBatch(Batch& batch, std::span<const HeldOutWindow>& windows, std::int64_t sequences) const {
+  assert(sequences > 0);
+  if (windows.empty()) return false;
+  const std::int64_t length = windows.front().length;
+  const auto alike = std::ranges::find_if(windows, [length](const HeldOutWindow& window) { return window.length != length; });
+  resize(batch, std::min<std::int64_t>(sequences, alike - windows.begin()), length);
+  std::size_t t = 0;
+  for (const HeldOutWindow& window : windows.first(static_cast<std::size_t>(batch.sequences))) {
+    const std::vector<std::int32_t>& text = domains_[static_cast<std::size_t>(window.domain)].heldOut;
+    for (std::int64_t s = 0; s < length; ++s, ++t) {
+      const auto at = static_cast<std::size_t>(window.start + s);
+      batch.ids[t] = text[at];
+      batch.targets[t] = at + 1 < text.size() ? text[at + 1] : -1;
       batch.positions[t] = static_cast<std::int32_t>(s);
-      batch.domains[t] = static_cast<std::int32_t>(domain);
+      batch.domains[t] = window.domain;
     }
   }
+  windows = windows.subspan(static_cast<std::size_t>(batch.sequences));
   return true;
 }
 

@@ -20,6 +20,13 @@ struct Batch {
   std::int64_t tokens() const { return sequences * length; }
 };
 
+/// A stretch of one domain's held-out part: what one held-out sequence is read from.
+struct HeldOutWindow {
+  std::int32_t domain = 0;             // index into Corpus::domains()
+  std::int64_t start = 0, length = 0;  // tokens, within Domain::heldOut
+  bool operator==(const HeldOutWindow&) const = default;
+};
+
 /// Tokenised text of one or more labelled domains, split into training and held-out parts. Immutable once made.
 class Corpus {
  public:
@@ -35,22 +42,30 @@ class Corpus {
   const std::vector<Domain>& domains() const { return domains_; }
   std::int64_t trainingTokens() const;
   std::int64_t heldOutTokens() const;
+  /// Of every domain's tokens in order, whatever the files are called: tells whether two texts train the same.
+  std::uint64_t checksum() const;
   /// Entropy of the unigram distribution of the training part, nats a token: what a model that learns nothing but
   /// frequencies reaches.
   double unigramEntropy() const;
 
   /// Throws Error("data") saying how many training tokens are there and how many one batch needs, where they are too few.
   void requireBatch(std::int64_t sequences, std::int64_t length) const;
+  /// Throws Error("data") where no domain has two held-out tokens: one to read and one to predict.
+  void requireHeldOut() const;
 
   /// Fills `batch` with training sequences drawn by Philox(seed, batches, step, microBatch): the same at any time, so
   /// the step is the data cursor. Domains are drawn in proportion to their length; one shorter than a sequence is read
   /// round and round.
   void drawTraining(Batch& batch, std::uint64_t seed, std::int64_t step, int microBatch, std::int64_t sequences,
                     std::int64_t length) const;
-  std::int64_t heldOutSequences(std::int64_t length) const;
-  /// Held-out sequences in order, from sequence `first`; false when fewer than one sequence is left. The last batch may
-  /// be smaller (a whole number of sequences). A domain shorter than one sequence gives one, padded with masked targets.
-  bool heldOutBatch(Batch& batch, std::int64_t first, std::int64_t sequences, std::int64_t length) const;
+  /// Windows of `length` tokens that lie end to end in every domain, each token with its target; a domain of no more
+  /// than `length` tokens gives one of its own length, so that nothing is ever padded. Where they hold more than
+  /// `maxTokens`, so many of them as fit, spread evenly over all the text and so over the domains in proportion to their
+  /// length; where not even one fits, one cut to `maxTokens`. The same every time; longest first, else in order.
+  std::vector<HeldOutWindow> heldOutWindows(std::int64_t length, std::int64_t maxTokens) const;
+  /// Fills `batch` with the first of `windows`, at most `sequences` and all of one length, and takes them off the front;
+  /// false when none is left. The last token of a domain has no target: -1.
+  bool heldOutBatch(Batch& batch, std::span<const HeldOutWindow>& windows, std::int64_t sequences) const;
 
  private:
   std::shared_ptr<const Tokenizer> tokenizer_;

@@ -211,7 +211,7 @@ RunConfig configOf(const Experiment& experiment, const Arm& arm, std::uint64_t s
   config.computeType = DType::f32;  // chosen by the machine it would make the numbers that machine's
   if (!experiment.text.empty()) config.data.source = experiment.text;
   for (const auto& [path, value] : arm.set) setByPath(config, path, value);
-  if (arm.denseTwin) config.model = denseTwin(config.model);
+  if (arm.denseTwin) config.model = denseTwin(config);
   config.train.steps = arm.steps.value_or(experiment.steps);
   config.train.checkpointEvery = 0;
   config.seed = seed;

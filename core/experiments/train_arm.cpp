@@ -9,7 +9,6 @@
 #include "core/session/run_in_training.h"
 #include "core/telemetry/health.h"
 #include "core/telemetry/load_window.h"
-#include "core/train/evaluation.h"
 
 namespace moe {
 namespace {
@@ -48,22 +47,6 @@ class BalanceWatch {
   LoadWindow loads_{kLoadSteps};
 };
 
-/// MaxVio of the counts over the whole held-out text, mean of the layers ("global" in Wang et al. 2024).
-double globalMaxVio(Trainer& trainer) {
-  std::vector<std::vector<std::int64_t>> counts(trainer.model().expertLayers().size());  // (E) each
-  Batch batch;
-  heldOutLoss(trainer.model(), trainer.corpus(), batch, trainer.config().train.batch, kValidationTokens, {}, [&] {
-    for (std::size_t layer = 0; layer < counts.size(); ++layer) {
-      const std::vector<std::int64_t>& load = trainer.model().routing()[layer]->load;
-      counts[layer].resize(load.size());
-      std::ranges::transform(counts[layer], load, counts[layer].begin(), std::plus());
-    }
-  });
-  double sum = 0;
-  for (const std::vector<std::int64_t>& layer : counts) sum += loadHealth(layer).maxVio;
-  return sum / static_cast<double>(counts.size());
-}
-
 }  // namespace
 
 Checkpoint checkpointOf(const Trainer& trainer) {
@@ -79,7 +62,8 @@ ArmResult trainArm(const RunConfig& config, const std::filesystem::path& checkpo
   PreparedRun prepared = prepareRun(config, {});
   const std::unique_ptr<Backend> backend = makeBackend(backendOptions(prepared.config));
   Recorder nowhere(nullptr);
-  RunInTraining run(summaryOf(prepared.config), {}, std::move(prepared), *backend, nowhere);
+  RunSummary summary = summaryOf(prepared);
+  RunInTraining run(std::move(summary), {}, std::move(prepared), *backend, nowhere);
   Trainer& trainer = run.trainer();
   ArmResult result;
   BalanceWatch watch;
@@ -93,10 +77,10 @@ ArmResult trainArm(const RunConfig& config, const std::filesystem::path& checkpo
     if (step.point.validationLoss) result.validation.emplace_back(step.point.step, *step.point.validationLoss);
   }
   result.values.emplace_back("validation_loss", result.validation.back().second);
-  if (!trainer.model().expertLayers().empty()) result.values.emplace_back("max_vio_global", globalMaxVio(trainer));
+  if (!trainer.model().expertLayers().empty()) result.values.emplace_back("max_vio_global", trainer.validationMaxVio());
   watch.report(result);
   measureRemovals(result, *backend, trainer);
-  const ModelSize size = sizeOf(trainer.config().model);
+  const ModelSize size = sizeOf(trainer.config());
   result.values.emplace_back("active_parameters", static_cast<double>(size.activeParameters));
   result.values.emplace_back("total_parameters", static_cast<double>(size.totalParameters));
   if (!checkpoint.empty()) saveCheckpoint(checkpoint, checkpointOf(trainer));

@@ -37,6 +37,8 @@ Json toJson(const RunSummary& run) {
                {"steps", run.steps},    {"target_steps", run.targetSteps}};
   json["train_loss"] = run.trainLoss ? number(*run.trainLoss) : Json(nullptr);
   json["val_loss"] = run.validationLoss ? number(*run.validationLoss) : Json(nullptr);
+  json["validated_tokens"] = run.validatedTokens;
+  json["held_out_tokens"] = run.heldOutTokens;
   json["total_parameters"] = run.totalParameters;
   json["active_parameters"] = run.activeParameters;
   json["alerts"] = run.alerts;

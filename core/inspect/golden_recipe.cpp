@@ -121,7 +121,7 @@ void checkRanges(const Recipe& r) {
   refuse(!positive(r.weigh.scale), "weigh.scale", "expected a number above 0");
   refuse(r.capacity.minimum < 1, "capacity.minimum", "expected at least 1");
   refuse(r.capacity.evalFactor && !positive(*r.capacity.evalFactor), "capacity.eval_factor", "expected a number above 0");
-  refuse(!positive(r.block.normEpsilon), "block.norm_epsilon", "expected a number above 0");
+  refuse(r.block.normEpsilon && !positive(*r.block.normEpsilon), "block.norm_epsilon", "expected a number above 0");
   for (std::size_t i = 0; i < r.balance.size(); ++i) {
     const std::string where = "balance." + number(static_cast<std::int64_t>(i));
     refuse(!notNegative(r.balance[i].coefficient), where + ".coefficient", "expected 0 or more");

@@ -187,7 +187,7 @@ TensorView GoldenRun::moeInput() {
     normStatistics_ = zeros({x.shape[0], 2});
     const bool before = recipe().block.moeReads == Recipe::Block::MoeReads::preAttention;
     backend_.norm(normed_, normStatistics_, before ? x : u, tensor("block.moe_norm.weight"), {}, NormKind::rms,
-                  recipe().block.normEpsilon);
+                  recipe().block.normEpsilon.value_or(Recipe::Block::kStandardNormEpsilon));
   }
   return normed_;
 }
@@ -199,7 +199,7 @@ TensorView GoldenRun::denseInput() {
     denseNormed_ = zeros(u.shape);
     const Tensor statistics = zeros({u.shape[0], 2});
     backend_.norm(denseNormed_, statistics, u, tensor("block.dense_norm.weight"), {}, NormKind::rms,
-                  recipe().block.normEpsilon);
+                  recipe().block.normEpsilon.value_or(Recipe::Block::kStandardNormEpsilon));
     backend_.synchronize();
   }
   return denseNormed_;

@@ -1,13 +1,28 @@
 #include "core/model/block.h"
 
 namespace moe {
+namespace {
+
+/// Of a block with experts its recipe may say its own.
+double normEpsilonOf(const LayerConfig& layer, double model) {
+  return layer.hasExperts ? layer.recipe.block.normEpsilon.value_or(model) : model;
+}
+
+/// The recipe with that number in it, which the layer's dense residual norms by too.
+Recipe saying(Recipe recipe, double normEpsilon) {
+  recipe.block.normEpsilon = normEpsilon;
+  return recipe;
+}
+
+}  // namespace
 
 Block::Block(Backend& backend, const ModelConfig& config, std::size_t index, const Parameters& parameters)
     : backend_(backend),
       config_(config.layers[index]),
       index_(static_cast<std::uint32_t>(index)),
       normKind_(config.norm),
-      normEpsilon_(config.normEpsilon),
+      modelEpsilon_(config.normEpsilon),
+      normEpsilon_(normEpsilonOf(config_, modelEpsilon_)),
       attention_(backend, config_.attention, config.positions == Positions::rope ? config.ropeTheta : 0) {
   const std::string prefix = layerPrefix(index);
   const auto value = [&](std::string_view name) { return parameters.value(prefix + std::string(name)); };
@@ -22,7 +37,7 @@ Block::Block(Backend& backend, const ModelConfig& config, std::size_t index, con
   attentionWeights_ = {value("attention.qkv"), value("attention.output")};
   attentionGradients_ = {gradient("attention.qkv"), gradient("attention.output")};
   if (config_.hasExperts) {
-    moe_.emplace(backend, config_.recipe, config.width);
+    moe_.emplace(backend, saying(config_.recipe, normEpsilon_), config.width);
     moeWeights_ = bindMoeWeights(config_.recipe, config.width, value);
     moeGradients_ = bindMoeWeights(config_.recipe, config.width, gradient);
   } else {
@@ -34,7 +49,8 @@ Block::Block(Backend& backend, const ModelConfig& config, std::size_t index, con
 
 void Block::reconfigure(const LayerConfig& config) {
   config_ = config;
-  if (moe_) moe_->reconfigure(config.recipe);
+  normEpsilon_ = normEpsilonOf(config, modelEpsilon_);
+  if (moe_) moe_->reconfigure(saying(config.recipe, normEpsilon_));
 }
 
 void Block::applyNorm(Norm& norm, const TensorView& x, Activations& memory) {

@@ -71,7 +71,7 @@ class Block {
   LayerConfig config_;
   std::uint32_t index_ = 0;
   NormKind normKind_;
-  double normEpsilon_ = 0;
+  double modelEpsilon_ = 0, normEpsilon_ = 0;  // the recipe's own, or the model's
   Norm attentionNorm_, feedForwardNorm_;
   AttentionBlock attention_;
   AttentionBlock::Weights attentionWeights_, attentionGradients_;

@@ -57,13 +57,14 @@ struct ModelSize {
   std::int64_t activeParameters = 0;   // that one token passes: all but the experts not chosen
   double flopsPerToken = 0;            // forward + backward
 };
-ModelSize sizeOf(const ModelConfig& config);
+/// `passTokens`: those that training routes together, which experts choose their slots from.
+ModelSize sizeOf(const ModelConfig& config, std::int64_t passTokens);
 /// The same given what the routers chose: active parameters and work are means over the tokens, of the experts that
 /// admitted them. `admitted` (expert layers, then a mixture head) of (E): admitted assignments of an expert / tokens.
 ModelSize sizeOf(const ModelConfig& config, const std::vector<std::vector<double>>& admitted);
 
 /// The dense model of equal active parameters: every expert layer becomes one network of hidden k * F (+ shared).
-ModelConfig denseTwin(const ModelConfig& config);
+ModelConfig denseTwin(const ModelConfig& config, std::int64_t passTokens);
 
 /// The recipe of the head where it is a mixture (recipe.head): that of the layers, every expert's output a token's
 /// logits. Nothing for a linear head.

@@ -6,9 +6,9 @@
 
 namespace moe {
 
-ModelConfig denseTwin(const ModelConfig& config) {
+ModelConfig denseTwin(const ModelConfig& config, std::int64_t passTokens) {
   ModelConfig twin = config;
-  const std::vector<Segment> segments = modelSegments(config);
+  const std::vector<Segment> segments = activeSegments(config, passTokens);
   // What a mixture head has beyond one output matrix goes to the layers in equal parts.
   double spare = 0;
   if (headRecipe(config)) {

@@ -150,6 +150,7 @@ void MixtureLanguageHead::trainChunk(Chunk& chunk, const TensorView& losses, std
   const double likelihood = coefficient(Form::likelihood), competitive = coefficient(Form::competitive);
   const double cooperative = coefficient(Form::cooperative);
   const std::int64_t V = vocabulary_, E = experts_;
+  const bool byBlend = predictsByBlend();
   if (cooperative > 0) {
     blendOutputs<S>(chunk);
     backend_.crossEntropy(chunk.blendCosts, chunk.blend, targets.subspan(at(chunk.begin), at(chunk.tokens())), 1);
@@ -174,11 +175,11 @@ void MixtureLanguageHead::trainChunk(Chunk& chunk, const TensorView& losses, std
     const double* share = sharesOf(token);
     for (std::int64_t e = 0; e < E; ++e) row_[at(e)] = std::log(share[e]) - static_cast<double>(costs[row(chunk, t, e)]);
     const double evidence = logSumExp(row_);
-    double loss = -likelihood * evidence;
+    double minimised = -likelihood * evidence;
     for (std::int64_t e = 0; e < E; ++e) {
       const std::int64_t r = row(chunk, t, e);
       const auto cost = static_cast<double>(costs[r]);
-      loss += competitive * share[e] * cost;
+      minimised += competitive * share[e] * cost;
       if (scale == 0) continue;
       S* slope = slopes.as<S>() + r * V;
       // A token of weight 0 leaves nothing; else the posterior, or the share, weighs what its expert got wrong.
@@ -192,8 +193,9 @@ void MixtureLanguageHead::trainChunk(Chunk& chunk, const TensorView& losses, std
       const S* blend = blends.as<S>() + t * V;
       for (std::int64_t v = 0; v < V; ++v) slope[v] += part * blend[v];
     }
-    if (cooperative > 0) loss += cooperative * static_cast<double>(blendCosts.as<S>()[t]);
-    tokenLosses.as<S>()[t] = masked ? S{0} : static_cast<S>(loss);
+    if (cooperative > 0) minimised += cooperative * static_cast<double>(blendCosts.as<S>()[t]);
+    if (!masked) objective_ += minimised;
+    tokenLosses.as<S>()[t] = masked ? S{0} : byBlend ? blendCosts.as<S>()[t] : static_cast<S>(-evidence);
   }
   tokenLosses.write();
   if (scale != 0) slopes.write();
@@ -202,6 +204,7 @@ void MixtureLanguageHead::trainChunk(Chunk& chunk, const TensorView& losses, std
 void MixtureLanguageHead::train(const TensorView& losses, const TensorView& dx, std::span<const std::int32_t> targets,
                                 double scale, Activations& memory) {
   const std::int64_t T = x_.shape[0], step = chunkTokens(experts_, vocabulary_);
+  objective_ = 0;
   withScalar(x_.dtype, [&]<class S>() {
     for (std::int64_t begin = 0; begin < T; begin += step) {
       const ActivationsScope scope(memory);

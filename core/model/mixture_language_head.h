@@ -31,10 +31,12 @@ class MixtureLanguageHead {
   /// losses alone are trained on, the softmax of their mixed outputs.
   void predict(const TensorView& losses, const TensorView& logits, std::span<const std::int32_t> targets,
                Activations& memory);
-  /// coefficient * loss of recipe.head, summed, of each target: losses (T). With scale other than 0 their sum's gradient
-  /// times scale is added to the experts' gradients and to dx (T, D), and kept for the router's backward.
+  /// Nats of each target under the prediction, as `predict` says them: losses (T), whatever is minimised. With scale other
+  /// than 0 the gradient of coefficient * loss of recipe.head, summed over losses and targets, times scale is added to the experts' gradients and to dx (T, D), and kept for the router's backward.
   void train(const TensorView& losses, const TensorView& dx, std::span<const std::int32_t> targets, double scale,
              Activations& memory);
+  /// coefficient * loss of recipe.head, summed over losses and targets, of the last `train`.
+  double objective() const { return objective_; }
   /// The router's gradients: of the last `train`, and of the balance terms.
   void backwardRouter(const TensorView& dx /*+=*/);
 
@@ -74,6 +76,7 @@ class MixtureLanguageHead {
   Routing routing_;
   RoutingInput routingInput_;
   DrawBuffers draws_;
+  double objective_ = 0;
   Dispatch everyToken_;  // of a chunk, for one expert
   TensorView x_;         // (T, D)
   TensorView saved_;                        // (E, saved of one expert); not linear

@@ -151,7 +151,8 @@ void MoeLayer::forwardDense(const TensorView& y, const MoeInput& input, const Mo
   if (!weights.denseNorm.empty()) {
     denseInput_ = memory.take(u.shape, u.dtype);
     denseStatistics_ = memory.take({T, 2}, u.dtype);
-    backend_.norm(denseInput_, denseStatistics_, u, weights.denseNorm, {}, NormKind::rms, recipe_.block.normEpsilon);
+    backend_.norm(denseInput_, denseStatistics_, u, weights.denseNorm, {}, NormKind::rms,
+                  recipe_.block.normEpsilon.value_or(Recipe::Block::kStandardNormEpsilon));
   }
   dispatchEveryToken(denseDispatch_, T, 1);
   denseSaved_ = savedFor(denseSpec_, T, input, memory);

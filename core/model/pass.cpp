@@ -137,6 +137,7 @@ LossSums Model::Impl::pass(const Batch& batch, const PassSettings& settings, dou
   const HostCopy copy = backend.read(totals);
   const std::span<const double> found = copy.span<double>();
   sums.loss = found[0];
+  sums.objective = head && settings.phase == Phase::training ? head->objective() : sums.loss;
   if (!balanced) return sums;
   sums.auxLoss = found[1];
   sums.zLoss = found[2];

@@ -47,7 +47,7 @@ std::string layerPrefix(std::size_t layer) {
   return "layers." + std::to_string(layer) + ".";
 }
 
-double activeExperts(const Recipe& recipe, std::int64_t context) {
+double activeExperts(const Recipe& recipe, std::int64_t passTokens) {
   const double E = recipe.experts.count;
   switch (recipe.select.kind) {
     case Recipe::Select::Kind::topK:
@@ -56,7 +56,7 @@ double activeExperts(const Recipe& recipe, std::int64_t context) {
       return std::clamp(std::ceil(recipe.select.p * E), 1.0, E);
     case Recipe::Select::Kind::expertChoice: {
       const Recipe::Capacity& capacity = recipe.capacity;
-      const double slots = capacity.slots ? static_cast<double>(*capacity.slots) * E / static_cast<double>(context) : 0;
+      const double slots = capacity.slots ? static_cast<double>(*capacity.slots) * capacity.tokenGroups * E / static_cast<double>(passTokens) : 0;
       const double k = capacity.countsK ? recipe.select.k : 1;
       return std::clamp(capacity.slots ? slots : capacity.factor.value_or(1) * k, 0.0, E);
     }
@@ -84,10 +84,8 @@ std::vector<Segment> modelSegments(const ModelConfig& config) {
       addDense(out, prefix + "feed_forward", layer.dense, width);
       continue;
     }
-    const double share = activeExperts(layer.recipe, config.context) / layer.recipe.experts.count;
     for (const MoeSegment& segment : moeSegments(layer.recipe, width))
-      out.push_back({kindOf(segment), prefix + segment.name, segment.shape, false,
-                     segment.name.starts_with("experts.") ? share : 1.0});
+      out.push_back({kindOf(segment), prefix + segment.name, segment.shape});
   }
   addNorm(out, "final_norm", config);
   if (const auto head = headRecipe(config)) {
@@ -100,6 +98,18 @@ std::vector<Segment> modelSegments(const ModelConfig& config) {
   }
   for (Segment& segment : out) segment.wholeGradient = hasWholeGradient(segment.name, config);
   return out;
+}
+
+std::vector<Segment> activeSegments(const ModelConfig& config, std::int64_t passTokens) {
+  std::vector<Segment> segments = modelSegments(config);
+  for (std::size_t i = 0; i < config.layers.size(); ++i) {
+    if (!config.layers[i].hasExperts) continue;
+    const Recipe& recipe = config.layers[i].recipe;
+    const double share = activeExperts(recipe, passTokens) / recipe.experts.count;
+    for (Segment& segment : segments)
+      if (segment.name.starts_with(layerPrefix(i) + "experts.")) segment.activeShare = share;
+  }
+  return segments;
 }
 
 bool sameSegments(const ModelConfig& a, const ModelConfig& b) {

@@ -17,12 +17,16 @@ struct Segment {
   std::string name;  // "layers.2.experts.down"
   Shape shape;
   bool perToken = false;   // looked up, not multiplied: no FLOPs
-  double activeShare = 1;  // of its elements, those that one token passes: k / E for routed experts
+  double activeShare = 1;  // of its elements, those that one token passes; said by activeSegments alone
   bool wholeGradient = false;  // the first product of a backward pass may overwrite it; else cleared before, added to
 };
 
 /// Every segment of the model in a fixed order.
 std::vector<Segment> modelSegments(const ModelConfig& config);
+
+/// The same with the share of each that one token passes: k / E for routed experts. `passTokens`: those that training routes
+/// together, which experts choose their slots from.
+std::vector<Segment> activeSegments(const ModelConfig& config, std::int64_t passTokens);
 
 /// Whether two models have the same weights in the same shapes, so that one may become the other while it trains.
 bool sameSegments(const ModelConfig& a, const ModelConfig& b);
@@ -32,7 +36,8 @@ inline const std::string kHeadPrefix = "head.";
 /// "layers.2."
 std::string layerPrefix(std::size_t layer);
 
-/// Experts that one token passes: k, 1, E; the expected number where it varies (top_p: at uniform probabilities).
-double activeExperts(const Recipe& recipe, std::int64_t context);
+/// Experts that one token passes: k, 1, E; the expected number where it varies (top_p: at uniform probabilities; expert
+/// choice: slots that `passTokens` tokens share).
+double activeExperts(const Recipe& recipe, std::int64_t passTokens);
 
 }  // namespace moe

@@ -38,8 +38,8 @@ ModelSize measured(const ModelConfig& config, const std::vector<Segment>& segmen
 
 }  // namespace
 
-ModelSize sizeOf(const ModelConfig& config) {
-  return measured(config, modelSegments(config));
+ModelSize sizeOf(const ModelConfig& config, std::int64_t passTokens) {
+  return measured(config, activeSegments(config, passTokens));
 }
 
 ModelSize sizeOf(const ModelConfig& config, const std::vector<std::vector<double>>& admitted) {

@@ -11,21 +11,28 @@ BalanceScale loadScale(const Recipe& recipe, const Term& term, double assignment
   const bool first = term.counts == Term::Counts::first || recipe.slotsPerToken() == 1;
   const double n = term.counts == Term::Counts::first ? 1 : assignments;
   const auto experts = static_cast<double>(recipe.experts.count);
+  BalanceScale scale{.kind = BalanceScale::Kind::ratio, .atBalance = n, .convention = {}, .formula = {}};
   switch (term.normalisation) {
     case Term::Normalisation::unit:
-      return {BalanceScale::Kind::ratio, 1,
-              first                                ? "Switch Transformer: first choices"
-              : term.layers == Term::Layers::mean ? "megablocks: divided by k, mean of layers"
-                                                   : "Megatron-LM: divided by k"};
+      scale.atBalance = 1;
+      scale.formula = "E/n \u03a3 f P";
+      scale.convention = first                                ? "Switch Transformer: first choices"
+                         : term.layers == Term::Layers::mean ? "megablocks: divided by k, mean of layers"
+                                                              : "Megatron-LM: divided by k";
+      break;
     case Term::Normalisation::perToken:
-      return {BalanceScale::Kind::ratio, n,
-              first                                        ? "Switch Transformer: first choices"
-              : term.layers == Term::Layers::concatenated ? "Hugging Face: k times, layers concatenated"
-                                                           : "Hugging Face: k times, layer by layer"};
+      scale.formula = "E \u03a3 f P";
+      scale.convention = first                                        ? "Switch Transformer: first choices"
+                         : term.layers == Term::Layers::concatenated ? "Hugging Face: k times, layers concatenated"
+                                                                      : "Hugging Face: k times, layer by layer";
+      break;
     case Term::Normalisation::mean:
-      return {BalanceScale::Kind::ratio, n / (experts * experts), "Lepikhin 2020: mean over experts, n/E\u00b2"};
+      scale.atBalance = n / (experts * experts);
+      scale.formula = "1/E \u03a3 f P";
+      scale.convention = "Lepikhin 2020: mean over experts, n/E\u00b2";
+      break;
   }
-  return {};
+  return scale;
 }
 
 }  // namespace
@@ -37,13 +44,13 @@ BalanceScale balanceScale(const Recipe& recipe, std::size_t term, double assignm
     case Term::Kind::load:
       return loadScale(recipe, one, assignments);
     case Term::Kind::device:
-      return {BalanceScale::Kind::ratio, 1, "Dai 2024: blocks of experts"};
+      return {BalanceScale::Kind::ratio, 1, "Dai 2024: blocks of experts", {}};
     case Term::Kind::communication:
       // At balance a token reaches M blocks; fewer is below 1.
-      return {BalanceScale::Kind::ratio, 1, "tokens sent to M of D blocks"};
+      return {BalanceScale::Kind::ratio, 1, "tokens sent to M of D blocks", {}};
     case Term::Kind::importanceCv2:
     case Term::Kind::loadCv2:
-      return {BalanceScale::Kind::oneAbove, 0, "squared variation: 0 at balance"};
+      return {BalanceScale::Kind::oneAbove, 0, "squared variation: 0 at balance", {}};
     case Term::Kind::z:
     case Term::Kind::entropy:
       return {};

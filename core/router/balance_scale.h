@@ -17,6 +17,7 @@ struct BalanceScale {
   } kind = Kind::none;
   double atBalance = 0;
   std::string_view convention;  // whose normalisation it is
+  std::string_view formula;     // of the value, where it depends on the normalisation; else empty: the kind's own
 };
 /// `assignments`: asked a token, as counted (k where every token has k).
 BalanceScale balanceScale(const Recipe& recipe, std::size_t term, double assignments);

@@ -197,7 +197,8 @@ class Check {
              "The dense network needs a hidden size of at least 1.");
     refuse(!(r.combine.expertDropout >= 0 && r.combine.expertDropout < 1), "combine.expert_dropout",
            "The dropout rate must lie in [0, 1).");
-    refuse(!(r.block.normEpsilon > 0), "block.norm_epsilon", "The norm's epsilon must be above 0.");
+    refuse(r.block.normEpsilon && !(*r.block.normEpsilon > 0 && *r.block.normEpsilon < 1), "block.norm_epsilon",
+           "The norm's epsilon lies between 0 and 1; left out, it is the model's.");
     for (std::size_t i = 0; i < r.head.losses.size(); ++i)
       atLeast(r.head.losses[i].coefficient, 0, "head.losses." + std::to_string(i) + ".coefficient",
               "A coefficient must be finite and 0 or more.");

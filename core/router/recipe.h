@@ -128,7 +128,8 @@ struct Recipe {
 
   struct Block {
     enum class MoeReads { postAttention, preAttention } moeReads = MoeReads::postAttention;
-    double normEpsilon = 1e-5;
+    std::optional<double> normEpsilon;                   // of the block's norms; absent: the model's
+    static constexpr double kStandardNormEpsilon = 1e-5;
     bool operator==(const Block&) const = default;
   } block;
 
@@ -177,6 +178,13 @@ struct Recipe {
     }
   }
 };
+
+/// Every token asks every expert, so that assignments count by their weights (Jacobs et al. 1991).
+inline bool asksEveryExpert(const Recipe& recipe) { return recipe.select.kind == Recipe::Select::Kind::all; }
+/// The columns of a token's choices are experts, not choices in order: its first is the one of the largest weight.
+inline bool slotsAreExperts(const Recipe& recipe) {
+  return asksEveryExpert(recipe) || recipe.select.kind == Recipe::Select::Kind::expertChoice;
+}
 
 /// How much of the pipeline runs: training uses every stage; evaluation switches off draws and `force`; generation
 /// (one token at a time, and the inspection of a text) switches capacity off too.

@@ -231,7 +231,7 @@ Recipe recipeFromJson(const nlohmann::json& json, const std::string& path) {
   within(in, "block", [&](JsonObject& block) {
     readWord(block, "moe_reads", out.block.moeReads, kMoeReads);
     readOnly(block, "norm", "rms");
-    block.read("norm_epsilon", out.block.normEpsilon);
+    optionally(block, "norm_epsilon", out.block.normEpsilon);
   });
   within(in, "head", [&](JsonObject& head) {
     readWord(head, "kind", out.head.kind, kHeads);

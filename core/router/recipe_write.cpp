@@ -170,7 +170,7 @@ json toJson(const Recipe& recipe) {
   putObject(out, "capacity", write(recipe.capacity));
   putObject(out, "combine", write(recipe.combine));
   put(block, "moe_reads", recipe.block.moeReads, standard.block.moeReads, kMoeReads);
-  put(block, "norm_epsilon", recipe.block.normEpsilon, standard.block.normEpsilon);
+  put(block, "norm_epsilon", recipe.block.normEpsilon);
   putObject(out, "block", std::move(block));
   putObject(out, "head", write(recipe.head));
   for (const Recipe::BalanceTerm& term : recipe.balance) out["balance"].push_back(write(term));

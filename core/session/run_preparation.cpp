@@ -7,10 +7,12 @@
 #include <string>
 #include <thread>
 
+#include "core/base/checksum.h"
 #include "core/base/error.h"
 #include "core/base/number_text.h"
 #include "core/model/upcycle.h"
 #include "core/train/compute_type.h"
+#include "core/train/evaluation.h"
 
 namespace moe {
 
@@ -64,6 +66,7 @@ PreparedRun prepare(RunConfig config, std::shared_ptr<const Tokenizer> tokenizer
   const bool same = surroundings.similar && surroundings.similar->config.data == config.data && !tokenizer;
   run.corpus = same ? surroundings.similar->corpus : tokenizer ? loadCorpus(config.data, tokenizer) : loadCorpus(config.data);
   run.corpus->requireBatch(config.train.batch, config.model.context);
+  run.corpus->requireHeldOut();
   config.model.vocabulary = run.corpus->tokenizer().vocabulary();
   refuse(config, surroundings);
   run.config = std::move(config);
@@ -104,8 +107,9 @@ std::string beginningOf(const PreparedRun& run) {
          std::to_string(run.dense->state.step) + ", noise " + numberText(experts->initNoise) + seed;
 }
 
-RunSummary summaryOf(const RunConfig& config) {
-  const ModelSize size = sizeOf(config.model);
+RunSummary summaryOf(const PreparedRun& prepared) {
+  const RunConfig& config = prepared.config;
+  const ModelSize size = sizeOf(config);
   RunSummary run;
   run.name = config.label.empty() ? config.preset : config.label;
   run.preset = config.preset;
@@ -114,6 +118,9 @@ RunSummary summaryOf(const RunConfig& config) {
   run.targetSteps = config.train.steps;
   run.totalParameters = size.totalParameters;
   run.activeParameters = size.activeParameters;
+  run.validatedTokens = heldOutTargets(*prepared.corpus, config.model.context, kValidationTokens);
+  run.heldOutTokens = prepared.corpus->heldOutTokens();
+  run.textChecksum = checksumText(prepared.corpus->checksum());
   return run;
 }
 

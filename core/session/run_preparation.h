@@ -41,7 +41,7 @@ BackendOptions backendOptions(const RunConfig& config);
 std::string beginningOf(const PreparedRun& run);
 
 /// What the list of runs says of a run that begins.
-RunSummary summaryOf(const RunConfig& config);
+RunSummary summaryOf(const PreparedRun& run);
 
 /// Bytes that may still be allocated; 0 where the system does not say.
 std::int64_t freeMemory();

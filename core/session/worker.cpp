@@ -192,7 +192,7 @@ SessionStatus Worker::status() const {
   if (status.tokensPerSecond > 0)
     status.secondsLeft = static_cast<double>((status.targetSteps - status.step) * run_->tokensPerStep()) / status.tokensPerSecond;
   status.config = run_->config();
-  status.size = sizeOf(run_->config().model);
+  status.size = sizeOf(run_->config());
   status.routedSize = run_->trainer().routedSize();
   if (alone_ && run_->stepsDone() > 0) status.peakMemory = peak_.bytes();
   status.backend = backend_->name() + ", " + std::string(nameOf(backend_->computeType())) + ", " +

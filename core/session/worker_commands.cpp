@@ -22,7 +22,7 @@ void Worker::carryOut(const command::Start& start) {
   const RunConfig config = prepared.config;
   const std::string beginning = beginningOf(prepared);
   const std::int64_t heldBytes = prepared.dense ? bytesOf(prepared.dense->state) : 0;
-  RunSummary first = summaryOf(prepared.config);
+  RunSummary first = summaryOf(prepared);
   first.parent = start.parent;
   first.parentStep = start.parentStep;
   replaceBy(
@@ -38,13 +38,13 @@ void Worker::carryOut(const command::StartTwin&) {
   checkRun();
   if (twin_) throw Error("session", "the dense model is training beside this run already");
   RunConfig config = run_->config();
-  config.model = denseTwin(config.model);
+  config.model = denseTwin(config);
   config.startFrom = {};
   config.train.freeze = TrainConfig::Freeze::none;  // of a router and experts that it has not
   config.train.frozenExperts.clear();
   config.label = (config.label.empty() ? config.preset : config.label) + ", dense twin";
   PreparedRun prepared = prepare(config, true);
-  RunSummary first = summaryOf(prepared.config);
+  RunSummary first = summaryOf(prepared);
   alone_ = false;
   twin_ = makeRun(std::move(prepared), std::move(first));
   publish(twin_->begin(twin_->eventOf(RunEvent::Kind::started, "Started beside run " + std::to_string(run_->id()) +

@@ -118,7 +118,7 @@ void Worker::replaceBy(std::function<std::unique_ptr<RunInTraining>()> make, con
 void Worker::forkFrom(Fork fork, bool playing) {
   PreparedRun prepared = prepare(fork.checkpoint);
   const RunConfig config = prepared.config;
-  RunSummary first = summaryOf(prepared.config);
+  RunSummary first = summaryOf(prepared);
   first.parent = fork.checkpoint.run;
   first.parentStep = fork.checkpoint.state.step;
   replaceBy(

@@ -45,7 +45,7 @@ R"sql(
 ALTER TABLE points ADD COLUMN balance BLOB;  -- f32 a balance term, as it is trained on
 CREATE TABLE studies(                    -- a run at a validation, over text that stays the same
   run INTEGER NOT NULL, step INTEGER NOT NULL, tokens INTEGER NOT NULL,
-  domains TEXT NOT NULL, domain_tokens BLOB NOT NULL,  -- names ended by a line feed each; i64 each
+  domains TEXT NOT NULL, domain_tokens BLOB NOT NULL,  -- names, each ended by a line feed (from version 3 on by a zero byte); i64 each
   PRIMARY KEY(run, step)) WITHOUT ROWID;
 CREATE TABLE layer_studies(
   run INTEGER NOT NULL, step INTEGER NOT NULL, layer INTEGER NOT NULL, experts INTEGER NOT NULL, slots INTEGER NOT NULL,
@@ -54,6 +54,12 @@ CREATE TABLE layer_studies(
   domain_shares BLOB NOT NULL,           -- (domains, E) f32
   input_specialisation REAL, next_specialisation REAL, predicted_specialisation REAL, max_vio_global REAL,
   PRIMARY KEY(run, step, layer)) WITHOUT ROWID;
+)sql",
+R"sql(
+ALTER TABLE runs ADD COLUMN text_checksum TEXT NOT NULL DEFAULT '';  -- of the tokens; '' where an older version wrote the run
+ALTER TABLE runs ADD COLUMN validated_tokens INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE runs ADD COLUMN held_out_tokens INTEGER NOT NULL DEFAULT 0;
+UPDATE studies SET domains = CAST(replace(domains, char(10), char(0)) AS BLOB);  -- a file name may hold a line feed, but no zero
 )sql"};
 constexpr auto kVersion = static_cast<std::int64_t>(std::size(kSteps));
 

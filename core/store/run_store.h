@@ -27,6 +27,9 @@ struct RunSummary {
   enum class State { running, paused, finished, failed, interrupted } state = State::running;
   std::int64_t steps = 0, targetSteps = 0;
   std::optional<double> trainLoss, validationLoss;  // the newest
+  // Tokens a validation is over, and all that are held out; both 0 where an older version wrote the run.
+  std::int64_t validatedTokens = 0, heldOutTokens = 0;
+  std::string textChecksum;              // Corpus::checksum() as text; empty where an older version wrote the run
   std::int64_t totalParameters = 0, activeParameters = 0;
   std::int64_t alerts = 0;               // events of kind alertRaised
 };

@@ -24,10 +24,17 @@ RunSummary::State stateOf(const std::string& text) {
   return RunSummary::State::failed;
 }
 
-#define SWITCHYARD_RUN_COLUMNS                                                                                          \
+/// Stores of older versions, which are read as they are, lack the newest columns.
+#define SWITCHYARD_RUN_COLUMNS(newest)                                                                                  \
   "SELECT id, name, note, preset, config, seed, created, parent, parent_step, state, steps, target_steps, train_loss, " \
-  "validation_loss, total_parameters, active_parameters, "                                                              \
-  "(SELECT COUNT(*) FROM events WHERE events.run = runs.id AND kind = 'alertRaised') FROM runs "
+  "validation_loss, total_parameters, active_parameters, " newest                                                       \
+  ", (SELECT COUNT(*) FROM events WHERE events.run = runs.id AND kind = 'alertRaised') FROM runs "
+
+const char* runsOf(std::int64_t version) {
+  return version < 3 ? SWITCHYARD_RUN_COLUMNS("'', 0, 0") : SWITCHYARD_RUN_COLUMNS("text_checksum, validated_tokens, held_out_tokens");
+}
+
+#undef SWITCHYARD_RUN_COLUMNS
 
 RunSummary summaryOf(const Rows& rows) {
   RunSummary run;
@@ -47,7 +54,10 @@ RunSummary summaryOf(const Rows& rows) {
   run.validationLoss = rows.optionalReal(13);
   run.totalParameters = rows.integer(14);
   run.activeParameters = rows.integer(15);
-  run.alerts = rows.integer(16);
+  run.textChecksum = rows.text(16);
+  run.validatedTokens = rows.integer(17);
+  run.heldOutTokens = rows.integer(18);
+  run.alerts = rows.integer(19);
   return run;
 }
 
@@ -59,10 +69,11 @@ RunId RunStore::createRun(const RunSummary& first) {
   impl_->requireWrite();
   impl_->db.run(
       "INSERT INTO runs(name, note, preset, config, seed, created, parent, parent_step, state, steps, target_steps, train_loss, "
-      "validation_loss, total_parameters, active_parameters) VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+      "validation_loss, total_parameters, active_parameters, text_checksum, validated_tokens, held_out_tokens) "
+      "VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
       first.name, first.note, first.preset, first.config, std::bit_cast<std::int64_t>(first.seed), now(), first.parent, first.parentStep,
       nameOf(first.state), first.steps, first.targetSteps, first.trainLoss, first.validationLoss, first.totalParameters,
-      first.activeParameters);
+      first.activeParameters, first.textChecksum, first.validatedTokens, first.heldOutTokens);
   return impl_->db.lastRowId();
 }
 
@@ -106,16 +117,14 @@ void RunStore::deleteRun(RunId run) {
 
 std::vector<RunSummary> RunStore::runs() const {
   std::vector<RunSummary> runs;
-  for (Rows rows = impl_->db.query(SWITCHYARD_RUN_COLUMNS "ORDER BY id"); rows.next();) runs.push_back(summaryOf(rows));
+  for (Rows rows = impl_->db.query((runsOf(impl_->version) + std::string("ORDER BY id")).c_str()); rows.next();) runs.push_back(summaryOf(rows));
   return runs;
 }
 
 RunSummary RunStore::run(RunId run) const {
-  Rows rows = impl_->db.query(SWITCHYARD_RUN_COLUMNS "WHERE id = ?", run);
+  Rows rows = impl_->db.query((runsOf(impl_->version) + std::string("WHERE id = ?")).c_str(), run);
   if (!rows.next()) impl_->requireRun(run);
   return summaryOf(rows);
 }
-
-#undef SWITCHYARD_RUN_COLUMNS
 
 }  // namespace moe

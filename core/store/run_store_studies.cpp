@@ -5,18 +5,20 @@
 namespace moe {
 namespace {
 
+/// Names, each ended by a zero byte, which no file name holds.
 std::string joined(const std::vector<std::string>& names) {
   std::string text;
-  for (const std::string& name : names) text += name + '\n';
+  for (const std::string& name : names) text += name + '\0';
   return text;
 }
 
-std::vector<std::string> split(const std::string& text) {
+std::vector<std::string> split(Bytes bytes, char end) {
+  const std::string_view text(reinterpret_cast<const char*>(bytes.data()), bytes.size());
   std::vector<std::string> names;
   for (std::size_t begin = 0; begin < text.size();) {
-    const std::size_t end = std::min(text.find('\n', begin), text.size());
-    names.push_back(text.substr(begin, end - begin));
-    begin = end + 1;
+    const std::size_t stop = std::min(text.find(end, begin), text.size());
+    names.emplace_back(text.substr(begin, stop - begin));
+    begin = stop + 1;
   }
   return names;
 }
@@ -41,8 +43,9 @@ void RunStore::append(const RunStudy& study) {
   Transaction transaction(impl_->db);
   impl_->requireRun(study.run);
   impl_->db.run("DELETE FROM layer_studies WHERE run = ? AND step = ?", study.run, study.step);
+  const std::string domains = joined(study.domains);
   impl_->db.run("INSERT OR REPLACE INTO studies(run, step, tokens, domains, domain_tokens) VALUES(?, ?, ?, ?, ?)", study.run,
-                study.step, study.tokens, joined(study.domains), bytesOf(study.domainTokens));
+                study.step, study.tokens, std::as_bytes(std::span(domains)), bytesOf(study.domainTokens));
   for (const LayerStudy& layer : study.layers)
     impl_->db.run(
         "INSERT INTO layer_studies(run, step, layer, experts, slots, selections, coactivation, domain_shares, "
@@ -72,7 +75,7 @@ std::vector<std::shared_ptr<const RunStudy>> RunStore::studies(RunId run) const 
     study->run = run;
     study->step = rows.integer(0);
     study->tokens = rows.integer(1);
-    study->domains = split(rows.text(2));
+    study->domains = split(rows.blob(2), impl_->version < 3 ? '\n' : '\0');
     const auto domains = static_cast<std::int64_t>(study->domains.size());
     study->domainTokens = checked(valuesOf<std::int64_t>(rows.blob(3), domains));
     Rows layers = impl_->db.query(

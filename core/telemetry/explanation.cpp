@@ -35,6 +35,12 @@ Explanation lossOf(double loss, const std::string& name, std::int64_t step, cons
           text};
 }
 
+std::string validationMeaning(const RunFacts& facts) {
+  const std::string over = overHeldOut(facts.validatedTokens, facts.heldOutTokens);
+  if (over.empty()) return "The same over held-out text, which the model never trains on.";
+  return "The same " + over + ", which the model never trains on: the same ones every time, spread evenly over all the text.";
+}
+
 /// The term's value at perfect balance with the assignments a token has at this step.
 std::optional<double> atBalance(const StepPoint& point, const RunFacts::Term& term, const RunFacts& facts) {
   if (!term.atBalance || *term.atBalance <= 0) return std::nullopt;
@@ -55,7 +61,7 @@ Explanation explain(RunQuantity quantity, const StepPoint& point, const RunFacts
     case RunQuantity::validationLoss:
       if (!point.validationLoss)
         return {at("Validation loss"), "mean over tokens of \u2212log p(next token)", "Not measured yet: it comes with every validation.", ""};
-      return lossOf(*point.validationLoss, "Validation loss", point.step, "The same over held-out text, which the model never trains on.");
+      return lossOf(*point.validationLoss, "Validation loss", point.step, validationMeaning(facts));
     case RunQuantity::auxLoss:
       return {at("Aux loss"), "\u03a3 coefficient \u00b7 value, over all balance terms but z", sumOfTerms(point, facts, false, point.auxLoss),
               "What the balance terms add to the loss that is minimised."};
@@ -81,7 +87,7 @@ Explanation explain(RunQuantity quantity, const StepPoint& point, const RunFacts
       const auto total = static_cast<double>(facts.totalParameters), active = static_cast<double>(facts.activeParameters);
       return {"Active parameters", "all parameters \u2212 those of experts a token does not pass",
               figureText(total) + " \u2212 " + figureText(total - active) + " = " + figureText(active),
-              "What one token is worked on by: the cost of a token follows these, not the total."};
+              "What one token is worked on by: the cost of a token follows these, not the total." + facts.assumedActive};
     }
     case RunQuantity::flops:
       return {"Work a token", "3 \u00b7 2 \u00b7 multiply-adds forward; backward counts twice",

@@ -39,10 +39,12 @@ struct RunFacts {
     std::string convention;
   };
   std::int64_t tokens = 0;            // a step
+  std::int64_t validatedTokens = 0, heldOutTokens = 0;  // RunSummary's
   double slots = 0;                   // k
   std::vector<Term> terms;
   std::int64_t totalParameters = 0, activeParameters = 0;
   double flopsPerToken = 0;
+  std::string assumedActive;          // a sentence where the number of experts a token passes varies; else empty
   double deadBelow = 0;               // of the fair share
   double deadClears = 0;              // of the fair share
   int deadWindow = 0;                 // steps

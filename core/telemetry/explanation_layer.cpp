@@ -89,6 +89,7 @@ Explanation explain(LayerQuantity quantity, const LayerPoint& layer, std::int64_
     case LayerQuantity::balancer:
       return {at("Balancer's pull"), "\u2016gradient of \u03a3 coefficient \u00b7 value\u2016 / \u2016gradient of the language loss\u2016, on the router's weights",
               !std::isfinite(layer.balanceGradient) ? "Not measured yet: it is looked at every ten steps."
+              : !std::isfinite(layer.languageGradient) ? number(layer.balanceGradient) + "; the language loss's gradient was not measured at this step"
               : layer.languageGradient > 0 ? number(layer.balanceGradient) + " / " + number(layer.languageGradient) + " = " +
                                                  shareText(static_cast<double>(layer.balanceGradient) / static_cast<double>(layer.languageGradient))
                                            : number(layer.balanceGradient) + " / 0: only the balance terms move this router",

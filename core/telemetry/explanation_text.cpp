@@ -19,6 +19,17 @@ std::string figureText(double value) {
 
 std::string shareText(double share) { return figureText(100 * share) + " %"; }
 
+std::string countText(std::int64_t count) {
+  const auto value = static_cast<double>(count);
+  return count < 1'000'000 ? figureText(value) : count < 1'000'000'000 ? numberText(value / 1e6, 3) + " M" : numberText(value / 1e9, 3) + " G";
+}
+
+std::string overHeldOut(std::int64_t tokens, std::int64_t heldOut) {
+  if (tokens <= 0) return "";
+  return tokens >= heldOut ? "over all " + countText(tokens) + " held-out tokens"
+                           : "over " + countText(tokens) + " of " + countText(heldOut) + " held-out tokens";
+}
+
 std::string nameAt(const std::string& what, int layer, std::int64_t step) {
   std::string name = what;
   if (layer >= 0) name += ", " + layerName(layer);

@@ -10,6 +10,10 @@ namespace moe {
 std::string figureText(double value);
 /// 2.9 %
 std::string shareText(double share);
+/// 950; 80,000; 1.2 M
+std::string countText(std::int64_t count);
+/// "over 80,000 of 1.2 M held-out tokens", "over all 4,800 held-out tokens"; empty where that is not known (0).
+std::string overHeldOut(std::int64_t tokens, std::int64_t heldOut);
 /// "MaxVio, layer 2, step 400"; layer < 0: of the whole run.
 std::string nameAt(const std::string& what, int layer, std::int64_t step);
 

@@ -235,6 +235,40 @@ std::vector<double> specialisation(std::span<const std::int32_t> table, std::int
   return out;
 }
 
+std::vector<double> specialisation(std::span<const std::int32_t> table, std::int64_t slots, std::int64_t experts,
+                                   std::span<const std::int32_t> groupOf, std::int64_t groups,
+                                   std::span<const double> weights) {
+  assert(weights.size() == table.size() && rowsOf(table.size(), slots) == static_cast<std::int64_t>(groupOf.size()));
+  std::vector<double> out(at(groups * experts), 0.0);
+  std::vector<std::int64_t> tokens(at(groups), 0);
+  for (std::int64_t t = 0; t < static_cast<std::int64_t>(groupOf.size()); ++t) {
+    const std::int64_t group = groupOf[at(t)];
+    if (group < 0) continue;
+    ++tokens[at(group)];
+    for (std::int64_t i = t * slots; i < (t + 1) * slots; ++i)
+      if (table[at(i)] >= 0) out[at(group * experts + table[at(i)])] += weights[at(i)];
+  }
+  for (std::int64_t g = 0; g < groups; ++g)
+    for (std::int64_t e = 0; e < experts && tokens[at(g)] > 0; ++e)
+      out[at(g * experts + e)] /= static_cast<double>(tokens[at(g)]);
+  return out;
+}
+
+std::vector<std::int32_t> heaviestChoices(std::span<const std::int32_t> table, std::int64_t slots,
+                                          std::span<const double> weights) {
+  assert(weights.size() == table.size());
+  std::vector<std::int32_t> first(at(rowsOf(table.size(), slots)), -1);
+  for (std::int64_t t = 0; t < static_cast<std::int64_t>(first.size()); ++t) {
+    double most = 0;
+    for (std::int64_t i = t * slots; i < (t + 1) * slots; ++i) {
+      if (table[at(i)] < 0 || (first[at(t)] >= 0 && weights[at(i)] <= most)) continue;
+      first[at(t)] = table[at(i)];
+      most = weights[at(i)];
+    }
+  }
+  return first;
+}
+
 double meanLargestShare(std::span<const double> specialisation, std::int64_t experts,
                         std::span<const std::int32_t> groupOf) {
   const std::int64_t groups = rowsOf(specialisation.size(), experts);

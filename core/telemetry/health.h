@@ -76,6 +76,14 @@ std::vector<double> coactivationGivenRow(std::span<const std::int64_t> coactivat
 /// input ids or ids predicted next; a negative group leaves the token out. `firstOnly`: first choices alone.
 std::vector<double> specialisation(std::span<const std::int32_t> table, std::int64_t slots, std::int64_t experts,
                                    std::span<const std::int32_t> groupOf, std::int64_t groups, bool firstOnly = false);
+/// The same of assignments that count by their weights (T, slots).
+std::vector<double> specialisation(std::span<const std::int32_t> table, std::int64_t slots, std::int64_t experts,
+                                   std::span<const std::int32_t> groupOf, std::int64_t groups,
+                                   std::span<const double> weights);
+/// (T) the expert of the largest weight (T, slots), the first of equals; -1 for a token without any. Where the slots are
+/// experts rather than choices in order, this is the first choice.
+std::vector<std::int32_t> heaviestChoices(std::span<const std::int32_t> table, std::int64_t slots,
+                                          std::span<const double> weights);
 /// Mean over the groups present of the largest entry of their row in a specialisation.
 double meanLargestShare(std::span<const double> specialisation, std::int64_t experts,
                         std::span<const std::int32_t> groupOf);

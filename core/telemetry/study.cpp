@@ -12,10 +12,16 @@ std::vector<float> narrowed(const std::vector<double>& values) { return {values.
 std::vector<std::int32_t> widened(const std::vector<std::int16_t>& values) { return {values.begin(), values.end()}; }
 
 /// OLMoE's number for a layer: first choices, mean over the ids present of the largest share.
-float vocabularySpecialisation(std::span<const std::int32_t> selections, std::int64_t slots, std::int64_t experts,
-                               std::span<const std::int32_t> ids, std::int64_t vocabulary) {
-  const std::vector<double> shares = specialisation(selections, slots, experts, ids, vocabulary, true);
-  return static_cast<float>(meanLargestShare(shares, experts, ids));
+float vocabularySpecialisation(std::span<const std::int32_t> first, std::int64_t experts, std::span<const std::int32_t> ids,
+                               std::int64_t vocabulary) {
+  return static_cast<float>(meanLargestShare(specialisation(first, 1, experts, ids, vocabulary), experts, ids));
+}
+
+std::vector<std::int32_t> firstChoices(const StudySelections& chosen) {
+  if (!chosen.weights.empty()) return heaviestChoices(chosen.table, chosen.slots, chosen.weights);
+  std::vector<std::int32_t> first;
+  for (std::size_t i = 0; i < chosen.table.size(); i += static_cast<std::size_t>(chosen.slots)) first.push_back(chosen.table[i]);
+  return first;
 }
 
 bool comparable(const RunStudy& a, const RunStudy& b, std::size_t layer) {
@@ -43,18 +49,21 @@ std::vector<float> evenShares(const LayerStudy& layer) {
   return shares;
 }
 
-LayerStudy studyLayer(int layer, std::span<const std::int32_t> selections, std::int64_t slots, std::int64_t experts,
-                      const StudyText& text) {
+LayerStudy studyLayer(int layer, const StudySelections& chosen, const StudyText& text) {
+  const std::int64_t slots = chosen.slots, experts = chosen.experts;
   LayerStudy study;
   study.layer = layer;
   study.experts = static_cast<std::int32_t>(experts);
   study.slots = static_cast<std::int32_t>(slots);
-  study.selections.assign(selections.begin(), selections.end());
-  study.coactivation = narrowed(coactivationGivenRow(coactivation(selections, slots, experts), countSelections(selections, experts)));
-  study.domains = narrowed(specialisation(selections, slots, experts, text.domainOf, text.domains));
-  study.inputSpecialisation = vocabularySpecialisation(selections, slots, experts, text.inputIds, text.vocabulary);
-  study.nextSpecialisation = vocabularySpecialisation(selections, slots, experts, text.nextIds, text.vocabulary);
-  study.predictedSpecialisation = vocabularySpecialisation(selections, slots, experts, text.predictedIds, text.vocabulary);
+  study.selections.assign(chosen.table.begin(), chosen.table.end());
+  study.coactivation =
+      narrowed(coactivationGivenRow(coactivation(chosen.table, slots, experts), countSelections(chosen.table, experts)));
+  study.domains = narrowed(chosen.weighed ? specialisation(chosen.table, slots, experts, text.domainOf, text.domains, chosen.weights)
+                                          : specialisation(chosen.table, slots, experts, text.domainOf, text.domains));
+  const std::vector<std::int32_t> first = firstChoices(chosen);
+  study.inputSpecialisation = vocabularySpecialisation(first, experts, text.inputIds, text.vocabulary);
+  study.nextSpecialisation = vocabularySpecialisation(first, experts, text.nextIds, text.vocabulary);
+  study.predictedSpecialisation = vocabularySpecialisation(first, experts, text.predictedIds, text.vocabulary);
   return study;
 }
 

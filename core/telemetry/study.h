@@ -15,11 +15,13 @@ struct LayerStudy {
   std::int32_t experts = 0, slots = 0;   // E, columns of `selections`
   std::vector<std::int16_t> selections;  // (T, slots) asked experts in selection order, -1 unused
   std::vector<float> coactivation;       // (E, E) N_ij / N_i over all pairs of slots; the diagonal is 0
-  std::vector<float> domains;            // (domains, E) selections by tokens of the domain / tokens of the domain
-  // Mean over token ids of the largest share any expert has of the id's first choices: by the id read, the true next
+  std::vector<float> domains;            // (domains, E) selections by tokens of the domain / tokens of the domain; sums of
+                                         // their weights where every token asks every expert
+  // Mean over token ids of the largest share any expert has of the id's first choices (slot 0, or the largest weight where
+  // the slots are experts): by the id read, the true next
   // id, and the id the model predicts.
   float inputSpecialisation = 0, nextSpecialisation = 0, predictedSpecialisation = 0;
-  float maxVioGlobal = kNotMeasured;     // max c / mean c - 1 of the counts of the whole validation
+  float maxVioGlobal = kNotMeasured;     // max c / mean c - 1 of the counts of the whole validation, or the sums of weights
 
   bool operator==(const LayerStudy&) const = default;
 };
@@ -49,13 +51,19 @@ struct StudyChange {
 /// cannot be compared: other text, other experts, or no study before.
 std::vector<StudyChange> studyChanges(std::span<const RunStudy* const> studies, std::size_t layer);
 
+/// What a layer chose for the study's text.
+struct StudySelections {
+  std::span<const std::int32_t> table;  // (T, slots) asked experts, -1 unused
+  std::int64_t slots = 0, experts = 0;
+  std::span<const double> weights = {}; // (T, slots) where the slots are experts, not choices in order; else empty
+  bool weighed = false;                 // every token asks every expert: assignments count by their weights
+};
 /// The numbers of a layer from the selections themselves. domainOf, inputIds, nextIds, predictedIds: (T) each, negative
 /// leaves the token out; `vocabulary` bounds the ids.
 struct StudyText {
   std::span<const std::int32_t> domainOf, inputIds, nextIds, predictedIds;
   std::int64_t domains = 0, vocabulary = 0;
 };
-LayerStudy studyLayer(int layer, std::span<const std::int32_t> selections, std::int64_t slots, std::int64_t experts,
-                      const StudyText& text);
+LayerStudy studyLayer(int layer, const StudySelections& chosen, const StudyText& text);
 
 }  // namespace moe

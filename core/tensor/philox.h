@@ -20,7 +20,6 @@ enum class RandomStream : std::uint8_t {
   sampling = 10,
   corpus = 11,
   newExperts = 12,
-  study = 13,
 };
 
 /// A place in the counter space of Philox 4x32-10: the same key and index give the same number on every machine, in

@@ -108,7 +108,7 @@ RunConfig benchConfig(const std::string& name, bool dense) {
                .norm = NormKind::layer,
                .positions = Positions::learned,
                .layers = std::vector<LayerConfig>(static_cast<std::size_t>(found->layers), layer)};
-  if (dense) run.model = denseTwin(run.model);
+  if (dense) run.model = denseTwin(run);
   run.train.batch = found->batch;
   run.train.learningRate = 3e-4;
   run.train.schedule = TrainConfig::Schedule::constant;

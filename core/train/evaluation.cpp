@@ -1,16 +1,27 @@
 #include "core/train/evaluation.h"
 
 #include <algorithm>
+#include <span>
+#include <vector>
 
 namespace moe {
+
+std::int64_t heldOutTargets(const Corpus& corpus, std::int64_t length, std::int64_t maxTokens) {
+  std::int64_t targets = 0;
+  for (const HeldOutWindow& window : corpus.heldOutWindows(length, maxTokens)) {
+    const auto tokens = static_cast<std::int64_t>(corpus.domains()[static_cast<std::size_t>(window.domain)].heldOut.size());
+    targets += std::min(window.length, tokens - 1 - window.start);
+  }
+  return targets;
+}
 
 HeldOutLoss heldOutLoss(Model& model, const Corpus& corpus, Batch& batch, std::int64_t sequences, std::int64_t maxTokens,
                         PassSettings settings, const std::function<void()>& seen) {
   settings.phase = Phase::evaluation;
-  const std::int64_t length = model.config().context, most = std::max<std::int64_t>(1, maxTokens / length);
+  corpus.requireHeldOut();
+  const std::vector<HeldOutWindow> windows = corpus.heldOutWindows(model.config().context, maxTokens);
   HeldOutLoss sum;
-  for (std::int64_t first = 0; first < most; first += batch.sequences) {
-    if (!corpus.heldOutBatch(batch, first, std::min(sequences, most - first), length)) break;
+  for (std::span<const HeldOutWindow> rest = windows; corpus.heldOutBatch(batch, rest, sequences);) {
     const LossSums sums = model.forward(batch, settings);
     sum.loss += sums.loss;
     sum.tokens += sums.targets;

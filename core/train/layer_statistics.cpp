@@ -21,7 +21,7 @@ double ratio(double part, double whole) {
 void LayerStatistics::set(const RoutingSummary& sum, const Recipe& recipe, std::int64_t tokens,
                           std::int64_t microBatches, bool measuring) {
   experts_ = sum.experts;
-  weighed_ = recipe.select.kind == Recipe::Select::Kind::all;
+  weighed_ = asksEveryExpert(recipe);
   measured_ = measuring;
   biased_ = recipe.adjust.selectionBias.has_value();
   sums_.assign(sum.row.begin(), sum.row.end());

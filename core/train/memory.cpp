@@ -25,8 +25,8 @@ std::int64_t widest(const Recipe& recipe) {
 
 /// Elements one token needs in the experts of a layer, forward and backward. hiddenShare: what an element of the hidden
 /// width takes of one.
-double expertElements(const Recipe& recipe, std::int64_t width, std::int64_t context, double hiddenShare) {
-  const double k = activeExperts(recipe, context);
+double expertElements(const Recipe& recipe, std::int64_t width, std::int64_t passTokens, double hiddenShare) {
+  const double k = activeExperts(recipe, passTokens);
   double hidden = static_cast<double>(hiddenArrays(recipe.experts.kind)) * k * static_cast<double>(widest(recipe));
   double elements = static_cast<double>(width);  // the branch's output
   if (const auto& shared = recipe.combine.shared)
@@ -87,12 +87,12 @@ RunFacts::Memory predictedMemoryParts(const RunConfig& config) {
     const double qkv = static_cast<double>(attention.heads + 2 * attention.kvHeads) * attention.headWidth;
     const double dense = static_cast<double>(hiddenArrays(layer.dense.kind)) * layer.dense.hidden;
     const double hidden =
-        layer.hasExperts ? expertElements(layer.recipe, model.width, model.context, hiddenShare) : hiddenShare * dense;
+        layer.hasExperts ? expertElements(layer.recipe, model.width, tokensOfPass(config), hiddenShare) : hiddenShare * dense;
     const double kept = element * (3 * width + qkv + mixed + attention.heads + 4 + hidden);
     perToken += element * width;  // what enters it
     if (layer.hasExperts) perToken += routerBytes(layer.recipe, element);
     if (!config.train.recompute) perToken += kept;
-    const double bank = layer.hasExperts ? bankGradients(activeExperts(layer.recipe, model.context),
+    const double bank = layer.hasExperts ? bankGradients(activeExperts(layer.recipe, tokensOfPass(config)),
                                                          static_cast<double>(widest(layer.recipe)),
                                                          layer.recipe.experts.kind, width, hiddenShare)
                                          : bankGradients(1, layer.dense.hidden, layer.dense.kind, width, hiddenShare);

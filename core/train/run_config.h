@@ -64,6 +64,9 @@ struct RunConfig {
 /// Tokens of one training pass, a micro-batch.
 inline std::int64_t tokensOfPass(const RunConfig& config) { return std::int64_t{1} * config.train.batch * config.model.context; }
 
+inline ModelSize sizeOf(const RunConfig& config) { return sizeOf(config.model, tokensOfPass(config)); }
+inline ModelConfig denseTwin(const RunConfig& config) { return denseTwin(config.model, tokensOfPass(config)); }
+
 std::string textOf(const ExpertPlace& place);
 /// The value of train.frozen_experts that holds `place` still, or lets it learn again, beside the others: JSON text.
 std::string withExpertFrozen(const TrainConfig& train, ExpertPlace place, bool frozen);

@@ -30,7 +30,7 @@ constexpr const char* kRecipeDefaults = R"json({
                "token_groups": 1, "order": "slot", "overflow": "drop", "tries": null, "renormalise_after_drop": false},
   "combine": {"shared": {"count": null, "hidden": null, "token_gate": null},
               "dense_residual": {"kind": null, "activation": null, "hidden": null, "bias": null}, "expert_dropout": 0},
-  "block": {"moe_reads": "post_attention", "norm": "rms", "norm_epsilon": 1e-5},
+  "block": {"moe_reads": "post_attention", "norm": "rms", "norm_epsilon": null},
   "head": {"kind": "linear", "density": "categorical", "losses": []},
   "balance": []})json";
 constexpr const char* kTermDefaults = R"json({

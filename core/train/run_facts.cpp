@@ -7,6 +7,7 @@
 #include "core/router/balance_scale.h"
 #include "core/router/problems.h"
 #include "core/router/stages.h"
+#include "core/telemetry/explanation_text.h"
 
 namespace moe {
 namespace {
@@ -67,33 +68,30 @@ std::vector<RunFacts::Part> partsOf(const ModelConfig& model) {
   return parts;
 }
 
+/// What the number of active parameters takes for granted.
+std::string assumedActive(const RunConfig& config) {
+  const auto layer = std::ranges::find_if(config.model.layers, &LayerConfig::hasExperts);
+  if (layer == config.model.layers.end() || layer->recipe.select.kind != Recipe::Select::Kind::topP) return "";
+  const double k = activeExperts(layer->recipe, tokensOfPass(config));
+  return " Taken for granted: \u2308p E\u2309 = " + figureText(k) + " experts a token, as if all were equally probable; what a token really passed is \u201crouted\u201d.";
+}
+
 }  // namespace
 
-RunFacts factsOf(const RunConfig& config) {
-  RunFacts facts;
-  facts.tokens = std::int64_t{config.train.batch} * config.train.microBatches * config.model.context;
-  const ModelSize size = sizeOf(config.model);
-  facts.totalParameters = size.totalParameters;
-  facts.activeParameters = size.activeParameters;
-  facts.flopsPerToken = size.flopsPerToken;
-  facts.deadBelow = config.alerts.threshold;
-  facts.deadClears = config.alerts.clears;
-  facts.deadWindow = config.alerts.window;
-  facts.parts = partsOf(config.model);
-  facts.memory = predictedMemoryParts(config);
-  for (std::size_t i = 0; i < config.model.layers.size(); ++i)
-    if (config.model.layers[i].hasExperts) facts.routers.push_back(routerFacts(config.model.layers[i].recipe, static_cast<int>(i)));
-  if (const auto head = headRecipe(config.model)) facts.routers.push_back(routerFacts(*head, kHeadLayer));
-  const auto first = std::ranges::find_if(config.model.layers, [](const LayerConfig& layer) { return layer.hasExperts; });
-  if (first == config.model.layers.end()) return facts;
+std::vector<RunFacts::Term> balanceTermsOf(const ModelConfig& model) {
+  std::vector<RunFacts::Term> terms;
+  const auto first = std::ranges::find_if(model.layers, &LayerConfig::hasExperts);
+  if (first == model.layers.end()) return terms;
   const Recipe& recipe = first->recipe;
-  facts.slots = recipe.slotsPerToken();
-  const auto layers = std::ranges::count_if(config.model.layers, [](const LayerConfig& layer) { return layer.hasExperts; });
+  const auto layers = std::ranges::count_if(model.layers, &LayerConfig::hasExperts);
   for (std::size_t i = 0; i < recipe.balance.size(); ++i) {
     const Recipe::BalanceTerm& term = recipe.balance[i];
     const BalanceScale scale = balanceScale(recipe, i, 1);
     RunFacts::Term fact;
-    if (const StageOption* option = kindOption(term)) fact.label = option->label, fact.formula = option->formula;
+    if (const StageOption* option = kindOption(term)) {
+      fact.label = option->label;
+      fact.formula = scale.formula.empty() ? option->formula : scale.formula;
+    }
     fact.coefficient = term.coefficient;
     fact.z = term.kind == Recipe::BalanceTerm::Kind::z;
     const bool separate = term.kind != Recipe::BalanceTerm::Kind::load || term.layers == Recipe::BalanceTerm::Layers::separate;
@@ -102,8 +100,30 @@ RunFacts factsOf(const RunConfig& config) {
     fact.timesAssignments = balanceScale(recipe, i, 2).atBalance != scale.atBalance;
     fact.oneAbove = scale.kind == BalanceScale::Kind::oneAbove;
     fact.convention = scale.convention;
-    facts.terms.push_back(std::move(fact));
+    terms.push_back(std::move(fact));
   }
+  return terms;
+}
+
+RunFacts factsOf(const RunConfig& config) {
+  RunFacts facts;
+  facts.tokens = std::int64_t{config.train.batch} * config.train.microBatches * config.model.context;
+  const ModelSize size = sizeOf(config);
+  facts.totalParameters = size.totalParameters;
+  facts.activeParameters = size.activeParameters;
+  facts.flopsPerToken = size.flopsPerToken;
+  facts.assumedActive = assumedActive(config);
+  facts.deadBelow = config.alerts.threshold;
+  facts.deadClears = config.alerts.clears;
+  facts.deadWindow = config.alerts.window;
+  facts.parts = partsOf(config.model);
+  facts.memory = predictedMemoryParts(config);
+  for (std::size_t i = 0; i < config.model.layers.size(); ++i)
+    if (config.model.layers[i].hasExperts) facts.routers.push_back(routerFacts(config.model.layers[i].recipe, static_cast<int>(i)));
+  if (const auto head = headRecipe(config.model)) facts.routers.push_back(routerFacts(*head, kHeadLayer));
+  facts.terms = balanceTermsOf(config.model);
+  const auto first = std::ranges::find_if(config.model.layers, &LayerConfig::hasExperts);
+  if (first != config.model.layers.end()) facts.slots = first->recipe.slotsPerToken();
   return facts;
 }
 

@@ -10,6 +10,9 @@ namespace moe {
 /// What explanations of a run's numbers need to know of its configuration.
 RunFacts factsOf(const RunConfig& config);
 
+/// One a balance term of the layers with experts, as the first of them says it.
+std::vector<RunFacts::Term> balanceTermsOf(const ModelConfig& model);
+
 /// What predictedMemory() is made of.
 RunFacts::Memory predictedMemoryParts(const RunConfig& config);
 

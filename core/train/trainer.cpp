@@ -18,6 +18,7 @@ RunConfig checked(RunConfig config, const Corpus& corpus) {
   const std::vector<Problem> found = problems(config);
   if (!found.empty()) throw Error("config", found.front().path + ": " + found.front().sentence);
   corpus.requireBatch(config.train.batch, config.model.context);
+  corpus.requireHeldOut();
   return config;
 }
 
@@ -246,16 +247,10 @@ bool Trainer::worthRunningAhead() const {
 double Trainer::evaluate(std::int64_t maxTokens) {
   assert(inFlight() == 0);
   Impl& run = *impl_;
-  run.validationCounts.assign(run.layers.size(), {});
+  run.validationLoads.assign(run.layers.size(), {});
   run.validatedStep = run.done;
-  const auto count = [&run] {
-    for (std::size_t i = 0; i < run.layers.size(); ++i) {
-      const std::vector<std::int64_t>& load = run.model.routing()[i]->load;
-      run.validationCounts[i].resize(load.size());
-      for (std::size_t e = 0; e < load.size(); ++e) run.validationCounts[i][e] += load[e];
-    }
-  };
-  return heldOutLoss(run.model, *run.corpus, run.batch, run.config.train.batch, maxTokens, run.settingsOf(0), count).loss;
+  return heldOutLoss(run.model, *run.corpus, run.batch, run.config.train.batch, maxTokens, run.settingsOf(0),
+                     [&run] { run.countValidation(); }).loss;
 }
 
 std::int64_t Trainer::stepsDone() const {

@@ -54,6 +54,9 @@ class Trainer {
 
   /// Mean loss in nats a token over the held-out split, at most `maxTokens`.
   double evaluate(std::int64_t maxTokens = kValidationTokens);
+  /// MaxVio of the loads over the whole validation, mean of the expert layers ("global" in Wang et al. 2024). The last
+  /// evaluate() was at this very step.
+  double validationMaxVio() const;
   /// What the expert layers do with a fixed part of the held-out split, about kStudyTokens spread evenly over it. Carries
   /// the loads of the whole validation where evaluate() ran at this very step. Its `run` is 0.
   RunStudy study();

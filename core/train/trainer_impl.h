@@ -44,8 +44,12 @@ struct Trainer::Impl {
   bool watchesBalancer() const;
   bool watchesLanguage() const { return watchesBalancer() && next() % kLanguageEvery == 0; }
   std::vector<LayerPoint> layerPoints(const Asked& step) const;
-  /// Held-out sequences spread over the whole split, the same for the whole run.
-  void drawStudy(Batch& out, std::int64_t first, std::int64_t sequences) const;
+  /// Held-out windows for whole batches, the same for the whole run.
+  std::vector<HeldOutWindow> studyWindows() const;
+  /// (T, slots) of a layer's last routing.
+  std::vector<double> askedWeights(std::size_t expertLayer) const;
+  /// Adds the routing that the model holds to validationLoads.
+  void countValidation();
   void summarise(std::size_t expertLayer, int microBatch);
   void updateSelectionBiases(std::size_t turn);
   void updateParameters(const Asked& step);
@@ -71,7 +75,7 @@ struct Trainer::Impl {
   std::vector<LayerStatistics> layers;  // expert layers, of the last step collected
   GlobalBatchStatistics globalBatch;
   bool measuring = true;
-  std::vector<std::vector<std::int64_t>> validationCounts;  // (expert layers) of (E), of the last evaluation
+  std::vector<std::vector<double>> validationLoads;  // (expert layers) of (E), of the last evaluation: as LayerPoint::load counts
   std::int64_t validatedStep = -1;
 };
 

@@ -2,21 +2,17 @@
 #include <algorithm>
 #include <cassert>
 
+#include "core/backend/host_mirror.h"
 #include "core/telemetry/health.h"
-#include "core/tensor/philox.h"
 #include "core/tensor/scalar.h"
 #include "core/train/trainer_impl.h"
 
 namespace moe {
 namespace {
 
-void append(Batch& to, const Batch& from) {
-  to.sequences += from.sequences;
-  to.length = from.length;
-  to.ids.insert(to.ids.end(), from.ids.begin(), from.ids.end());
-  to.targets.insert(to.targets.end(), from.targets.begin(), from.targets.end());
-  to.positions.insert(to.positions.end(), from.positions.begin(), from.positions.end());
-  to.domains.insert(to.domains.end(), from.domains.begin(), from.domains.end());
+template <class T>
+void append(std::vector<T>& to, const std::vector<T>& from) {
+  to.insert(to.end(), from.begin(), from.end());
 }
 
 /// The most likely next id of each row of the logits (T, V); the first of equals.
@@ -48,20 +44,40 @@ std::vector<LayerPoint> Trainer::Impl::layerPoints(const Asked& step) const {
   return points;
 }
 
-void Trainer::Impl::drawStudy(Batch& out, std::int64_t first, std::int64_t sequences) const {
-  const std::int64_t length = config.model.context, all = corpus->heldOutSequences(length);
-  const std::int64_t perBatch = config.train.batch * length;
-  const std::int64_t wanted = std::max<std::int64_t>(1, (kStudyTokens + perBatch / 2) / perBatch) * config.train.batch;
-  const std::int64_t count = std::min(wanted, all);
-  const RandomKey key{.seed = config.seed, .stream = RandomStream::study};
-  out = {};
-  Batch one;
-  for (std::int64_t i = first; i < std::min(first + sequences, count); ++i) {
-    // One from each of `count` equal stretches of the split, so that every domain has its share.
-    const double place = (static_cast<double>(i) + uniformAt(key, static_cast<std::uint32_t>(i), 0)) / static_cast<double>(count);
-    corpus->heldOutBatch(one, std::min(all - 1, static_cast<std::int64_t>(place * static_cast<double>(all))), 1, length);
-    append(out, one);
+std::vector<HeldOutWindow> Trainer::Impl::studyWindows() const {
+  const std::int64_t length = config.model.context, perBatch = config.train.batch * length;
+  const std::int64_t batches = std::max<std::int64_t>(1, (kStudyTokens + perBatch / 2) / perBatch);
+  return corpus->heldOutWindows(length, batches * perBatch);
+}
+
+std::vector<double> Trainer::Impl::askedWeights(std::size_t expertLayer) const {
+  const HostMirror mirror(backend, model.routing()[expertLayer]->askedWeight.view());
+  const TensorView& weights = mirror.view();
+  std::vector<double> all;
+  withScalar(weights.dtype, [&]<class S>() { all.assign(weights.as<S>(), weights.as<S>() + weights.elements()); });
+  return all;
+}
+
+void Trainer::Impl::countValidation() {
+  for (std::size_t i = 0; i < layers.size(); ++i) {
+    const Routing& routing = *model.routing()[i];
+    std::vector<double>& loads = validationLoads[i];
+    loads.resize(static_cast<std::size_t>(routing.experts));
+    if (!asksEveryExpert(recipe(i))) {
+      for (std::size_t e = 0; e < loads.size(); ++e) loads[e] += static_cast<double>(routing.load[e]);
+      continue;
+    }
+    const std::vector<double> weights = askedWeights(i);
+    for (std::size_t a = 0; a < weights.size(); ++a)
+      if (routing.asked[a] >= 0) loads[static_cast<std::size_t>(routing.asked[a])] += weights[a];
   }
+}
+
+double Trainer::validationMaxVio() const {
+  assert(impl_->validatedStep == impl_->done);
+  double sum = 0;
+  for (const std::vector<double>& layer : impl_->validationLoads) sum += loadHealth(layer).maxVio;
+  return sum / static_cast<double>(impl_->validationLoads.size());
 }
 
 void Trainer::setMeasuring(bool on) {
@@ -77,31 +93,33 @@ RunStudy Trainer::study() {
   PassSettings settings = run.settingsOf(0);
   settings.phase = Phase::evaluation;
   std::vector<std::vector<std::int32_t>> selections(run.layers.size());
-  Batch all, batch;
-  std::vector<std::int32_t> predicted;
-  for (std::int64_t first = 0;; first += batch.sequences) {
-    run.drawStudy(batch, first, run.config.train.batch);
-    if (batch.sequences == 0) break;
+  std::vector<std::vector<double>> weights(run.layers.size());
+  const std::vector<HeldOutWindow> windows = run.studyWindows();
+  Batch batch;
+  std::vector<std::int32_t> domains, ids, targets, predicted;
+  for (std::span<const HeldOutWindow> rest = windows; run.corpus->heldOutBatch(batch, rest, run.config.train.batch);) {
     run.model.forward(batch, settings);
     for (std::size_t i = 0; i < selections.size(); ++i) {
-      const std::vector<std::int32_t>& asked = run.model.routing()[i]->asked;
-      selections[i].insert(selections[i].end(), asked.begin(), asked.end());
+      append(selections[i], run.model.routing()[i]->asked);
+      if (slotsAreExperts(run.recipe(i))) append(weights[i], run.askedWeights(i));
     }
     appendPredictions(predicted, run.backend.read(run.model.logits()));
-    append(all, batch);
+    append(domains, batch.domains);
+    append(ids, batch.ids);
+    append(targets, batch.targets);
   }
-  study.tokens = all.tokens();
+  study.tokens = static_cast<std::int64_t>(ids.size());
   for (const Corpus::Domain& domain : run.corpus->domains()) study.domains.push_back(domain.name);
   study.domainTokens.resize(study.domains.size());
-  for (const std::int32_t domain : all.domains) ++study.domainTokens[static_cast<std::size_t>(domain)];
-  const StudyText text{all.domains, all.ids, all.targets, predicted, static_cast<std::int64_t>(study.domains.size()),
+  for (const std::int32_t domain : domains) ++study.domainTokens[static_cast<std::size_t>(domain)];
+  const StudyText text{domains, ids, targets, predicted, static_cast<std::int64_t>(study.domains.size()),
                        run.config.model.vocabulary};
   for (std::size_t i = 0; i < selections.size(); ++i) {
     const Routing& routing = *run.model.routing()[i];
-    study.layers.push_back(
-        studyLayer(run.model.expertLayers()[i], selections[i], routing.slots, routing.experts, text));
-    if (run.validatedStep == run.done && i < run.validationCounts.size())
-      study.layers.back().maxVioGlobal = static_cast<float>(loadHealth(run.validationCounts[i]).maxVio);
+    const StudySelections chosen{.table = selections[i], .slots = routing.slots, .experts = routing.experts,
+                                 .weights = weights[i], .weighed = asksEveryExpert(run.recipe(i))};
+    study.layers.push_back(studyLayer(run.model.expertLayers()[i], chosen, text));
+    if (run.validatedStep == run.done) study.layers.back().maxVioGlobal = static_cast<float>(loadHealth(run.validationLoads[i]).maxVio);
   }
   return study;
 }

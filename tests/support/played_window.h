@@ -79,7 +79,7 @@ struct PlayedWindow {
     status.tokensPerSecond = 8300;
     status.secondsLeft = 200;
     status.config = config;
-    status.size = sizeOf(config.model);
+    status.size = sizeOf(config);
     status.backend = "onednn, f32, 2 threads";
     deliver();
   }

@@ -22,13 +22,19 @@ bool nowAndThen(Metric metric) {
   return metric == Metric::validationLoss || metric == Metric::languageGradient || metric == Metric::balanceGradient;
 }
 
-/// The last row at or before `index` that has a number; empty where there is none.
+/// Of the last row at or before `index` that has a number.
+std::optional<std::size_t> newestIndex(const Pyramid& values, std::size_t index) {
+  for (std::size_t i = std::min(index + 1, values.size()); i-- > 0;)
+    if (std::ranges::any_of(values.row(i), [](float value) { return std::isfinite(value); })) return i;
+  return std::nullopt;
+}
+
+/// That row; empty where there is none.
 std::vector<float> newestRow(const Pyramid& values, std::size_t index) {
-  for (std::size_t i = std::min(index + 1, values.size()); i-- > 0;) {
-    const auto row = values.row(i);
-    if (std::any_of(row.begin(), row.end(), [](float value) { return std::isfinite(value); })) return {row.begin(), row.end()};
-  }
-  return {};
+  const std::optional<std::size_t> newest = newestIndex(values, index);
+  if (!newest) return {};
+  const auto row = values.row(*newest);
+  return {row.begin(), row.end()};
 }
 
 }  // namespace
@@ -148,11 +154,21 @@ StepPoint RunColumns::pointAt(std::size_t index) const {
     for (std::size_t i = 0; i < std::size(kMembers); ++i)
       layer.*kMembers[i] =
           static_cast<float>(valueAt(static_cast<Metric>(static_cast<std::size_t>(Metric::maxVio) + i), l, index).value_or(kNone));
+    const std::optional<std::size_t> looked = newestIndex(metric(Metric::balanceGradient, l), index);
+    layer.languageGradient = looked ? metric(Metric::languageGradient, l).row(*looked)[0] : kNone;
     layer.assignments = valueAt(Metric::assignments, l, index).value_or(0);
     layer.balance = newestRow(layers_[l].balance, index);
     layer.termGradient = newestRow(layers_[l].termGradient, index);
   }
   return point;
+}
+
+std::optional<std::size_t> RunColumns::balancerMeasuredAt(std::size_t index) const {
+  if (layers_.empty()) return std::nullopt;
+  for (std::optional<std::size_t> at = newestIndex(metric(Metric::languageGradient, 0), index); at;
+       at = *at > 0 ? newestIndex(metric(Metric::languageGradient, 0), *at - 1) : std::nullopt)
+    if (std::isfinite(metric(Metric::balanceGradient, 0).row(*at)[0])) return at;
+  return std::nullopt;
 }
 
 std::optional<double> RunColumns::valueAt(Metric metric, std::size_t layer, std::size_t index) const {

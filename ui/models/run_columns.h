@@ -50,8 +50,12 @@ class RunColumns {
   const std::vector<Layer>& layers() const { return layers_; }
   /// The numbers of a metric, (steps); `layer` is an index in layers(), ignored for metrics of the whole run.
   const Pyramid& metric(Metric metric, std::size_t layer = 0) const;
-  /// The point as it came, for whoever explains its numbers. What is measured only now and then is the newest measured.
+  /// The point as it came, for whoever explains its numbers. What is measured only now and then is the newest measured,
+  /// but the gradient of the language loss is of the step of the balance terms' or missing.
   StepPoint pointAt(std::size_t index) const;
+  /// The newest point at or before `index` with the gradients of the balance terms and of the language loss both: a ratio of
+  /// them is of one step. None where there is none yet.
+  std::optional<std::size_t> balancerMeasuredAt(std::size_t index) const;
   /// The metric at a point, or the newest before it that has one (what is measured now and then); none: absent so far.
   std::optional<double> valueAt(Metric metric, std::size_t layer, std::size_t index) const;
 

@@ -12,6 +12,8 @@ namespace {
 
 void learn(RunHistory::Run& run, const RunConfig& config) {
   run.facts = factsOf(config);
+  run.facts.validatedTokens = run.summary.validatedTokens;
+  run.facts.heldOutTokens = run.summary.heldOutTokens;
   run.seesLaterTokens = seesLaterTokens(config.model);
 }
 

@@ -57,7 +57,9 @@ std::vector<Explanation> RunsModel::explanations(int row, int column) const {
   point.step = run.steps;
   point.validationLoss = run.validationLoss;
   const auto config = configFromText(run.config);
-  const RunFacts facts = config ? factsOf(*config) : RunFacts{};
+  RunFacts facts = config ? factsOf(*config) : RunFacts{};
+  facts.validatedTokens = run.validatedTokens;
+  facts.heldOutTokens = run.heldOutTokens;
   const auto plain = [&](const QString& what, const QString& formula, const QString& values, const QString& meaning) {
     return std::vector<Explanation>{{what.toStdString(), formula.toStdString(), values.toStdString(), meaning.toStdString()}};
   };

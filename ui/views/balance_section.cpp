@@ -3,6 +3,7 @@
 #include <QPushButton>
 #include <QVBoxLayout>
 
+#include "core/train/run_facts.h"
 #include "ui/models/recipe_draft.h"
 #include "ui/theme/theme.h"
 #include "ui/widgets/explain_popover.h"
@@ -97,7 +98,6 @@ void BalanceSection::refresh() {
 
 void BalanceSection::summarise() {
   QStringList parts;
-  QString formula;
   for (std::size_t i = 0; i < removes_.size(); ++i) {
     const std::string term = "balance." + std::to_string(i) + '.';
     const QString kind = QString::fromStdString(draft_.value(term + "kind")).remove('"');
@@ -105,9 +105,11 @@ void BalanceSection::summarise() {
       if (QString::fromUtf8(option.id.data(), static_cast<qsizetype>(option.id.size())) != kind) continue;
       parts << QString::fromUtf8(option.label.data(), static_cast<qsizetype>(option.label.size())) + ' ' +
                    QString::fromStdString(draft_.value(term + "coefficient"));
-      if (formula.isEmpty()) formula = QString::fromUtf8(option.formula.data(), static_cast<qsizetype>(option.formula.size()));
     }
   }
+  // Of the value as this recipe normalises it.
+  const std::vector<RunFacts::Term> terms = parts.isEmpty() ? std::vector<RunFacts::Term>() : balanceTermsOf(draft_.config().model);
+  const QString formula = terms.empty() ? QString() : QString::fromStdString(terms.front().formula);
   setSummary(parts.isEmpty() ? tr("no terms") : parts.join(QString::fromUtf8(" · ")), formula);
 }
 

@@ -95,7 +95,7 @@ ExpertsPage::ExpertsPage(const PageContext& context, QWidget* parent)
   Plot* churn = addPlot(tr("Churn"), tr("share, by layer"), tr("Share of the assignments that changed since the study before."), {StudyQuantity::churn}, {});
   Plot* words = addPlot(tr("Vocabulary specialisation"), tr("share, of the layer"), tr("Mean over token ids of the largest share of an id's first choices that one expert has: by the id read, the true next id, and the predicted one."),
                         {StudyQuantity::inputSpecialisation, StudyQuantity::nextSpecialisation, StudyQuantity::predictedSpecialisation}, {});
-  Plot* global = addPlot(tr("MaxVio, global"), tr("whole validation, by layer"), tr("max load / mean load - 1 over all held-out text: chance evens out, so it is below that of single batches."), {StudyQuantity::maxVioGlobal}, {});
+  Plot* global = addPlot(tr("MaxVio, global"), tr("whole validation, by layer"), tr("max load / mean load - 1 over all tokens of the validation: chance evens out, so it is below that of single batches."), {StudyQuantity::maxVioGlobal}, {});
   Plot* information = addPlot(tr("Mutual information"), tr("nats, by layer"), tr("Entropy of the mean probabilities minus the mean entropy: high where experts are specialised and all used."), {}, {Metric::mutualInformation});
   Plot* margin = addPlot(tr("Margin"), tr("ranking value, by layer"), tr("Smallest chosen minus largest not chosen ranking value, mean over tokens: how close another choice was."), {}, {Metric::margin});
   Plot* variation = addPlot(tr("CV² of the loads"), tr("by layer"), tr("Variance of the loads over their squared mean; 0 is perfect balance."), {}, {Metric::cv2});

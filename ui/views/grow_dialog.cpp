@@ -158,7 +158,7 @@ void GrowDialog::check() {
   if (found.empty()) found = upcyclingProblems(config.model, dense_.model);
   start_->setEnabled(found.empty());
   if (!found.empty()) return words_->setText(QString::fromStdString(found.front().sentence));
-  const ModelSize size = sizeOf(config.model), before = sizeOf(dense_.model);
+  const ModelSize size = sizeOf(config), before = sizeOf(dense_);
   words_->setText(tr("%1 experts of %2 hidden units in %3 of %4 layers: %5 parameters, %6 a token (the dense model has %7).")
                       .arg(grouped(experts_->value()), grouped(recipeOf(config)->hiddenOf(0)))
                       .arg(std::count_if(config.model.layers.begin(), config.model.layers.end(), [](const LayerConfig& layer) { return layer.hasExperts; }))

@@ -78,7 +78,7 @@ void RecipeFooter::refresh() {
   const auto& problems = draft_.problems();
   const bool pending = draft_.anythingPending(), wrong = !problems.empty();
   if (moe::problems(draft_.config().model, draft_.config().train.routerLearns()).empty()) {
-    const ModelSize size = sizeOf(draft_.config().model);
+    const ModelSize size = sizeOf(draft_.config());
     sizes_->setText(tr("%1 parameters, %2 active\n%3 a token · %4 to train")
                         .arg(shortCount(static_cast<double>(size.totalParameters)), shortCount(static_cast<double>(size.activeParameters)),
                              flops(size.flopsPerToken), moe::problems(draft_.config()).empty() ? bytes(predictedMemory(draft_.config())) : QString(QChar(0x2013))));

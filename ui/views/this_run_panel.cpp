@@ -63,7 +63,8 @@ ThisRunPanel::ThisRunPanel(const PageContext& context, QWidget* parent)
             return all;
           });
   addFact("pull", tr("balancer"), tr("Gradient of the balance terms on the router, as a share of the language loss's: the least and the most of the layers."),
-          [](const RunHistory::Run& run, const StepPoint& point) {
+          [this](const RunHistory::Run& run, const StepPoint&) {
+            const StepPoint point = balancerPoint();
             std::vector<Explanation> all;
             for (const LayerPoint& layer : point.layers) all.push_back(explain(LayerQuantity::balancer, layer, point.step, run.facts));
             return all;
@@ -168,6 +169,12 @@ StepPoint ThisRunPanel::newest() const {
   return run && !run->columns.empty() ? run->columns.pointAt(run->columns.size() - 1) : StepPoint{};
 }
 
+StepPoint ThisRunPanel::balancerPoint() const {
+  const RunHistory::Run* run = context_.history.mainRun();
+  const auto at = run && !run->columns.empty() ? run->columns.balancerMeasuredAt(run->columns.size() - 1) : std::nullopt;
+  return at ? run->columns.pointAt(*at) : StepPoint{};
+}
+
 void ThisRunPanel::showBalance() {
   const RunHistory::Run* run = context_.history.mainRun();
   const StepPoint point = newest();
@@ -179,8 +186,9 @@ void ThisRunPanel::showBalance() {
     terms << (scaled ? tr("%1 %2 (raw %3; %4)").arg(QString::fromStdString(term.label), twoDecimals(*scaled), raw, QString::fromStdString(term.convention))
                      : tr("%1 %2").arg(QString::fromStdString(term.label), raw));
   }
+  const StepPoint looked = balancerPoint();
   double least = INFINITY, most = -INFINITY;
-  for (const LayerPoint& layer : point.layers) {
+  for (const LayerPoint& layer : looked.layers) {
     const auto share = balancerShare(layer);
     if (share) least = std::min(least, *share), most = std::max(most, *share);
   }
@@ -189,8 +197,8 @@ void ThisRunPanel::showBalance() {
     for (QWidget* part : {static_cast<QWidget*>(values_.at(id)), form_->labelForField(values_.at(id))}) part->setVisible(shown);
   values_.at("balance")->setText(terms.join('\n'));
   if (measured)
-    values_.at("pull")->setText(least == most ? tr("%1 of the language loss's pull").arg(percent(least))
-                                              : tr("%1 to %2 of the language loss's pull").arg(percent(least), percent(most)));
+    values_.at("pull")->setText(least == most ? tr("%1 of the language loss's pull, step %2").arg(percent(least), grouped(looked.step))
+                                              : tr("%1 to %2 of the language loss's pull, step %3").arg(percent(least), percent(most), grouped(looked.step)));
 }
 
 void ThisRunPanel::showEvents() {

@@ -33,6 +33,8 @@ class ThisRunPanel : public QWidget {
                std::function<std::vector<Explanation>(const RunHistory::Run&, const StepPoint&)> source = {});
   /// The newest point of the main run; an empty one before the first.
   StepPoint newest() const;
+  /// The newest with the gradients of balance terms and language loss both.
+  StepPoint balancerPoint() const;
   void showBalance();
   void follow(const SessionStatus& status);
   void showEvents();

@@ -73,16 +73,52 @@ class CorpusTest : public QObject {
     corpus.drawTraining(other, 8, 3, 1, 4, 8);
     QVERIFY(other.ids != first.ids);
   }
-  void heldOutSequencesComeInOrderAndAShortDomainIsPadded() {
-    const Corpus corpus = countingCorpus();
+  void heldOutWindowsLieEndToEndAndAShortDomainIsNotPadded() {
+    const Corpus corpus = countingCorpus();  // a: 9 or more held-out tokens from 100 on, b: 210, 211, 212
+    const std::vector<HeldOutWindow> windows = corpus.heldOutWindows(4, 1'000);
+    QCOMPARE(windows, (std::vector<HeldOutWindow>{{0, 0, 4}, {0, 4, 4}, {1, 0, 3}}));
+    std::span<const HeldOutWindow> rest = windows;
     Batch batch;
-    QVERIFY(corpus.heldOutBatch(batch, 0, 3, 4));
-    QCOMPARE(batch.sequences, std::int64_t{3});
-    QCOMPARE(batch.ids, (std::vector<std::int32_t>{100, 101, 102, 103, 104, 105, 106, 107, 210, 211, 212, 0}));
-    QCOMPARE(batch.targets, (std::vector<std::int32_t>{101, 102, 103, 104, 105, 106, 107, 108, 211, 212, -1, -1}));
-    QVERIFY(corpus.heldOutBatch(batch, 2, 3, 4));
-    QCOMPARE(batch.sequences, std::int64_t{1});
-    QVERIFY(!corpus.heldOutBatch(batch, 3, 3, 4));
+    QVERIFY(corpus.heldOutBatch(batch, rest, 3));
+    QCOMPARE(batch.sequences, std::int64_t{2});  // of one length
+    QCOMPARE(batch.ids, (std::vector<std::int32_t>{100, 101, 102, 103, 104, 105, 106, 107}));
+    QCOMPARE(batch.targets, (std::vector<std::int32_t>{101, 102, 103, 104, 105, 106, 107, 108}));
+    QVERIFY(corpus.heldOutBatch(batch, rest, 3));
+    QCOMPARE(batch.ids, (std::vector<std::int32_t>{210, 211, 212}));
+    QCOMPARE(batch.targets, (std::vector<std::int32_t>{211, 212, -1}));
+    QCOMPARE(batch.positions, (std::vector<std::int32_t>{0, 1, 2}));
+    QVERIFY(!corpus.heldOutBatch(batch, rest, 3));
+  }
+  void aBudgetOfHeldOutTokensIsSpreadOverDomainsByTheirLength() {
+    const auto counted = [](std::size_t tokens) { return std::vector<std::int32_t>(tokens, 1); };
+    const Corpus corpus(makeByteTokenizer(), {{"long", counted(9), counted(6'001)}, {"middle", counted(9), counted(3'001)}, {"short", counted(9), counted(1'001)}});
+    const std::vector<HeldOutWindow> windows = corpus.heldOutWindows(10, 105);
+    QCOMPARE(windows.size(), std::size_t{10});
+    QCOMPARE(std::ranges::count(windows, 0, &HeldOutWindow::domain), 6);
+    QCOMPARE(std::ranges::count(windows, 1, &HeldOutWindow::domain), 3);
+    QCOMPARE(std::ranges::count(windows, 2, &HeldOutWindow::domain), 1);
+    QCOMPARE(windows[0].start, std::int64_t{500});  // the middle of the first tenth
+    QCOMPARE(windows[5].start, std::int64_t{5'500});
+    QCOMPARE(corpus.heldOutWindows(10, 105), windows);
+  }
+  void fewerTokensThanAWindowAreOneWindowOfSoMany() {
+    const Corpus corpus(makeByteTokenizer(), {{"a", {1}, std::vector<std::int32_t>(500, 1)}});
+    const std::vector<HeldOutWindow> windows = corpus.heldOutWindows(48, 10);
+    QCOMPARE(windows.size(), std::size_t{1});
+    QCOMPARE(windows[0].length, std::int64_t{10});
+  }
+  void textWithoutAHeldOutTargetIsRefusedInWords() {
+    const Corpus corpus(makeByteTokenizer(), {{"a", {1, 2, 3}, {4}}, {"b", {1, 2, 3}, {}}});
+    const std::string said = sentenceOf([&] { corpus.requireHeldOut(); });
+    QVERIFY2(said.find("found 1 in 2 domains") != std::string::npos && said.find("data.held_out") != std::string::npos, said.c_str());
+    countingCorpus().requireHeldOut();
+  }
+  void theChecksumIsOfTheTokensWhateverTheFilesAreCalled() {
+    const auto of = [](std::vector<Corpus::Domain> domains) { return Corpus(makeByteTokenizer(), std::move(domains)).checksum(); };
+    const std::uint64_t sum = of({{"a", {1, 2, 3}, {4}}, {"b", {5}, {6}}});
+    QCOMPARE(of({{"moved", {1, 2, 3}, {4}}, {"too", {5}, {6}}}), sum);
+    QVERIFY(of({{"a", {1, 2}, {3, 4}}, {"b", {5}, {6}}}) != sum);
+    QVERIFY(of({{"a", {1, 2, 3}, {4}}, {"b", {6}, {5}}}) != sum);
   }
   void unigramEntropyIsThatOfTheTrainingPart() {
     const Corpus corpus(makeByteTokenizer(), {{"a", {1, 1, 2, 3}, {9, 9, 9}}});

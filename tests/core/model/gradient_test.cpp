@@ -57,7 +57,7 @@ double worstError(const ModelConfig& config, double lossScale, std::string& wors
   model.forwardBackward(batch, settings, lossScale);
   const auto objective = [&] {
     const LossSums sums = model.forward(batch, settings);
-    return lossScale * (sums.loss / static_cast<double>(sums.targets) + sums.auxLoss + sums.zLoss);
+    return lossScale * (sums.objective / static_cast<double>(sums.targets) + sums.auxLoss + sums.zLoss);
   };
   double worst = 0;
   for (const Parameter& parameter : model.parameters().all()) {

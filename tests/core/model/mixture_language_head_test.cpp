@@ -80,7 +80,7 @@ struct Definition {
   MixtureHead head;
   MoeWeights weights, gradients;
   Tensor dx;
-  double loss = 0;  // sum over the targets of the weighted losses
+  double loss = 0, objective = 0;  // sums over the targets: the prediction's nats, the weighted losses
   Definition(Fixture& of, double scale) : head(*of.backend, of.recipe, kWidth), dx(hostTensor({of.x.shape()}, DType::f64)) {
     weights = bind(of, false);
     gradients = bind(of, true);
@@ -88,8 +88,11 @@ struct Definition {
     const MixtureTarget target{.values = {}, .ids = of.targets};
     const std::vector<double> values = head.losses(target);
     std::vector<double> coefficients;
+    bool cooperative = true;
+    for (const Recipe::Head::Loss& trained : of.recipe.head.losses) cooperative &= trained.coefficient == 0 || trained.form == Form::cooperative;
     for (std::size_t i = 0; i < values.size(); ++i) {
-      loss += of.recipe.head.losses[i].coefficient * values[i] * of.counted();
+      objective += of.recipe.head.losses[i].coefficient * values[i] * of.counted();
+      if (of.recipe.head.losses[i].form == (cooperative ? Form::cooperative : Form::likelihood)) loss = values[i] * of.counted();
       coefficients.push_back(of.recipe.head.losses[i].coefficient * scale * of.counted());
     }
     head.backward(gradients, dx, target, coefficients, of.x, {}, weights);
@@ -122,7 +125,7 @@ double apart(const std::vector<double>& a, const std::vector<double>& b) {
 /// The head's gradients by name and that of x, and the sum of the losses.
 struct Result {
   std::vector<std::pair<std::string, std::vector<double>>> all;
-  double loss = 0;
+  double loss = 0, objective = 0;
 };
 
 Result trained(Fixture& fixture, double scale) {
@@ -134,6 +137,7 @@ Result trained(Fixture& fixture, double scale) {
     if (parameter.name.starts_with(kHeadPrefix)) result.all.emplace_back(parameter.name, numbers(parameter.gradient));
   result.all.emplace_back("x", numbers(fixture.dx));
   for (double loss : numbers(fixture.losses)) result.loss += loss;
+  result.objective = fixture.head.objective();
   return result;
 }
 
@@ -145,11 +149,13 @@ Result defined(const ModelConfig& config, std::int64_t tokens, double scale) {
     if (parameter.name.starts_with(kHeadPrefix)) result.all.emplace_back(parameter.name, numbers(parameter.gradient));
   result.all.emplace_back("x", numbers(definition.dx));
   result.loss = definition.loss;
+  result.objective = definition.objective;
   return result;
 }
 
 void compare(const Result& found, const Result& wanted, double bound) {
   QVERIFY2(std::abs(found.loss - wanted.loss) <= bound * std::abs(wanted.loss), std::to_string(found.loss - wanted.loss).c_str());
+  QVERIFY(std::abs(found.objective - wanted.objective) <= bound * std::abs(wanted.objective));
   QCOMPARE(found.all.size(), wanted.all.size());
   for (std::size_t i = 0; i < found.all.size(); ++i) {
     const double error = apart(found.all[i].second, wanted.all[i].second);
@@ -167,6 +173,7 @@ class MixtureLanguageHeadTest : public QObject {
     QTest::addColumn<QList<double>>("coefficients");
     for (const auto& [name, kind] : {std::pair{"linear", ExpertKind::linear}, std::pair{"glu", ExpertKind::glu}}) {
       QTest::addRow("likelihood, %s", name) << static_cast<int>(kind) << QList<double>{1, 0, 0};
+      QTest::addRow("likelihood twice, %s", name) << static_cast<int>(kind) << QList<double>{2, 0, 0};
       QTest::addRow("competitive, %s", name) << static_cast<int>(kind) << QList<double>{0, 1, 0};
       QTest::addRow("cooperative, %s", name) << static_cast<int>(kind) << QList<double>{0, 0, 1};
       QTest::addRow("all three, %s", name) << static_cast<int>(kind) << QList<double>{0.5, 0.3, 0.9};
@@ -184,6 +191,18 @@ class MixtureLanguageHeadTest : public QObject {
     // f32 sums of at most a few hundred terms, and differences of probabilities near 1.
     Fixture fast("onednn", DType::f32, config, 13);
     compare(trained(fast, 0.25), wanted, 1e-5);
+  }
+  void aCoefficientWeighsTheObjectiveAndNotTheLossReported() {
+    const auto of = [](double coefficient) {
+      Fixture fixture("reference", DType::f64, mixtureConfig(ExpertKind::linear, {{"l", Form::likelihood, coefficient}}), 13);
+      return trained(fixture, 1);
+    };
+    const Result once = of(1), twice = of(2);
+    QVERIFY(std::abs(twice.loss - once.loss) < 1e-12);
+    QVERIFY(std::abs(twice.objective - 2 * once.objective) < 1e-12);
+    for (std::size_t i = 0; i < once.all.size(); ++i)
+      for (std::size_t j = 0; j < once.all[i].second.size(); ++j)
+        QVERIFY(std::abs(twice.all[i].second[j] - 2 * once.all[i].second[j]) < 1e-12);
   }
   void manyChunksGiveWhatOneWould() {
     // 4 experts and 40,000 tokens of vocabulary: chunks of 16 tokens.
@@ -276,14 +295,14 @@ class MixtureLanguageHeadTest : public QObject {
     ModelConfig plain = config;
     for (LayerConfig& layer : plain.layers) layer.recipe.head = {};
     // 4 experts of 11 x 8 and 11 biases, a router of 4 x 8, instead of one matrix of 11 x 8.
-    const ModelSize size = sizeOf(config), before = sizeOf(plain);
+    const ModelSize size = sizeOf(config, config.context), before = sizeOf(plain, plain.context);
     QCOMPARE(size.totalParameters - before.totalParameters, std::int64_t{4 * 99 + 32 - 88});
     QCOMPARE(size.activeParameters - before.activeParameters, std::int64_t{4 * 99 + 32 - 88});
     QCOMPARE(size.flopsPerToken - before.flopsPerToken, 6.0 * (4 * 88 + 32 - 88));
-    const ModelConfig twin = denseTwin(config);
+    const ModelConfig twin = denseTwin(config, config.context);
     QVERIFY(!isRouted(twin) && problems(twin).empty());
     // Two layers of GLUs of width 8 share 4 * 88 - 88 weights and 44 biases: 13 units each, of 24 weights.
-    QVERIFY(std::abs(static_cast<double>(sizeOf(twin).activeParameters - size.activeParameters)) <= 24.0 + 32);
+    QVERIFY(std::abs(static_cast<double>(sizeOf(twin, twin.context).activeParameters - size.activeParameters)) <= 24.0 + 32);
   }
 };
 SWITCHYARD_TEST(MixtureLanguageHeadTest)

@@ -20,7 +20,7 @@ RunStudy studyAt(RunId run, std::int64_t step) {
   study.run = run;
   study.step = step;
   study.tokens = 3;
-  study.domains = {"first text", "second"};
+  study.domains = {"first\ntext\x1b[31m", "caf\xe9"};  // names are data: whatever a file may be called
   study.domainTokens = {2, 1};
   for (const int layer : {1, 3}) {
     LayerStudy at;
@@ -50,7 +50,8 @@ void execute(const fs::path& file, const std::string& sql) {
 
 /// Turns a store into what the first version wrote: 9 metrics and the terms a step, no studies.
 void makeOld(const fs::path& file) {
-  execute(file, "DROP TABLE studies; DROP TABLE layer_studies; ALTER TABLE points DROP COLUMN balance; DELETE FROM load_summaries; "
+  execute(file, "DROP TABLE studies; DROP TABLE layer_studies; ALTER TABLE points DROP COLUMN balance; ALTER TABLE runs DROP COLUMN text_checksum; "
+                "ALTER TABLE runs DROP COLUMN validated_tokens; ALTER TABLE runs DROP COLUMN held_out_tokens; DELETE FROM load_summaries; "
                 "DELETE FROM layer_blocks; PRAGMA user_version = 1");
   // One open block of one step: offset 0, then 1..9 and two terms.
   std::vector<float> values;
@@ -119,6 +120,21 @@ class StudiesTest : public QObject {
       execute(folder / "damaged.db", std::string("UPDATE layer_studies SET ") + damage);
       const auto store = RunStore::open(folder / "damaged.db", RunStore::Access::readOnly);
       QVERIFY_EXCEPTION_THROWN(store->studies(run), Error);
+    }
+  }
+  void aStoreOfTheSecondVersionKeepsItsNamesEitherWay() {
+    const TemporaryFolder folder;
+    {
+      const auto store = RunStore::open(folder / "runs.db", RunStore::Access::write);
+      store->append(studyAt(store->createRun({}), 0));
+    }
+    execute(folder / "runs.db", "UPDATE studies SET domains = 'first text' || char(10) || 'second' || char(10); "
+                                "ALTER TABLE runs DROP COLUMN text_checksum; ALTER TABLE runs DROP COLUMN validated_tokens; "
+                                "ALTER TABLE runs DROP COLUMN held_out_tokens; PRAGMA user_version = 2");
+    for (const RunStore::Access access : {RunStore::Access::readOnly, RunStore::Access::write, RunStore::Access::write}) {
+      const auto store = RunStore::open(folder / "runs.db", access);
+      QCOMPARE(store->studies(1).at(0)->domains, (std::vector<std::string>{"first text", "second"}));
+      QCOMPARE(store->run(1).heldOutTokens, std::int64_t{0});
     }
   }
   void aStoreOfTheFirstVersionOpensEitherWay() {

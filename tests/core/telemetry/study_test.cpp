@@ -2,6 +2,7 @@
 
 #include <cmath>
 
+#include "core/telemetry/health.h"
 #include "tests/support/register.h"
 
 using namespace moe;
@@ -19,7 +20,7 @@ RunStudy studyOf(std::int64_t step, const Ids& selections) {
   study.tokens = 4;
   study.domains = {"a", "b"};
   study.domainTokens = {2, 2};
-  study.layers.push_back(studyLayer(3, selections, 2, 4, {domain, ids, next, ids, 2, 8}));
+  study.layers.push_back(studyLayer(3, {.table = selections, .slots = 2, .experts = 4}, {domain, ids, next, ids, 2, 8}));
   return study;
 }
 
@@ -39,6 +40,23 @@ class StudyTest : public QObject {
     QVERIFY(near(layer.domains[1 * 4 + 2], 0.5));
     QVERIFY(near(layer.inputSpecialisation, 1));        // id 5 always first to 0, id 6 to 3
     QVERIFY(near(layer.nextSpecialisation, (1 + 0.5) / 2));  // next id 6 follows one of each; the last has no target
+  }
+  void whereSlotsAreExpertsTheFirstChoiceIsTheLargestWeight() {
+    // Columns are experts: expert 0 is named first by every token that has it, whatever its weight.
+    const Ids table{0, 1, 0, 1, 0, -1, -1, -1}, domain{0, 0, 0, 0}, ids{5, 5, 6, 7};
+    const std::vector<double> weights{0.2, 0.8, 0.6, 0.4, 0.1, 0, 0, 0};
+    QCOMPARE(heaviestChoices(table, 2, weights), (Ids{1, 0, 0, -1}));
+    const StudyText text{domain, ids, ids, ids, 1, 8};
+    const LayerStudy layer = studyLayer(0, {.table = table, .slots = 2, .experts = 2, .weights = weights}, text);
+    QVERIFY(near(layer.inputSpecialisation, (0.5 + 1 + 0) / 3));  // id 5 once to each, id 6 to 0, id 7 to none
+    QVERIFY(near(layer.domains[0], 0.75));                        // assignments of expert choice count one each
+  }
+  void whereEveryTokenAsksEveryExpertDomainsCountByWeight() {
+    const Ids table{0, 1, 0, 1}, domain{0, 1}, ids{5, 6};
+    const std::vector<double> weights{0.9, 0.1, 0.3, 0.7};
+    const LayerStudy layer =
+        studyLayer(0, {.table = table, .slots = 2, .experts = 2, .weights = weights, .weighed = true}, {domain, ids, ids, ids, 2, 8});
+    QVERIFY(near(layer.domains[0], 0.9) && near(layer.domains[3], 0.7));
   }
   void churnLooksBackAndSaturationLooksAtTheNewest() {
     const RunStudy first = studyOf(0, {0, 1, 0, 2, 3, 2, 3, 1}), second = studyOf(100, {1, 0, 0, 3, 3, 2, 3, 1}),

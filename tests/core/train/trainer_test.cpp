@@ -95,6 +95,26 @@ class TrainerTest : public QObject {
     run.trainer.step(), other.trainer.step();
     QVERIFY(sameState(run.trainer.state(), other.trainer.state()));
   }
+  void aValidationWithoutCapacityToChooseCountsByGateWeight() {
+    RunConfig config = test::tinyConfig();
+    for (LayerConfig& layer : config.model.layers) {
+      layer.recipe.select.kind = Recipe::Select::Kind::all;
+      layer.recipe.weigh.kind = Recipe::Weigh::Kind::score;
+      layer.recipe.balance.clear();
+    }
+    Run run(config);
+    run.trainer.step();
+    run.trainer.evaluate();
+    const RunStudy study = run.trainer.study();
+    // Every token asks every expert: by counts all would be alike, and every first choice expert 0's.
+    for (const LayerStudy& layer : study.layers) {
+      QVERIFY(layer.maxVioGlobal > 0 && layer.inputSpecialisation < 1);
+      double sum = 0;
+      for (const float share : layer.domains) sum += static_cast<double>(share);
+      QVERIFY(std::abs(sum - 1) < 1e-5);
+    }
+    QCOMPARE(static_cast<float>(run.trainer.validationMaxVio()), static_cast<float>(*study.maxVioGlobal()));
+  }
   void expertsOfDifferentSizesTrainAndTheirWorkIsCounted() {
     RunConfig config = test::tinyConfig();
     config.train.steps = 60;
