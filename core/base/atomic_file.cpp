@@ -69,6 +69,16 @@ bool madeByOther(const std::string& name) {
   return maker > 0 && maker != ::getpid() && (::kill(maker, 0) == 0 || errno != ESRCH);
 }
 
+/// Where a link leads in the end, which need not be there yet; itself where it is none.
+fs::path followed(const std::string& tag, fs::path path) {
+  constexpr int kMostLinks = 40;  // Linux's own bound
+  for (int links = 0; fs::is_symlink(fs::symlink_status(path)); ++links) {
+    if (links == kMostLinks) failed(tag, path, "follow this link", ELOOP);
+    path = folderOf(path) / fs::read_symlink(path);
+  }
+  return path;
+}
+
 void makeFolder(const std::string& tag, const fs::path& folder) {
   std::error_code code;
   fs::create_directories(folder, code);
@@ -77,9 +87,10 @@ void makeFolder(const std::string& tag, const fs::path& folder) {
 
 }  // namespace
 
-FileWriter::FileWriter(std::string tag, fs::path path) : tag_(std::move(tag)), path_(std::move(path)) {
-  descriptor_ = ::open(path_.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
-  if (descriptor_ < 0) failed(tag_, path_, "create this file", errno);
+FileWriter::FileWriter(std::string tag, fs::path path, Kind kind) : tag_(std::move(tag)), path_(std::move(path)) {
+  descriptor_ = kind == Kind::created ? ::open(path_.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666)
+                                      : ::open(path_.c_str(), O_WRONLY | O_CLOEXEC | O_NOCTTY);
+  if (descriptor_ < 0) failed(tag_, path_, kind == Kind::created ? "create this file" : "open it to write", errno);
 }
 
 FileWriter::~FileWriter() {
@@ -101,26 +112,38 @@ void FileWriter::write(const void* bytes, std::size_t count) {
 }
 
 void FileWriter::close() {
-  if (::fsync(descriptor_) != 0) failed(tag_, path_, "flush it to the disk", errno);
+  // Pipes and most devices have no disk to flush to and say EINVAL, or EROFS.
+  if (::fsync(descriptor_) != 0 && errno != EINVAL && errno != EROFS) failed(tag_, path_, "flush it to the disk", errno);
   const int result = ::close(descriptor_);
   descriptor_ = -1;
   if (result != 0) failed(tag_, path_, "close it", errno);
 }
 
-AtomicFile::AtomicFile(const std::string& tag, fs::path path)
-    : tag_(tag), path_(std::move(path)), partial_(partialName(path_)) {
+AtomicFile::AtomicFile(const std::string& tag, fs::path path) : tag_(tag), path_(followed(tag, std::move(path))) {
+  struct stat older {};
+  const bool there = ::stat(path_.c_str(), &older) == 0;
+  if (there && S_ISDIR(older.st_mode))
+    throw Error(tag_, path_.string() + ": expected a file's name, found a folder of it; choose a name in it or beside it");
+  if (there && !S_ISREG(older.st_mode)) {
+    writer_.emplace(tag_, path_, FileWriter::Kind::existing);
+    return;
+  }
+  partial_ = partialName(path_);
   makeFolder(tag_, folderOf(path_));
   sweepPartials(folderOf(path_));
   const std::lock_guard<std::mutex> guard(birthMutex);
   writer_.emplace(tag_, partial_);
   ::flock(writer_->descriptor(), LOCK_EX);
+  if (there && ::fchmod(writer_->descriptor(), older.st_mode & 07777) != 0)
+    failed(tag_, path_, "keep this file's permissions", errno);
 }
 
 AtomicFile::~AtomicFile() {
-  if (!committed_) ::unlink(partial_.c_str());
+  if (!committed_ && !partial_.empty()) ::unlink(partial_.c_str());
 }
 
 void AtomicFile::commit() {
+  if (partial_.empty()) return writer_->close();
   // The lock belongs to the open file: while a second descriptor holds it, nobody sweeps what has not its name yet.
   struct Held {
     int descriptor;

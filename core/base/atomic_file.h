@@ -15,7 +15,8 @@ namespace moe {
 /// Writes one file in order, checking every write. `close` flushes it to the disk; the destructor only closes.
 class FileWriter {
  public:
-  FileWriter(std::string tag, std::filesystem::path path);
+  enum class Kind { created, existing };  // existing: opened as it is, such as a pipe
+  FileWriter(std::string tag, std::filesystem::path path, Kind kind = Kind::created);
   ~FileWriter();
   FileWriter(const FileWriter&) = delete;
   FileWriter& operator=(const FileWriter&) = delete;
@@ -33,7 +34,9 @@ class FileWriter {
   std::int64_t written_ = 0;
 };
 
-/// One file that replaces `path` on commit; without commit nothing happens to it.
+/// One file that replaces `path` on commit; without commit nothing happens to it. A link is followed, so that its target is
+/// what is replaced, and an older file's permissions stay. What is no regular file (a pipe, a device) is written through:
+/// it cannot be replaced, and takes what is written as it comes.
 class AtomicFile {
  public:
   AtomicFile(const std::string& tag, std::filesystem::path path);
@@ -45,7 +48,7 @@ class AtomicFile {
 
  private:
   std::string tag_;
-  std::filesystem::path path_, partial_;
+  std::filesystem::path path_, partial_;  // partial_ is empty where it is written through
   std::optional<FileWriter> writer_;
   bool committed_ = false;
 };

@@ -19,18 +19,39 @@ std::string unreadable(const std::filesystem::path& path, int code) {
 
 }  // namespace
 
-FileReader::FileReader(std::string tag, std::filesystem::path path) : tag_(std::move(tag)), path_(std::move(path)) {
-  descriptor_ = ::open(path_.c_str(), O_RDONLY | O_CLOEXEC);
-  if (descriptor_ < 0) throw Error(tag_, unreadable(path_, errno));
-  struct stat status {};
-  const int result = ::fstat(descriptor_, &status), code = errno;
-  if (result == 0 && S_ISREG(status.st_mode)) {
-    size_ = status.st_size;
-    return;
+std::string kindOfFile(unsigned mode) {
+  switch (mode & S_IFMT) {
+    case S_IFDIR: return "a folder";
+    case S_IFIFO: return "a named pipe";
+    case S_IFSOCK: return "a socket";
+    case S_IFBLK:
+    case S_IFCHR: return "a device";
+    default: return "a file";
   }
-  ::close(descriptor_);
-  if (result != 0) throw Error(tag_, unreadable(path_, code));
-  throw Error(tag_, path_.string() + ": expected a file, found a folder or device; choose a file");
+}
+
+std::string otherThanRegular(const std::filesystem::path& path) {
+  struct stat status {};
+  return ::stat(path.c_str(), &status) != 0 || S_ISREG(status.st_mode) ? "" : kindOfFile(status.st_mode);
+}
+
+FileReader::FileReader(std::string tag, std::filesystem::path path) : tag_(std::move(tag)), path_(std::move(path)) {
+  // Looked at before it is opened, which a pipe would wait at and a device may act on; and again, as it may have been
+  // exchanged in between.
+  struct stat status {};
+  if (::stat(path_.c_str(), &status) != 0) throw Error(tag_, unreadable(path_, errno));
+  if (S_ISREG(status.st_mode)) {
+    descriptor_ = ::open(path_.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+    if (descriptor_ < 0) throw Error(tag_, unreadable(path_, errno));
+    const int result = ::fstat(descriptor_, &status), code = errno;
+    if (result == 0 && S_ISREG(status.st_mode)) {
+      size_ = status.st_size;
+      return;
+    }
+    ::close(descriptor_);
+    if (result != 0) throw Error(tag_, unreadable(path_, code));
+  }
+  throw Error(tag_, path_.string() + ": expected a file, found " + kindOfFile(status.st_mode) + "; choose a regular file");
 }
 
 FileReader::~FileReader() { ::close(descriptor_); }

@@ -5,7 +5,12 @@
 
 namespace moe {
 
-/// Reads places of one regular file. A file that shrinks meanwhile gives an error, never a crash (so: no mapping).
+/// "a folder", "a named pipe" ...: what st_mode says.
+std::string kindOfFile(unsigned mode);
+/// The same of what lies at `path`; empty where that is a regular file, or nothing.
+std::string otherThanRegular(const std::filesystem::path& path);
+
+/// Reads places of one regular file; anything else is refused at once, never waited for. A file that shrinks meanwhile gives an error, never a crash (so: no mapping).
 class FileReader {
  public:
   FileReader(std::string tag, std::filesystem::path path);

@@ -1,10 +1,12 @@
 #include "core/base/json_object.h"
 
 #include <algorithm>
+#include <charconv>
 #include <limits>
 #include <nlohmann/json.hpp>
 
 #include "core/base/error.h"
+#include "core/base/utf8.h"
 
 namespace moe {
 namespace {
@@ -131,6 +133,38 @@ void JsonObject::finish() const {
       std::vector<std::string_view> known(asked_.begin(), asked_.end());
       throw Error(tag_, pathOf(key) + ": unknown key; expected one of " + joined(known));
     }
+}
+
+void JsonObject::readBytes(std::string_view key, std::string& out) {
+  const nlohmann::json* value = take(key);
+  if (!value) return;
+  if (value->is_string()) {
+    out = value->get<std::string>();
+    return;
+  }
+  const std::string expected = "a text, or {\"bytes\": its hexadecimal digits} where it is not UTF-8";
+  if (!value->is_object() || value->size() != 1 || !value->contains("bytes") || !value->at("bytes").is_string()) refuse(key, expected);
+  const auto& digits = value->at("bytes").get_ref<const std::string&>();
+  std::string bytes;
+  for (std::size_t i = 0; i + 1 < digits.size(); i += 2) {
+    unsigned byte = 0;
+    const char* const begin = digits.data() + i;
+    if (const auto [end, error] = std::from_chars(begin, begin + 2, byte, 16); error != std::errc{} || end != begin + 2) refuse(key, expected);
+    bytes += static_cast<char>(byte);
+  }
+  if (digits.size() % 2 != 0) refuse(key, expected);
+  out = std::move(bytes);
+}
+
+nlohmann::json bytesJson(const std::string& bytes) {
+  if (!firstInvalidUtf8(bytes)) return bytes;
+  constexpr char kDigits[] = "0123456789abcdef";
+  std::string digits;
+  for (const char byte : bytes) {
+    const auto value = static_cast<unsigned char>(byte);
+    digits += {kDigits[value >> 4], kDigits[value & 15]};
+  }
+  return {{"bytes", digits}};
 }
 
 }  // namespace moe

@@ -30,6 +30,8 @@ class JsonObject {
   void read(std::string_view key, double& out);
   void read(std::string_view key, std::string& out);
   void read(std::string_view key, std::vector<int>& out);
+  /// A text as bytesJson() writes it.
+  void readBytes(std::string_view key, std::string& out);
   template <class Enum>
   void read(std::string_view key, Enum& out, Words<Enum> words) {
     std::vector<std::string_view> names;
@@ -50,5 +52,9 @@ class JsonObject {
   std::string tag_, path_;
   std::vector<std::string> asked_;
 };
+
+/// Any bytes, such as a path, exactly: a string where they are UTF-8, which is all that JSON's strings hold, else
+/// {"bytes": hexadecimal digits}.
+nlohmann::json bytesJson(const std::string& bytes);
 
 }  // namespace moe

@@ -2,6 +2,8 @@
 
 #include <utf8proc.h>
 
+#include <algorithm>
+
 namespace moe {
 namespace {
 
@@ -56,6 +58,34 @@ std::string displayable(std::string_view bytes) {
   std::string out;
   out.reserve(bytes.size());
   for (std::size_t at = 0; at < bytes.size();) appendUtf8(out, nextCodePoint(bytes, at));
+  return out;
+}
+
+std::string shownName(std::string_view bytes) {
+  std::string out;
+  out.reserve(bytes.size());
+  const auto escape = [&out](char byte) {
+    switch (byte) {
+      case '\n': out += "\\n"; return;
+      case '\r': out += "\\r"; return;
+      case '\t': out += "\\t"; return;
+      default: break;
+    }
+    constexpr char kDigits[] = "0123456789ABCDEF";
+    const auto value = static_cast<unsigned char>(byte);
+    out += {'\\', 'x', kDigits[value >> 4], kDigits[value & 15]};
+  };
+  for (std::size_t at = 0; at < bytes.size();) {
+    char32_t codePoint = 0;
+    const std::size_t length = decodeAt(bytes, at, codePoint);
+    const bool control = codePoint < 0x20 || (codePoint >= 0x7F && codePoint < 0xA0);
+    if (length > 0 && !control) {
+      out.append(bytes.substr(at, length));
+      at += length;
+      continue;
+    }
+    for (const std::size_t end = at + std::max<std::size_t>(1, length); at < end; ++at) escape(bytes[at]);
+  }
   return out;
 }
 

@@ -50,8 +50,8 @@ void resize(Batch& batch, std::int64_t sequences, std::int64_t length) {
 
 }  // namespace
 
-Corpus::Corpus(std::shared_ptr<const Tokenizer> tokenizer, std::vector<Domain> domains)
-    : tokenizer_(std::move(tokenizer)), domains_(std::move(domains)) {}
+Corpus::Corpus(std::shared_ptr<const Tokenizer> tokenizer, std::vector<Domain> domains, std::int64_t skipped)
+    : tokenizer_(std::move(tokenizer)), domains_(std::move(domains)), skipped_(skipped) {}
 
 std::int64_t Corpus::trainingTokens() const {
   std::int64_t tokens = 0;

@@ -35,11 +35,13 @@ class Corpus {
     std::vector<std::int32_t> training, heldOut;
   };
 
-  Corpus(std::shared_ptr<const Tokenizer> tokenizer, std::vector<Domain> domains);
+  /// `skipped`: entries of the text's folder that are no regular files, and so no text.
+  Corpus(std::shared_ptr<const Tokenizer> tokenizer, std::vector<Domain> domains, std::int64_t skipped = 0);
 
   const Tokenizer& tokenizer() const { return *tokenizer_; }
   std::shared_ptr<const Tokenizer> sharedTokenizer() const { return tokenizer_; }
   const std::vector<Domain>& domains() const { return domains_; }
+  std::int64_t skipped() const { return skipped_; }
   std::int64_t trainingTokens() const;
   std::int64_t heldOutTokens() const;
   /// Of every domain's tokens in order, whatever the files are called: tells whether two texts train the same.
@@ -70,10 +72,12 @@ class Corpus {
  private:
   std::shared_ptr<const Tokenizer> tokenizer_;
   std::vector<Domain> domains_;
+  std::int64_t skipped_ = 0;
 };
 
 /// Reads and tokenises what `config` names. Errors ("data"): missing, empty, binary or non-UTF-8 file (with the byte
-/// offset), an unreadable folder, no text in it.
+/// offset), an unreadable folder, no text in it. What is neither a regular file nor a folder (a pipe, a socket, a device, a
+/// link that leads nowhere or back to a folder it lies in) is refused, or skipped and counted where it lies in a folder.
 std::shared_ptr<const Corpus> loadCorpus(const DataConfig& config);
 /// The same with a tokenizer that is already given (a checkpoint's): the config's tokenizer is not trained anew.
 std::shared_ptr<const Corpus> loadCorpus(const DataConfig& config, std::shared_ptr<const Tokenizer> tokenizer);

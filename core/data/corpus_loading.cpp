@@ -21,6 +21,11 @@ struct DomainTexts {
   std::vector<std::string> files;
 };
 
+struct Texts {
+  std::vector<DomainTexts> domains;
+  std::int64_t skipped = 0;  // entries that are no regular files
+};
+
 /// Checked UTF-8 without a byte order mark; may be empty.
 std::string readTextFile(const fs::path& path) {
   std::string text = readFile("data", path, kMostBytes);
@@ -50,48 +55,63 @@ std::vector<fs::path> entriesOf(const fs::path& folder) {
   return entries;
 }
 
-/// Deeper than any sensible corpus: a folder linked into itself ends here.
+/// Deeper than any sensible corpus.
 constexpr int kDeepest = 16;
 
-void addFiles(std::vector<std::string>& files, const fs::path& path, int depth) {
-  if (!fs::is_directory(path)) {
+/// Whether a folder is one of those that lead to it: linked into itself.
+bool leadsBack(const fs::path& folder) {
+  std::error_code code;
+  const fs::path real = fs::canonical(folder, code);
+  for (fs::path at = fs::absolute(folder, code), above = at.parent_path(); !code && above != at; at = above, above = at.parent_path())
+    if (fs::canonical(above, code) == real) return true;
+  return bool(code);
+}
+
+/// The texts at and under `path`.
+void addFiles(std::vector<std::string>& files, std::int64_t& skipped, const fs::path& path, int depth) {
+  std::error_code code;
+  const fs::file_status status = fs::status(path, code);
+  if (fs::is_regular_file(status)) {
     if (std::string text = readTextFile(path); !text.empty()) files.push_back(std::move(text));
     return;
   }
+  if (!fs::is_directory(status) || leadsBack(path)) {
+    ++skipped;
+    return;
+  }
   if (depth > kDeepest)
-    throw Error("data", path.string() + ": expected folders at most " + std::to_string(kDeepest) +
-                            " deep, found deeper ones; look for a folder linked into itself");
-  for (const fs::path& entry : entriesOf(path)) addFiles(files, entry, depth + 1);
+    throw Error("data", path.string() + ": expected folders at most " + std::to_string(kDeepest) + " deep, found deeper ones; put the texts higher up");
+  for (const fs::path& entry : entriesOf(path)) addFiles(files, skipped, entry, depth + 1);
 }
 
-std::vector<DomainTexts> readTexts(const DataConfig& config) {
+Texts readTexts(const DataConfig& config) {
   if (config.source.starts_with(kBuiltin)) {
     if (config.source != "builtin:domains")
       throw Error("data", config.source + ": expected \"builtin:domains\" or a path, found another built-in name; choose one of these");
-    std::vector<DomainTexts> domains;
-    for (LabelledText& text : builtinDomains(config.corpusSeed)) domains.push_back({text.name, {std::move(text.text)}});
-    return domains;
+    Texts texts;
+    for (LabelledText& text : builtinDomains(config.corpusSeed)) texts.domains.push_back({text.name, {std::move(text.text)}});
+    return texts;
   }
   const fs::path path = config.source;
   std::error_code code;
   const fs::file_status status = fs::status(path, code);
   if (config.source.empty() || status.type() == fs::file_type::not_found)
     throw Error("data", config.source + ": expected a text file or a folder of them, found nothing there; check the path");
-  std::vector<DomainTexts> domains;
+  Texts texts;
   if (!fs::is_directory(status)) {
     std::string text = readTextFile(path);
     if (text.empty()) throw Error("data", config.source + ": expected text, found an empty file; choose another");
-    domains.push_back({path.stem().string(), {std::move(text)}});
-    return domains;
+    texts.domains.push_back({path.stem().string(), {std::move(text)}});
+    return texts;
   }
   for (const fs::path& entry : entriesOf(path)) {
-    DomainTexts domain{fs::is_directory(entry) ? entry.filename().string() : entry.stem().string(), {}};
-    addFiles(domain.files, entry, 1);
-    if (!domain.files.empty()) domains.push_back(std::move(domain));
+    DomainTexts domain{fs::is_directory(entry, code) ? entry.filename().string() : entry.stem().string(), {}};
+    addFiles(domain.files, texts.skipped, entry, 1);
+    if (!domain.files.empty()) texts.domains.push_back(std::move(domain));
   }
-  if (domains.empty())
+  if (texts.domains.empty())
     throw Error("data", config.source + ": expected text files in this folder, found no text; choose another or put some in");
-  return domains;
+  return texts;
 }
 
 /// Where the held-out part of a text begins: at a character.
@@ -112,13 +132,13 @@ std::shared_ptr<const Tokenizer> trainTokenizer(const DataConfig& config, const 
 }
 
 std::shared_ptr<const Corpus> tokenise(const DataConfig& config, std::shared_ptr<const Tokenizer> tokenizer,
-                                       const std::vector<DomainTexts>& texts) {
+                                       const Texts& texts) {
   std::vector<Corpus::Domain> domains;
   const auto append = [&](std::vector<std::int32_t>& ids, std::string_view text) {
     const std::vector<std::int32_t> more = tokenizer->encode(text);
     ids.insert(ids.end(), more.begin(), more.end());
   };
-  for (const DomainTexts& domain : texts) {
+  for (const DomainTexts& domain : texts.domains) {
     Corpus::Domain& made = domains.emplace_back();
     made.name = domain.name;
     for (const std::string& text : domain.files) {
@@ -127,14 +147,14 @@ std::shared_ptr<const Corpus> tokenise(const DataConfig& config, std::shared_ptr
       append(made.heldOut, std::string_view(text).substr(split));
     }
   }
-  return std::make_shared<const Corpus>(std::move(tokenizer), std::move(domains));
+  return std::make_shared<const Corpus>(std::move(tokenizer), std::move(domains), texts.skipped);
 }
 
 }  // namespace
 
 std::shared_ptr<const Corpus> loadCorpus(const DataConfig& config) {
-  const std::vector<DomainTexts> texts = readTexts(config);
-  return tokenise(config, trainTokenizer(config, texts), texts);
+  const Texts texts = readTexts(config);
+  return tokenise(config, trainTokenizer(config, texts.domains), texts);
 }
 
 std::shared_ptr<const Corpus> loadCorpus(const DataConfig& config, std::shared_ptr<const Tokenizer> tokenizer) {

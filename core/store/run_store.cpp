@@ -5,6 +5,7 @@
 #include <cstdlib>
 
 #include "core/base/error.h"
+#include "core/base/file_reader.h"
 #include "core/store/migrations.h"
 #include "core/store/run_store_impl.h"
 
@@ -44,6 +45,8 @@ std::unique_ptr<RunStore> RunStore::open(const fs::path& file, Access access) {
   std::error_code code;
   if (access == Access::readOnly && !fs::exists(file, code))
     throw Error("store", file.string() + ": expected a run store, found nothing there; check the path, or train to make one");
+  if (const std::string other = otherThanRegular(file); !other.empty())
+    throw Error("store", file.string() + ": expected a run store, found " + other + "; choose a regular file");
   auto impl = std::make_unique<Impl>(file, access, modeOf(file, access));
   if (access == Access::write) {
     checkVersion(impl->db);  // before anything of it is changed

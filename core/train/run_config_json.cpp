@@ -263,7 +263,7 @@ json writeTrain(const TrainConfig& config) {
 DataConfig readData(const json& data) {
   DataConfig config;
   JsonObject object(data, "config", "data");
-  object.read("source", config.source);
+  object.readBytes("source", config.source);
   object.read("tokenizer", config.tokenizer, Words<TokenizerKind>(kTokenizers));
   object.read("vocabulary", config.vocabulary);
   object.read("held_out", config.heldOut);
@@ -273,7 +273,7 @@ DataConfig readData(const json& data) {
 }
 
 json writeData(const DataConfig& config) {
-  return {{"source", config.source},
+  return {{"source", bytesJson(config.source)},
           {"tokenizer", nameIn(kTokenizers, config.tokenizer)},
           {"vocabulary", config.vocabulary},
           {"held_out", config.heldOut},
@@ -309,7 +309,7 @@ RunConfig runConfigFromJson(const json& source) {
   RunConfig config;
   JsonObject object(source, "config", "");
   object.read("preset", config.preset);
-  object.read("label", config.label);
+  object.readBytes("label", config.label);
   object.read("seed", config.seed);
   object.read("threads", config.threads);
   object.read("backend", config.backend);
@@ -319,7 +319,7 @@ RunConfig runConfigFromJson(const json& source) {
   if (const json* alerts = object.take("alerts")) config.alerts = readAlerts(*alerts);
   if (const json* start = object.take("start_from")) {
     JsonObject part(*start, "config", "start_from");
-    part.read("checkpoint", config.startFrom.checkpoint);
+    part.readBytes("checkpoint", config.startFrom.checkpoint);
     part.finish();
   }
   const json* recipe = object.take("recipe");
@@ -335,7 +335,7 @@ RunConfig runConfigFromJson(const json& source) {
 json toJson(const RunConfig& config) {
   return {
       {"preset", config.preset},
-      {"label", config.label},
+      {"label", bytesJson(config.label)},
       {"recipe", config.model.layers.empty() ? json::object() : toJson(config.model.layers.front().recipe)},
       {"layer_recipes", config.model.layers.empty() ? json::object() : writeLayerRecipes(config.model)},
       {"model", writeModel(config.model)},
@@ -346,7 +346,7 @@ json toJson(const RunConfig& config) {
         {"clears", config.alerts.clears},
         {"window", config.alerts.window},
         {"restart", {{"retries", config.alerts.restarts}, {"dropout_step", config.alerts.dropoutStep}}}}},
-      {"start_from", {{"checkpoint", config.startFrom.checkpoint}}},
+      {"start_from", {{"checkpoint", bytesJson(config.startFrom.checkpoint)}}},
       {"seed", config.seed},
       {"threads", config.threads},
       {"backend", config.backend},

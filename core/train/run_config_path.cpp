@@ -130,6 +130,9 @@ void setByPath(RunConfig& config, const std::string& path, const std::string& va
   json parsed = json::parse(value, nullptr, false);
   if (parsed.is_discarded()) parsed = value;
   json all = toJson(config);
+  // Where a text stands, a text is set, though it look like a number.
+  const json* present = lookUp(all, words);
+  if (present && present->is_string() && (parsed.is_number() || parsed.is_boolean() || parsed.is_array())) parsed = value;
   if (path == "data.tokenizer" || path == "data.vocabulary") all["model"].erase("vocabulary");
   const bool newTerm = words.size() == 4 && words[1] == "balance" && !lookUp(all, std::span(words).first(3));
   if (parsed.is_null()) {

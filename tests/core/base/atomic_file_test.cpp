@@ -1,5 +1,7 @@
 #include "core/base/atomic_file.h"
 
+#include <sys/stat.h>
+
 #include <mutex>
 #include <thread>
 #include <vector>
@@ -37,6 +39,45 @@ class AtomicFileTest : public QObject {
     { AtomicFile(std::string("test"), folder / "file").writer().write("half"); }
     QCOMPARE(readText(folder / "file"), std::string("old"));
     QCOMPARE(entriesOf(folder.path()), 1);
+  }
+  void aLinkIsFollowedAndAnOlderFilesPermissionsStay() {
+    const TemporaryFolder folder;
+    writeText(folder / "real", "old");
+    fs::permissions(folder / "real", fs::perms::owner_read | fs::perms::owner_write);
+    fs::create_symlink("real", folder / "link");
+    fs::create_symlink("later", folder / "dangling");
+    fs::create_symlink("self", folder / "self");
+    writeFileAtomically("test", folder / "link", "new");
+    QVERIFY(fs::is_symlink(folder / "link"));
+    QCOMPARE(readText(folder / "real"), std::string("new"));
+    QVERIFY(fs::status(folder / "real").permissions() == (fs::perms::owner_read | fs::perms::owner_write));
+    writeFileAtomically("test", folder / "dangling", "there");
+    QVERIFY(fs::is_symlink(folder / "dangling"));
+    QCOMPARE(readText(folder / "later"), std::string("there"));
+    const std::string said = sentenceOf([&] { writeFileAtomically("test", folder / "self", "text"); });
+    QVERIFY2(said.find("follow this link") != std::string::npos, said.c_str());
+  }
+  void aPipeIsWrittenThrough() {
+    const TemporaryFolder folder;
+    QCOMPARE(::mkfifo((folder / "pipe").c_str(), 0600), 0);
+    std::string got;
+    std::thread reader([&] { got = readText(folder / "pipe"); });
+    writeFileAtomically("test", folder / "pipe", "some text");
+    reader.join();
+    QCOMPARE(got, std::string("some text"));
+    QVERIFY(fs::is_fifo(folder / "pipe"));
+    writeFileAtomically("test", "/dev/null", "gone");
+    const std::string said = sentenceOf([] { writeFileAtomically("test", "/dev/full", "more than fits"); });
+    QVERIFY2(said.find("No space left") != std::string::npos, said.c_str());
+  }
+  void whatIsNoRegularFileIsNotReadAndNotWaitedFor() {
+    const TemporaryFolder folder;
+    QCOMPARE(::mkfifo((folder / "pipe").c_str(), 0600), 0);
+    const std::string pipe = sentenceOf([&] { readFile("test", folder / "pipe", 100); }), device = sentenceOf([] { readFile("test", "/dev/zero", 100); }),
+                      inside = sentenceOf([&] { readFile("test", folder.path(), 100); });
+    QVERIFY2(pipe.find("found a named pipe") != std::string::npos, pipe.c_str());
+    QVERIFY2(device.find("found a device") != std::string::npos, device.c_str());
+    QVERIFY2(inside.find("found a folder") != std::string::npos, inside.c_str());
   }
   void aShortWriteIsAnErrorAndTheOldFileStays() {
     const TemporaryFolder folder;

@@ -36,6 +36,12 @@ class Utf8Test : public QObject {
     for (char32_t c : {U'a', U'\u00e4', U'\u20ac', U'\U0001F682'}) QCOMPARE(nextCodePoint(text, at), c);
     QCOMPARE(at, text.size());
   }
+  void aNameIsShownOnOneLineWithItsControlsEscaped() {
+    QCOMPARE(shownName("caf\u00e9 1"), std::string("caf\u00e9 1"));
+    QCOMPARE(shownName("a\nb\t\x1b[31mc"), std::string("a\\nb\\t\\x1B[31mc"));
+    QCOMPARE(shownName("caf\xe9"), std::string("caf\\xE9"));
+    QCOMPARE(shownName("\u009b31m"), std::string("\\xC2\\x9B31m"));  // a control sequence of one character
+  }
   void bytesOfNoCharacterAreShownAsReplacements() { QCOMPARE(displayable("a\xff" "b"), std::string("a\xef\xbf\xbd" "b")); }
 };
 SWITCHYARD_TEST(Utf8Test)

@@ -1,3 +1,4 @@
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "core/data/corpus.h"
@@ -114,12 +115,36 @@ class CorpusLoadingTest : public QObject {
     const std::string said = refusalOf(folder / "closed.txt");
     SAYS(said, "Permission denied");
   }
-  void aFolderLinkedIntoItselfEnds() {
+  void whatIsNoRegularFileIsSkippedInAFolderAndCounted() {
     const TemporaryFolder folder;
-    fs::create_directories(folder / "a/b");
-    fs::create_directory_symlink(folder / "a", folder / "a/b/again");
-    const std::string said = refusalOf(folder.path());
-    SAYS(said, "linked into itself");
+    writeText(folder / "a/b/text.txt", std::string(100, 'a'));
+    QCOMPARE(loadCorpus({.source = folder.path().string()})->skipped(), std::int64_t{0});
+    fs::create_directory_symlink(folder / "a", folder / "a/b/again");  // into itself
+    fs::create_symlink("self", folder / "self");
+    fs::create_symlink("nowhere", folder / "dangling.txt");
+    QCOMPARE(::mkfifo((folder / "pipe").c_str(), 0600), 0);
+    QCOMPARE(::mkfifo((folder / "a/pipe").c_str(), 0600), 0);
+    const auto corpus = loadCorpus({.source = folder.path().string()});
+    QCOMPARE(corpus->skipped(), std::int64_t{5});
+    QCOMPARE(corpus->domains().size(), std::size_t{1});
+    QCOMPARE(trainingText(*corpus, 0), std::string(90, 'a'));
+  }
+  void aPipeADeviceAndALoopAreRefusedAtOnce() {
+    const TemporaryFolder folder;
+    QCOMPARE(::mkfifo((folder / "pipe").c_str(), 0600), 0);
+    fs::create_symlink("self", folder / "self");
+    const std::string pipe = refusalOf(folder / "pipe"), device = refusalOf("/dev/zero"), loop = refusalOf(folder / "self");
+    SAYS(pipe, "found a named pipe");
+    SAYS(device, "found a device");
+    SAYS(loop, "symbolic links");
+  }
+  void namesAreDataWhateverBytesTheyHold() {
+    const TemporaryFolder folder;
+    for (const char* name : {"line\nfeed.txt", "\x1b[31mred.txt", "caf\xe9.txt"}) writeText(folder.path() / name, "some text of it");
+    const auto corpus = loadCorpus({.source = folder.path().string()});
+    QCOMPARE(corpus->domains()[0].name, std::string("\x1b[31mred"));
+    QCOMPARE(corpus->domains()[1].name, std::string("caf\xe9"));
+    QCOMPARE(corpus->domains()[2].name, std::string("line\nfeed"));
   }
 };
 SWITCHYARD_TEST(CorpusLoadingTest)

@@ -2,6 +2,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "core/base/error.h"
 #include "core/router/stages.h"
 #include "tests/support/register.h"
 #include "tests/support/temporary_folder.h"
@@ -106,6 +107,10 @@ class RunConfigTest : public QObject {
     RunConfig config = test::tinyConfig();
     setByPath(config, "score.kind", "sigmoid");
     QCOMPARE(config.model.layers[0].recipe.score, Recipe::Score::sigmoid);
+    for (const char* words : {"2024", "true", "[1]", "1e5"}) {
+      setByPath(config, "label", words);
+      QCOMPARE(config.label, std::string(words));
+    }
     setByPath(config, "data.source", "/tmp/my text.txt");
     QCOMPARE(config.data.source, std::string("/tmp/my text.txt"));
   }
@@ -187,6 +192,17 @@ class RunConfigTest : public QObject {
     for (const char* path : {"model.head_width", "train.beta2", "train.batch", "alerts.clears", "backend", "select.k"})
       QVERIFY2(refers(found, path), path);
     QCOMPARE(found.size(), std::size_t(6));
+  }
+  void aPathThatIsNotUtf8ComesBackByteForByte() {
+    RunConfig config = test::tinyConfig();
+    config.data.source = "/tmp/caf\xe9\n.txt";
+    config.startFrom.checkpoint = "/runs/\xff";
+    const std::string text = toJson(config).dump();
+    const RunConfig again = runConfigFromJson(nlohmann::json::parse(text));
+    QCOMPARE(again.data.source, config.data.source);
+    QCOMPARE(again.startFrom.checkpoint, config.startFrom.checkpoint);
+    for (const char* damaged : {R"({"data":{"source":{"bytes":"2"}}})", R"({"data":{"source":{"bytes":"zz"}}})", R"({"data":{"source":{"hex":"20"}}})", R"({"data":{"source":7}})"})
+      QVERIFY_THROWS_EXCEPTION(Error, runConfigFromJson(nlohmann::json::parse(damaged)));
   }
 };
 SWITCHYARD_TEST(RunConfigTest)
