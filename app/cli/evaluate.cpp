@@ -6,7 +6,9 @@
 #include "app/cli/backend_option.h"
 #include "app/cli/commands.h"
 #include "app/cli/json_lines.h"
+#include "core/base/checksum.h"
 #include "core/base/error.h"
+#include "core/base/utf8.h"
 #include "core/inspect/left_out.h"
 #include "core/model/segments.h"
 #include "core/session/run_preparation.h"
@@ -63,8 +65,11 @@ void run(const Options& options) {
   BackendOptions device = backendOptions(checkpoint.config);
   if (device.computeType == DType::f64) device.computeType = DType::f32;
   const std::unique_ptr<Backend> backend = backendOfStored(device, options.backend);
+  const std::string trainedOn = options.data.empty() ? checkpoint.textChecksum : "";
   const StoredModel stored = loadStoredModel(*backend, std::move(checkpoint));
   const std::shared_ptr<const Corpus> corpus = loadCorpus(stored.config.data, stored.tokenizer);
+  if (!trainedOn.empty() && checksumText(corpus->checksum()) != trainedOn)
+    std::fprintf(stderr, "%s is not the text that the run was trained on: another checksum.\n", shownName(stored.config.data.source).c_str());
   leaveOut(*stored.model, left);
   Batch batch;
   const HeldOutLoss result =

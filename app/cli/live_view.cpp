@@ -8,6 +8,7 @@
 #include <deque>
 
 #include "app/cli/view_text.h"
+#include "core/base/utf8.h"
 #include "core/session/speedometer.h"
 #include "core/telemetry/explanation_text.h"
 
@@ -60,13 +61,13 @@ class LiveView : public TrainView {
     if (point.validationLoss) validation_ = point.validationLoss;
     for (const RunEvent& event : events)
       if (event.kind == RunEvent::Kind::alertRaised || event.kind == RunEvent::Kind::alertCleared)
-        news_ = "step " + std::to_string(event.step) + ": " + event.text;
+        news_ = "step " + std::to_string(event.step) + ": " + shownName(event.text);
     if (Clock::now() - drawn_ < kRedraw && !run.finished()) return;
     drawn_ = Clock::now();
     draw(run, point);
   }
   void note(RunInTraining&, const RunEvent& event) override {
-    news_ = "step " + std::to_string(event.step) + ": " + event.text;
+    news_ = "step " + std::to_string(event.step) + ": " + shownName(event.text);
   }
   void end(const Closing& closing) override { std::fputs(closingText(closing).c_str(), stdout); }
 

@@ -5,6 +5,7 @@
 #include "app/cli/commands.h"
 #include "app/waiting.h"
 #include "core/base/signals.h"
+#include "core/base/utf8.h"
 
 namespace {
 
@@ -42,7 +43,7 @@ int main(int argc, char** argv) {
   } catch (const CLI::ParseError& error) {
     if (program.exit(error) != 0) return 2;
   } catch (const std::exception& error) {
-    std::fprintf(stderr, "switchyard-cli: %s\n", error.what());
+    std::fprintf(stderr, "switchyard-cli: %s\n", moe::shownName(error.what()).c_str());
     return 1;
   }
   return outputWritten() ? 0 : 1;

@@ -2,6 +2,7 @@
 #include <nlohmann/json.hpp>
 
 #include "app/cli/view_text.h"
+#include "core/base/utf8.h"
 
 namespace moe::cli {
 
@@ -25,7 +26,7 @@ class PlainView : public TrainView {
  public:
   void begin(RunInTraining& run, const std::string& backend) override { std::printf("%s\n", headline(run, backend).c_str()); }
   void step(RunInTraining& run, const StepPoint& point, const std::vector<RunEvent>& events) override {
-    for (const RunEvent& event : events) std::printf("step %lld: %s\n", static_cast<long long>(event.step), event.text.c_str());
+    for (const RunEvent& event : events) std::printf("step %lld: %s\n", static_cast<long long>(event.step), shownName(event.text).c_str());
     if (point.step % kEvery == 0 || point.validationLoss || run.finished()) {
       std::printf("step %lld / %lld  loss %.3f", static_cast<long long>(point.step),
                   static_cast<long long>(run.config().train.steps), point.loss);
@@ -38,7 +39,7 @@ class PlainView : public TrainView {
     std::fflush(stdout);
   }
   void note(RunInTraining&, const RunEvent& event) override {
-    std::printf("step %lld: %s\n", static_cast<long long>(event.step), event.text.c_str());
+    std::printf("step %lld: %s\n", static_cast<long long>(event.step), shownName(event.text).c_str());
   }
   void end(const Closing& closing) override { std::printf("%s", closingText(closing).c_str()); }
 };

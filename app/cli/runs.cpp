@@ -7,6 +7,7 @@
 #include "app/cli/commands.h"
 #include "core/base/atomic_file.h"
 #include "core/base/error.h"
+#include "core/base/utf8.h"
 #include "core/formats/exports.h"
 #include "core/telemetry/explanation_text.h"
 #include "core/store/run_store.h"
@@ -41,7 +42,7 @@ void printLine(const RunSummary& run) {
   std::snprintf(text, sizeof text, "%6lld  %-9s %9lld / %-9lld %9s %9s %7lld  %s  ", static_cast<long long>(run.id),
                 std::string(nameOf(run.state)).c_str(), static_cast<long long>(run.steps), static_cast<long long>(run.targetSteps),
                 lossText(run.trainLoss).c_str(), lossText(run.validationLoss).c_str(), static_cast<long long>(run.alerts), run.created.c_str());
-  print(text + run.name + (run.preset.empty() ? "" : " (" + run.preset + ")") + "\n");
+  print(text + shownName(run.name) + (run.preset.empty() ? "" : " (" + run.preset + ")") + "\n");
 }
 
 void list(const Settings& settings, bool formatGiven) {
@@ -63,8 +64,8 @@ void show(const Settings& settings) {
     for (const CheckpointRow& checkpoint : store->checkpoints(run.id)) json["checkpoints"].push_back(toJson(checkpoint));
     return print(json.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) + "\n");
   }
-  print("run " + std::to_string(run.id) + ": " + run.name + "\n");
-  if (!run.note.empty()) print(run.note + "\n");
+  print("run " + std::to_string(run.id) + ": " + shownName(run.name) + "\n");
+  if (!run.note.empty()) print(shownName(run.note) + "\n");
   print("preset " + (run.preset.empty() ? "none" : run.preset) + ", seed " + std::to_string(run.seed) + ", created " + run.created + ", " +
         std::string(nameOf(run.state)) + "\n");
   if (run.parent != 0) print("forked from run " + std::to_string(run.parent) + " at step " + std::to_string(run.parentStep) + "\n");
@@ -75,17 +76,17 @@ void show(const Settings& settings) {
   for (const RunEvent& event : store->events(run.id)) {
     const nlohmann::ordered_json json = toJson(event);
     const std::string change = event.path.empty() ? "" : " " + event.path + " " + event.oldValue + " -> " + event.newValue;
-    print("  step " + std::to_string(event.step) + "  " + json["kind"].get<std::string>() + change + (event.text.empty() ? "" : ": " + event.text) + "\n");
+    print("  step " + std::to_string(event.step) + "  " + json["kind"].get<std::string>() + shownName(change + (event.text.empty() ? "" : ": " + event.text)) + "\n");
   }
   for (const CheckpointRow& checkpoint : store->checkpoints(run.id))
-    print("  checkpoint " + checkpoint.path + " (step " + std::to_string(checkpoint.step) + ", " + std::to_string(checkpoint.bytes) + " bytes" +
+    print("  checkpoint " + shownName(checkpoint.path) + " (step " + std::to_string(checkpoint.step) + ", " + std::to_string(checkpoint.bytes) + " bytes" +
           (checkpoint.healthy ? ", healthy" : "") + (checkpoint.pinned ? ", pinned" : "") + ")\n");
 }
 
 void exportOne(const Settings& settings) {
   const auto store = RunStore::open(settings.store, RunStore::Access::readOnly);
   const ExportFormat format = settings.json || settings.format == "jsonl" ? ExportFormat::jsonl : ExportFormat::csv;
-  if (settings.out.empty()) return exportRun(*store, settings.run, format, print);
+  if (settings.out.empty() || settings.out == "-") return exportRun(*store, settings.run, format, print);
   AtomicFile file("export", settings.out);
   exportRun(*store, settings.run, format, [&](std::string_view text) { file.writer().write(text); });
   file.commit();
@@ -115,7 +116,7 @@ void addRuns(CLI::App& program) {
   CLI::App* exported = add("export", "Every point of one run, with its layers' metrics and loads.");
   exported->add_option("run", settings->run, "The run's number, as list shows it")->required();
   addFormat(exported);
-  exported->add_option("--out", settings->out, "A file to write instead of standard output");
+  exported->add_option("--out", settings->out, "A file to write instead of standard output (-)");
   exported->callback([settings] { exportOne(*settings), flush(); });
 }
 

@@ -1,8 +1,10 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cctype>
 #include <csignal>
 #include <cstdio>
+#include <cstring>
 #include <stdexcept>
 
 #include "app/cli/commands.h"
@@ -10,6 +12,7 @@
 #include "app/cli/train_view.h"
 #include "core/base/error.h"
 #include "core/base/signals.h"
+#include "core/base/utf8.h"
 #include "core/session/checkpoints.h"
 #include "core/session/healthy_restart.h"
 
@@ -29,6 +32,18 @@ void check(const Recorder& recorder) {
 std::string describe(const Backend& backend) {
   return backend.name() + ", " + std::string(nameOf(backend.computeType())) + ", " + std::to_string(backend.threads()) +
          (backend.threads() == 1 ? " thread" : " threads");
+}
+
+/// A word for the shell, in quotes where it needs them.
+std::string shellWord(const std::string& word) {
+  const auto plain = [](unsigned char c) { return std::isalnum(c) || std::strchr("_./-+=:@,%", c); };
+  if (!word.empty() && std::ranges::all_of(word, plain)) return word;
+  std::string quoted = "$'";
+  for (const char c : word) {
+    if (c == '\'' || c == '\\') quoted += '\\';
+    quoted += c;
+  }
+  return shownName(quoted) + "'";
 }
 
 class HeadlessRun {
@@ -52,6 +67,7 @@ class HeadlessRun {
       const CheckpointRow row{.run = dense->run, .step = dense->state.step, .path = prepared.config.startFrom.checkpoint};
       if (isOwn(row, dense->config)) first.parent = row.run, first.parentStep = row.step;
     }
+    requireFree(0, 0);
     saveWhenAskedToEnd();
     RunSummary summary = recorder_.create(std::move(first));
     check(recorder_);
@@ -59,28 +75,36 @@ class HeadlessRun {
     run_->begin(run_->eventOf(RunEvent::Kind::started, beginning));
   }
 
+  /// Goes on with the run from its newest checkpoint; from an older one, or one that another store wrote, with a run of its
+  /// own that begins there, so that nothing of the other is touched.
   void resume() {
     const auto changes = changesOf(options_);
-    CheckpointRow row;
     const fs::path path = fs::canonical(checkpointAt(options_.resume));
-    const Checkpoint checkpoint = loadCheckpoint(path);
-    PreparedRun prepared = prepareRun(checkpoint, {});
-    row = {.run = checkpoint.run, .step = checkpoint.state.step, .path = path.string(),
-           .healthy = checkpoint.watch.alerts.empty(), .pinned = false, .bytes = bytesOf(path)};
+    Checkpoint checkpoint = loadCheckpoint(path);
+    if (options_.data) checkpoint.config.data.source = *options_.data;
+    PreparedRun prepared = prepareRun(checkpoint, {.acceptOtherText = options_.acceptOtherText});
+    const RunSummary now = summaryOf(prepared);
+    const CheckpointRow row{.run = checkpoint.run, .step = checkpoint.state.step, .path = path.string(),
+                            .healthy = checkpoint.watch.alerts.empty(), .pinned = false, .bytes = bytesOf(path)};
+    const bool own = isOwn(row, prepared.config);
+    const bool newest = own && recorder_.ask([&](RunStore& store) { return isNewest(store, row); });
+    requireFree(newest ? row.run : 0, own ? row.run : 0);
     saveWhenAskedToEnd();
-    if (isOwn(row, prepared.config)) {
+    if (newest) {
       recorder_.ask([&](RunStore& store) { rewindRun(store, row); });
       const auto past = recorder_.ask([&](RunStore& store) { return store.events(row.run); });
+      recorder_.ask([&](RunStore& store) { store.setText(row.run, now); });
       make(recorder_.ask([&](RunStore& store) { return store.run(row.run); }), options_.out.empty() ? path.parent_path() : fs::path(), std::move(prepared));
       run_->restore(checkpoint, past);
-      run_->record(run_->eventOf(RunEvent::Kind::restored, "Continued from the checkpoint of step " + std::to_string(row.step) + "."));
+      run_->record(run_->eventOf(RunEvent::Kind::restored, "Continued from the checkpoint of step " + std::to_string(row.step) + "." + textNote(checkpoint, now)));
     } else {
-      // Another store wrote it: here it becomes a run of its own that begins at that step.
-      RunSummary summary = recorder_.create(summaryOf(prepared));
+      RunSummary first = now;
+      if (own) first.parent = row.run, first.parentStep = row.step;
+      RunSummary summary = recorder_.create(std::move(first));
       check(recorder_);
       make(std::move(summary), {}, std::move(prepared));
       run_->restore(checkpoint, {});
-      run_->begin(run_->eventOf(RunEvent::Kind::restored, "Continued from " + path.string() + "."));
+      run_->begin(run_->eventOf(RunEvent::Kind::restored, "Continued from " + path.string() + "." + textNote(checkpoint, now)));
     }
     for (const auto& [setting, value] : changes) run_->setKnob(setting, value);
     recorder_.setState(run_->id(), RunSummary::State::running);
@@ -88,6 +112,8 @@ class HeadlessRun {
 
   void train() {
     view_->begin(*run_, describe(*backend_));
+    if (const std::string skipped = skippedText(*run_->prepared().corpus); !skipped.empty())
+      view_->note(*run_, run_->eventOf(RunEvent::Kind::note, skipped.substr(1)));
     bool collapse = false;
     while (run_->inFlight() || (!run_->finished() && !askedToEnd())) {
       const RunInTraining::Step step = run_->step(!askedToEnd() && !collapse);
@@ -149,6 +175,14 @@ class HeadlessRun {
     view_->begin(*run_, describe(*backend_));
   }
 
+  /// What is to be known of the text that a resumed run goes on with.
+  std::string textNote(const Checkpoint& checkpoint, const RunSummary& now) const {
+    std::string note = options_.data ? " Its text lies at " + checkpoint.config.data.source + " now." : "";
+    if (!checkpoint.textChecksum.empty() && checkpoint.textChecksum != now.textChecksum)
+      note += " The text is another one: checksum " + now.textChecksum + ", was " + checkpoint.textChecksum + ".";
+    return note;
+  }
+
   void make(RunSummary summary, fs::path folder, PreparedRun prepared) {
     if (folder.empty()) folder = options_.out.empty() ? checkpointFolder(fs::absolute(storePath_), summary.id) : fs::path(options_.out);
     folder = fs::absolute(folder).lexically_normal();
@@ -166,6 +200,22 @@ class HeadlessRun {
       return std::any_of(rows.begin(), rows.end(), [&](const CheckpointRow& other) {
         return fs::weakly_canonical(other.path).parent_path() == fs::path(row.path).parent_path();
       });
+    });
+  }
+
+  /// Neither a pinned checkpoint nor one of the run `whole` is replaced by those of run `id`.
+  void requireFree(RunId id, RunId whole) {
+    if (options_.out.empty()) return;
+    const fs::path folder = fs::absolute(options_.out);
+    recorder_.ask([&](RunStore& store) {
+      for (const RunSummary& other : store.runs()) {
+        if (other.id == id) continue;
+        for (const CheckpointRow& row : store.checkpoints(other.id))
+          if ((row.pinned || other.id == whole) && fs::exists(row.path) &&
+              fs::weakly_canonical(row.path).parent_path() == fs::weakly_canonical(folder))
+            throw Error("train", folder.string() + ": expected a folder without checkpoints that are to be kept, found those of run " +
+                                     std::to_string(other.id) + "; choose another with --out");
+      }
     });
   }
 
@@ -189,8 +239,8 @@ class HeadlessRun {
     run_->saveIfChanged();
     settle(RunSummary::State::paused);
     std::fprintf(stderr, "Stopped after step %lld; it is saved. Continue with: switchyard-cli train --resume %s%s\n",
-                 static_cast<long long>(run_->stepsDone()), run_->folder().c_str(),
-                 options_.store.empty() ? "" : (" --store " + options_.store).c_str());
+                 static_cast<long long>(run_->stepsDone()), shellWord(run_->folder().string()).c_str(),
+                 options_.store.empty() ? "" : (" --store " + shellWord(options_.store)).c_str());
   }
 
   void finish() {

@@ -6,6 +6,7 @@
 #include "app/cli/backend_option.h"
 #include "core/base/atomic_file.h"
 #include "core/base/error.h"
+#include "core/base/json_object.h"
 #include "core/formats/checkpoint.h"
 
 namespace moe::cli {
@@ -35,7 +36,7 @@ RunConfig readConfig(const std::string& path) {
 /// What was typed in one place, as paths and JSON texts.
 std::vector<std::pair<std::string, std::string>> typed(const TrainOptions& options) {
   std::vector<std::pair<std::string, std::string>> list;
-  if (options.data) list.emplace_back("data.source", nlohmann::json(*options.data).dump());
+  if (options.data && options.resume.empty()) list.emplace_back("data.source", bytesJson(*options.data).dump());
   if (options.steps) list.emplace_back("train.steps", std::to_string(*options.steps));
   if (options.checkpointEvery) list.emplace_back("train.checkpoint_every", std::to_string(*options.checkpointEvery));
   if (options.seed) list.emplace_back("seed", std::to_string(*options.seed));
@@ -52,7 +53,7 @@ void addOptions(CLI::App& command, TrainOptions& options) {
   auto* preset = command.add_option("--preset", options.preset, "A preset's name (default: " + firstPreset().id + "; see `presets`)");
   command.add_option("--config", options.config, "A configuration as JSON")->excludes(preset);
   command.add_option("--set", options.set, "One setting, such as balance.0.coefficient=0.01 or select.k=1")->allow_extra_args(false);
-  command.add_option("--data", options.data, "A text file, a folder of them, or builtin:domains");
+  command.add_option("--data", options.data, "A text file, a folder of them, or builtin:domains; with --resume, where the run's text lies now");
   command.add_option("--steps", options.steps, "Target")->check(CLI::Range(std::int64_t{1}, INT64_MAX));
   command.add_option("--seed", options.seed, "Of weights, batches and draws");
   command.add_option("--threads", options.threads, "0: all cores")->check(CLI::Range(0, 1024));
@@ -62,6 +63,7 @@ void addOptions(CLI::App& command, TrainOptions& options) {
   command.add_option("--store", options.store, "Where runs are recorded (default: in the user's data folder)");
   command.add_option("--out", options.out, "Folder of this run's checkpoints (default: beside the store)");
   auto* resume = command.add_option("--resume", options.resume, "Continues from a checkpoint, or from the newest of a folder of them");
+  command.add_flag("--accept-other-text", options.acceptOtherText, "Continues though the text is not the one the run was trained on")->needs(resume);
   command.add_option("--upcycle", options.upcycle, "Makes the experts out of this dense checkpoint's networks, in a model of its sizes, on its text")
       ->excludes(resume);
   command.add_option("--checkpoint-every", options.checkpointEvery, "Steps; 0: only the first and the last")

@@ -18,6 +18,7 @@ struct TrainOptions {
   std::optional<std::uint64_t> seed;
   std::optional<int> threads;
   std::string store, out, resume, upcycle;    // store empty: the default one
+  bool acceptOtherText = false;               // with resume
   bool json = false;
 };
 
@@ -26,7 +27,7 @@ void addOptions(CLI::App& command, TrainOptions& options);
 /// The configuration of a new run. Throws CLI::ValidationError for a wrong option, Error for a wrong file.
 RunConfig configOf(const TrainOptions& options);
 
-/// The live settings (path, value) that a resumed run is to change. Throws CLI::ValidationError for one that may not.
+/// The live settings (path, value) that a resumed run is to change; not --data, which names its text's new place. Throws CLI::ValidationError for one that may not.
 std::vector<std::pair<std::string, std::string>> changesOf(const TrainOptions& options);
 
 }  // namespace moe::cli

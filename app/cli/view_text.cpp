@@ -4,6 +4,7 @@
 #include <cstdarg>
 #include <cstdio>
 
+#include "core/base/utf8.h"
 #include "core/telemetry/explanation_text.h"
 
 namespace moe::cli {
@@ -35,7 +36,7 @@ std::string validationText(double loss, std::int64_t tokens, std::int64_t heldOu
 std::string headline(RunInTraining& run, const std::string& backend) {
   const RunSummary& summary = run.summary();
   const std::string number = summary.id > 0 ? "Run " + std::to_string(summary.id) : "Unrecorded run";
-  return number + " · " + summary.name + " · " + shortened(summary.totalParameters) + " parameters, " +
+  return number + " · " + shownName(summary.name) + " · " + shortened(summary.totalParameters) + " parameters, " +
          shortened(summary.activeParameters) + " active · " + backend;
 }
 
@@ -67,7 +68,7 @@ std::string closingText(const Closing& closing) {
     for (const ExpertUtilization& expert : closing.dead) text += format(" %s E%d", layerSymbol(expert.layer).c_str(), expert.expert);
     if (!closing.dead.empty()) text += ".\n";
   }
-  if (!closing.checkpoint.empty()) text += "Checkpoint: " + closing.checkpoint + "\n";
+  if (!closing.checkpoint.empty()) text += "Checkpoint: " + shownName(closing.checkpoint) + "\n";
   return text;
 }
 

@@ -4,6 +4,7 @@
 #include <chrono>
 #include <deque>
 
+#include "core/base/checksum.h"
 #include "core/base/error.h"
 #include "core/experiments/removals.h"
 #include "core/session/run_in_training.h"
@@ -53,6 +54,7 @@ Checkpoint checkpointOf(const Trainer& trainer) {
   return {.config = trainer.config(),
           .state = trainer.state(),
           .tokenizer = trainer.corpus().sharedTokenizer(),
+          .textChecksum = checksumText(trainer.corpus().checksum()),
           .run = 0,
           .watch = {}};
 }

@@ -48,6 +48,7 @@ std::int64_t saveCheckpoint(const fs::path& path, const Checkpoint& checkpoint) 
   bytes += writeJson(folder.partial() / kTokenizerFile, checkpoint.tokenizer->toJson());
 
   nlohmann::json json = {{"version", kCheckpointVersion}, {"step", state.step}, {"run", checkpoint.run}};
+  if (!checkpoint.textChecksum.empty()) json["text_checksum"] = checkpoint.textChecksum;
   json["watch"] = toJson(checkpoint.watch);
   json["selection_bias"] = nlohmann::json::array();
   for (const TrainingState::Named& named : state.selectionBias) json["selection_bias"].push_back(named.name);

@@ -16,6 +16,7 @@ struct Checkpoint {
   RunConfig config;
   TrainingState state;
   std::shared_ptr<const Tokenizer> tokenizer;
+  std::string textChecksum;              // Corpus::checksum() as text of what it was trained on; in state.json; empty in older ones
   RunId run = 0;                         // as it was in the store that wrote it
   WatchState watch;                      // so that a resumed run raises the same alerts; in state.json
 };

@@ -52,6 +52,7 @@ std::optional<std::int64_t> stepOf(const std::string& name) {
 
 struct State {
   std::int64_t step = 0, run = 0;
+  std::string textChecksum;
   std::vector<std::string> selectionBias;
   WatchState watch;
 };
@@ -70,6 +71,7 @@ State readState(const fs::path& folder) {
   object.read("checksum", said);
   object.read("step", state.step);
   object.read("run", state.run);
+  object.read("text_checksum", state.textChecksum);
   const nlohmann::json* bias = object.take("selection_bias");
   const nlohmann::json* files = object.take("files");
   if (const nlohmann::json* watch = object.take("watch")) state.watch = watchFromJson(*watch, kTag, path.string() + ".watch");
@@ -144,6 +146,7 @@ Checkpoint loadCheckpoint(const fs::path& path) {
     State state = readState(folder);
     checkpoint.watch = std::move(state.watch);
     checkpoint.run = state.run;
+    checkpoint.textChecksum = std::move(state.textChecksum);
     checkpoint.state.step = state.step;
     checkpoint.config = runConfigFromJson(readJson(folder / kConfigFile));
     checkpoint.tokenizer = tokenizerFromJson(readJson(folder / kTokenizerFile));

@@ -2,6 +2,7 @@
 #include <nlohmann/json.hpp>
 
 #include "core/base/number_text.h"
+#include "core/base/utf8.h"
 #include "core/formats/exports.h"
 #include "core/formats/layer_metrics.h"
 #include "core/telemetry/event_kind.h"
@@ -79,7 +80,11 @@ Json toJson(const StepPoint& point) {
 
 Json toJson(const RunStudy& study, const std::vector<StudyChange>& changes) {
   const auto optional = [](const std::optional<double>& value) { return value ? number(*value) : Json(nullptr); };
-  Json json = {{"step", study.step}, {"tokens", study.tokens}, {"domains", study.domains}, {"domain_tokens", study.domainTokens}};
+  // JSON's strings are UTF-8; other names are shown.
+  std::vector<std::string> domains = study.domains;
+  for (std::string& name : domains)
+    if (firstInvalidUtf8(name)) name = shownName(name);
+  Json json = {{"step", study.step}, {"tokens", study.tokens}, {"domains", std::move(domains)}, {"domain_tokens", study.domainTokens}};
   json["max_vio_global"] = optional(study.maxVioGlobal());
   json["layers"] = Json::array();
   for (std::size_t i = 0; i < study.layers.size(); ++i) {

@@ -1,6 +1,7 @@
 #include "core/session/checkpoints.h"
 
 #include <algorithm>
+#include <cassert>
 #include <system_error>
 
 #include "core/base/atomic_file.h"
@@ -59,13 +60,14 @@ CheckpointRow keepCheckpoint(RunStore& store, const fs::path& folder, const Chec
   return row;
 }
 
+bool isNewest(const RunStore& store, const CheckpointRow& row) {
+  return std::ranges::none_of(store.checkpoints(row.run), [&row](const CheckpointRow& other) { return other.step > row.step; });
+}
+
 void rewindRun(RunStore& store, const CheckpointRow& to) {
+  assert(isNewest(store, to));
   store.truncate(to.run, to.step);
-  bool recorded = false;
-  for (const CheckpointRow& row : store.checkpoints(to.run)) {
-    recorded = recorded || row.step == to.step;
-    if (row.step > to.step) removeCheckpoint(store, row);
-  }
+  const bool recorded = std::ranges::any_of(store.checkpoints(to.run), [&to](const CheckpointRow& row) { return row.step == to.step; });
   if (!recorded) store.recordCheckpoint(to);
   const fs::path path = to.path;
   writeFileAtomically("checkpoint", path.parent_path() / kLatestFile, path.filename().string() + "\n");

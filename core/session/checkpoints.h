@@ -18,8 +18,11 @@ std::vector<CheckpointRow> expendable(std::vector<CheckpointRow> rows, const std
 CheckpointRow keepCheckpoint(RunStore& store, const std::filesystem::path& folder, const Checkpoint& checkpoint, bool healthy,
                              bool pinned);
 
-/// Takes a run back to its checkpoint `to`: points, events and checkpoints past it go, `latest` names it, and it is
-/// recorded where a crash came before its row.
+/// Whether its run has none of a later step.
+bool isNewest(const RunStore& store, const CheckpointRow& row);
+
+/// Takes a run back to its newest checkpoint `to`: points and events past it go, `latest` names it, and it is recorded
+/// where a crash came before its row. From an older one a child of the run goes on instead, and the run stays whole.
 void rewindRun(RunStore& store, const CheckpointRow& to);
 
 /// Of the files in a folder.

@@ -4,6 +4,7 @@
 #include <chrono>
 #include <cmath>
 
+#include "core/base/checksum.h"
 #include "core/base/error.h"
 #include "core/model/upcycle.h"
 
@@ -14,6 +15,7 @@ RunInTraining::RunInTraining(RunSummary summary, std::filesystem::path folder, P
     : summary_(std::move(summary)),
       folder_(std::move(folder)),
       prepared_(std::move(run)),
+      textChecksum_(checksumText(prepared_.corpus->checksum())),
       recorder_(recorder),
       trainer_(backend, prepared_.config, prepared_.corpus),
       detector_(summary_.id, prepared_.config.alerts) {
@@ -155,6 +157,7 @@ Checkpoint RunInTraining::checkpoint() const {
   checkpoint.config = config();
   checkpoint.state = trainer_.state();
   checkpoint.tokenizer = prepared_.corpus->sharedTokenizer();
+  checkpoint.textChecksum = textChecksum_;
   checkpoint.run = id();
   checkpoint.watch = detector_.state();
   checkpoint.watch.restarts = restarts_;

@@ -82,6 +82,7 @@ class RunInTraining {
   RunSummary summary_;
   const std::filesystem::path folder_;
   PreparedRun prepared_;
+  const std::string textChecksum_;        // of the text it trains on now
   Recorder& recorder_;
   Trainer trainer_;
   CollapseDetector detector_;

@@ -88,15 +88,34 @@ PreparedRun prepareRun(RunConfig config, const Surroundings& surroundings) {
 }
 
 PreparedRun prepareRun(const Checkpoint& checkpoint, const Surroundings& surroundings) {
-  return prepare(checkpoint.config, checkpoint.tokenizer, surroundings);
+  const std::string& source = checkpoint.config.data.source;
+  std::error_code code;
+  if (!source.starts_with("builtin:") && !std::filesystem::exists(source, code))
+    throw Error("data", source + ": expected the text that run " + std::to_string(checkpoint.run) +
+                            " was trained on, found nothing there; put it back, or name its new place (train --resume ... "
+                            "--data PLACE)");
+  PreparedRun run = prepare(checkpoint.config, checkpoint.tokenizer, surroundings);
+  const std::string found = checksumText(run.corpus->checksum());
+  if (!surroundings.acceptOtherText && !checkpoint.textChecksum.empty() && found != checkpoint.textChecksum)
+    throw Error("data", run.config.data.source + ": expected the text that run " + std::to_string(checkpoint.run) +
+                            " was trained on (checksum " + checkpoint.textChecksum + "), found another (" + found +
+                            "); put that text back or name its new place (train --resume ... --data PLACE), or go on with "
+                            "this one (--accept-other-text)");
+  return run;
 }
 
 BackendOptions backendOptions(const RunConfig& config) {
   return {.name = config.backend, .threads = config.threads, .computeType = chosenComputeType(config)};
 }
 
+std::string skippedText(const Corpus& corpus) {
+  const std::int64_t count = corpus.skipped();
+  return count == 0 ? "" : count == 1 ? " 1 entry of the text's folder is no regular file, and was skipped."
+                                      : " " + std::to_string(count) + " entries of the text's folder are no regular files, and were skipped.";
+}
+
 std::string beginningOf(const PreparedRun& run) {
-  const std::string seed = ", seed " + std::to_string(run.config.seed) + ".";
+  const std::string seed = ", seed " + std::to_string(run.config.seed) + "." + skippedText(*run.corpus);
   if (!run.dense) return "Started from fresh weights" + seed;
   const Recipe::Experts* experts = nullptr;
   for (const LayerConfig& layer : run.config.model.layers)

@@ -22,6 +22,7 @@ struct PreparedRun {
 struct Surroundings {
   bool fluid = false;                    // threads 0 leaves one core free
   std::int64_t memoryReturned = 0;       // bytes the present runs give back before this one begins
+  bool acceptOtherText = false;          // a checkpoint goes on though its text is not the one it was trained on
   const PreparedRun* similar = nullptr;  // its corpus is taken where the data settings are equal
 };
 
@@ -29,13 +30,17 @@ struct Surroundings {
 /// Error("memory") where the predicted memory exceeds what the machine has free, Error("data"), and Error("checkpoint")
 /// where the dense model of start_from cannot be read.
 PreparedRun prepareRun(RunConfig config, const Surroundings& surroundings);
-/// The same for a checkpoint, whose tokenizer is given; its weights are its own, whatever it started from.
+/// The same for a checkpoint, whose tokenizer is given; its weights are its own, whatever it started from. Throws
+/// Error("data") where the text is not the one it was trained on, by its checksum.
 PreparedRun prepareRun(const Checkpoint& checkpoint, const Surroundings& surroundings);
 
 /// Cores that train: all of this machine (fast), or all but one (fluid).
 int threadsAt(bool fluid);
 
 BackendOptions backendOptions(const RunConfig& config);
+
+/// " 3 entries of the text's folder are no regular files, and were skipped."; empty where there were none.
+std::string skippedText(const Corpus& corpus);
 
 /// The sentence of the event that begins a run.
 std::string beginningOf(const PreparedRun& run);

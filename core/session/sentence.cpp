@@ -4,6 +4,7 @@
 #include <new>
 
 #include "core/base/error.h"
+#include "core/base/utf8.h"
 
 namespace moe {
 
@@ -13,7 +14,7 @@ std::string sentenceOf(const std::exception& problem) {
   const std::string what = problem.what();
   const auto* error = dynamic_cast<const Error*>(&problem);
   const std::size_t tag = error ? error->tag().size() + 3 : 0;
-  return what.substr(std::min(tag, what.size()));
+  return shownName(what.substr(std::min(tag, what.size())));
 }
 
 }  // namespace moe

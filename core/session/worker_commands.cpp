@@ -58,7 +58,16 @@ void Worker::carryOut(const command::Open& open) {
   if (run_ && run_->id() == open.run) return play(!open.paused && !run_->finished());
   if (twin_ && twin_->id() == open.run) close(twin_);
   CheckpointRow row;
-  const Checkpoint checkpoint = newestOf(open.run, row);
+  Checkpoint checkpoint = newestOf(open.run, row);
+  if (!recorder_.ask([&](RunStore& store) { return isNewest(store, row); })) {
+    // Newer ones cannot be read; they stay, and so does the run as it is.
+    RunEvent event;
+    event.kind = RunEvent::Kind::forked;
+    event.text = "Went on from the checkpoint of step " + std::to_string(row.step) + " of run " + std::to_string(open.run) +
+                 ", as newer ones cannot be read.";
+    checkpoint.run = open.run;
+    return forkFrom({std::move(checkpoint), std::move(event)}, !open.paused);
+  }
   PreparedRun prepared = prepare(checkpoint);
   const RunConfig config = prepared.config;
   replaceBy(

@@ -73,6 +73,8 @@ class RunStore {
   void setNote(RunId run, const std::string& note);
   void setState(RunId run, RunSummary::State state);
   void setTargetSteps(RunId run, std::int64_t steps);
+  /// From here on the run trains on this text: textChecksum and the tokens held out, of `text`.
+  void setText(RunId run, const RunSummary& text);
   /// Rows only; the caller removes the checkpoints' folders first.
   void deleteRun(RunId run);
 

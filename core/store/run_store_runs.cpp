@@ -101,6 +101,13 @@ void RunStore::setTargetSteps(RunId run, std::int64_t steps) {
   impl_->requireFound(run);
 }
 
+void RunStore::setText(RunId run, const RunSummary& text) {
+  impl_->requireWrite();
+  impl_->db.run("UPDATE runs SET text_checksum = ?, validated_tokens = ?, held_out_tokens = ? WHERE id = ?", text.textChecksum,
+                text.validatedTokens, text.heldOutTokens, run);
+  impl_->requireFound(run);
+}
+
 void RunStore::deleteRun(RunId run) {
   impl_->requireWrite();
   Transaction transaction(impl_->db);

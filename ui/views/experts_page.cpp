@@ -7,6 +7,7 @@
 #include <QVBoxLayout>
 #include <algorithm>
 
+#include "core/base/utf8.h"
 #include "ui/models/selection.h"
 #include "ui/session/session_bridge.h"
 #include "ui/theme/theme.h"
@@ -29,7 +30,7 @@ QStringList expertNames(int experts) {
 
 ShareMatrix::Content domainsOf(const RunStudy& study, const LayerStudy& layer) {
   ShareMatrix::Content content;
-  for (const std::string& name : study.domains) content.rows << QString::fromStdString(name);
+  for (const std::string& name : study.domains) content.rows << QString::fromStdString(shownName(name));
   content.columns = expertNames(layer.experts);
   content.values = layer.domains;
   content.even = evenShares(layer);

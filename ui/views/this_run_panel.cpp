@@ -9,6 +9,7 @@
 #include <QVBoxLayout>
 #include <cmath>
 
+#include "core/base/utf8.h"
 #include "ui/models/run_history.h"
 #include "ui/models/run_marks.h"
 #include "ui/models/selection.h"
@@ -30,7 +31,7 @@ QString presetLabel(const std::string& id) {
 
 QString dataName(const DataConfig& data) {
   if (data.source.rfind("builtin:", 0) == 0) return QObject::tr("built-in %1").arg(QString::fromStdString(data.source.substr(8)));
-  return QString::fromStdString(data.source).section('/', -1);
+  return QString::fromStdString(shownName(data.source)).section('/', -1);
 }
 
 }  // namespace

@@ -7,6 +7,7 @@
 #include <csignal>
 #include <random>
 
+#include "core/store/run_store.h"
 #include "tests/support/command_line.h"
 
 using namespace moe;
@@ -83,15 +84,85 @@ class TrainTest : public QObject {
     QCOMPARE(switchyard(tinyTraining(whole) << "--steps" << "12").code, 0);
     // The schedule's length is the target: a run stopped halfway must have been told the whole of it.
     QCOMPARE(switchyard(tinyTraining(cut) << "--steps" << "12" << "--checkpoint-every" << "5").code, 0);
-    const auto result = switchyard({"train", "--resume", pathIn(cut, "out/step-5"), "--store", pathIn(cut, "runs.db"), "--json"});
+    const std::string kept = weights(cut, "step-12");
+    const auto result = switchyard({"train", "--resume", pathIn(cut, "out/step-5"), "--store", pathIn(cut, "runs.db"), "--out", pathIn(cut, "child/out"), "--json"});
     QVERIFY2(result.code == 0, result.errors.constData());
     QCOMPARE(result.lines().size(), std::size_t{8});
     QCOMPARE(result.lines()[0]["step"].toInt(), 6);
     QVERIFY(!weights(whole, "step-12").empty());
-    QVERIFY(weights(whole, "step-12") == weights(cut, "step-12"));
-    const auto more = switchyard({"train", "--resume", pathIn(cut, "out"), "--store", pathIn(cut, "runs.db"), "--steps", "14", "--json"});
+    QVERIFY(weights(whole, "step-12") == test::readText(cut / "child/out/step-12/model.safetensors"));
+    QCOMPARE(result.lines().back()["run"].toInt(), 2);  // from an older checkpoint a child goes on
+    const auto more = switchyard({"train", "--resume", pathIn(cut, "child/out"), "--store", pathIn(cut, "runs.db"), "--steps", "14", "--json"});
     QCOMPARE(more.lines().back()["steps"].toInt(), 14);
     QCOMPARE(more.lines().back()["run"].toInt(), result.lines().back()["run"].toInt());
+  }
+  void goingOnFromAnOlderCheckpointLeavesTheRunWhole() {
+    const test::TemporaryFolder folder;
+    QCOMPARE(switchyard(tinyTraining(folder) << "--steps" << "30" << "--checkpoint-every" << "10").code, 0);
+    {
+      const auto store = RunStore::open(folder / "runs.db", RunStore::Access::write);
+      store->setPinned(1, 30, true);
+    }
+    const auto checkpoints = [&] { return RunStore::open(folder / "runs.db", RunStore::Access::readOnly)->checkpoints(1).size(); };
+    const std::size_t before = checkpoints();
+    const auto child = switchyard({"train", "--resume", pathIn(folder, "out/step-10"), "--store", pathIn(folder, "runs.db"), "--steps", "12", "--json"});
+    QVERIFY2(child.code == 0, child.errors.constData());
+    QCOMPARE(child.lines().back()["run"].toInt(), 2);
+    QCOMPARE(checkpoints(), before);
+    for (const char* step : {"step-10", "step-20", "step-30"}) QVERIFY(!weights(folder, step).empty());
+    const auto store = RunStore::open(folder / "runs.db", RunStore::Access::readOnly);
+    QCOMPARE(store->run(1).steps, std::int64_t{30});
+    QCOMPARE(store->run(2).parent, RunId{1});
+    QCOMPARE(store->run(2).parentStep, std::int64_t{10});
+    // Nor is its folder another run's.
+    const auto over = switchyard({"train", "--resume", pathIn(folder, "out/step-10"), "--store", pathIn(folder, "runs.db"), "--out", pathIn(folder, "out")});
+    QVERIFY(over.code == 1 && over.errors.contains("those of run 1"));
+  }
+  void textThatMovedIsFoundByItsChecksumAndOtherTextIsRefused() {
+    const test::TemporaryFolder folder;
+    const auto text = [](int words) {
+      std::string all;
+      for (int i = 0; i < words; ++i) all += "word " + std::to_string(i * i % 97) + ' ';
+      return all;
+    };
+    test::writeText(folder / "text.txt", text(900));
+    QCOMPARE(switchyard(with(tinyTraining(folder), "--data", pathIn(folder, "text.txt")) << "--steps" << "3").code, 0);
+    std::filesystem::rename(folder / "text.txt", folder / "moved.txt");
+    const auto resume = [&](int steps, const QStringList& more) {
+      return switchyard(QStringList{"train", "--resume", pathIn(folder, "out"), "--store", pathIn(folder, "runs.db"), "--steps", QString::number(steps)} + more);
+    };
+    const auto gone = resume(4, {});
+    QVERIFY2(gone.code == 1 && gone.errors.contains("found nothing there") && gone.errors.contains("--data"), gone.errors.constData());
+    const auto moved = resume(4, {"--data", pathIn(folder, "moved.txt")});
+    QVERIFY2(moved.code == 0, moved.errors.constData());
+    test::writeText(folder / "moved.txt", text(901));
+    const auto other = resume(5, {});
+    QVERIFY2(other.code == 1 && other.errors.contains("checksum") && other.errors.contains("--accept-other-text"), other.errors.constData());
+    const auto accepted = resume(5, {"--accept-other-text"});
+    QVERIFY2(accepted.code == 0, accepted.errors.constData());
+    const auto store = RunStore::open(folder / "runs.db", RunStore::Access::readOnly);
+    QCOMPARE(store->run(1).steps, std::int64_t{5});
+    QVERIFY(std::ranges::any_of(store->events(1), [](const RunEvent& event) { return event.text.find("The text is another one") != std::string::npos; }));
+  }
+  void textWithoutHeldOutTokensIsRefusedBeforeARunExists() {
+    const test::TemporaryFolder folder;
+    for (int i = 0; i < 60; ++i) test::writeText(folder / ("words/" + std::to_string(i) + ".txt"), "word " + std::to_string(i));
+    const auto result = switchyard(with(tinyTraining(folder), "--data", pathIn(folder, "words")) << "--steps" << "3");
+    QCOMPARE(result.code, 1);
+    QVERIFY2(result.errors.contains("held-out text"), result.errors.constData());
+    const auto dense = switchyard({"train", "--preset", "dense", "--store", pathIn(folder, "runs.db"), "--data", pathIn(folder, "words")});
+    QVERIFY2(dense.code == 1 && dense.errors.contains("corpus: expected"), dense.errors.constData());
+    QVERIFY(switchyard({"runs", "list", "--store", pathIn(folder, "runs.db"), "--json"}).output.isEmpty());
+  }
+  void paddingCountsNowhereAsThereIsNone() {
+    const test::TemporaryFolder folder;
+    for (int i = 0; i < 12; ++i) test::writeText(folder / ("poems/" + std::to_string(i) + ".txt"), std::string(400, static_cast<char>('a' + i)));
+    QCOMPARE(switchyard(with(tinyTraining(folder), "--data", pathIn(folder, "poems")) << "--steps" << "3" << "--set" << "model.context=128").code, 0);
+    const auto store = RunStore::open(folder / "runs.db", RunStore::Access::readOnly);
+    for (const auto& study : store->studies(1)) {
+      QCOMPARE(study->domainTokens, std::vector<std::int64_t>(12, 40));
+      QCOMPARE(study->tokens, std::int64_t{480});
+    }
   }
   void killedAtRandomMomentsItResumesBitByBit() {
     const test::TemporaryFolder whole;

@@ -82,7 +82,7 @@ class CheckpointsTest : public QObject {
     for (std::size_t i = 0; i < points.size(); ++i) points[i].run = run, points[i].step = static_cast<std::int64_t>(i + 1);
     store->append(run, points);
     CheckpointRow middle;
-    for (const std::int64_t step : {0, 6, 12}) {
+    for (const std::int64_t step : {0, 6}) {
       Checkpoint checkpoint = test::smallCheckpoint();
       checkpoint.run = run;
       checkpoint.state.step = step;
@@ -90,10 +90,10 @@ class CheckpointsTest : public QObject {
       if (step == 6) middle = row;
     }
     store->removeCheckpoint(run, 6);  // as if a crash had come between the folder and its row
+    QVERIFY(isNewest(*store, middle));
     rewindRun(*store, middle);
     QCOMPARE(store->points(run).size(), std::size_t{6});
     QCOMPARE(store->checkpoints(run).size(), std::size_t{2});
-    QVERIFY(!std::filesystem::exists(folder / "run" / "step-12"));
     QCOMPARE(loadCheckpoint(folder / "run").state.step, std::int64_t{6});
   }
 };
