@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <cmath>
 #include <cstdio>
 #include <nlohmann/json.hpp>
@@ -49,6 +50,17 @@ void change(RunConfig& config, const Options& options) {
     throw CLI::ValidationError("--set", "this needs weights that the checkpoint does not have; train a run with it");
 }
 
+/// What the number depends on besides the weights and the text.
+std::vector<std::string> notesOf(const RunConfig& config, const std::vector<LeftOut>& left) {
+  std::vector<std::string> notes;
+  if (std::ranges::any_of(config.model.layers, [](const LayerConfig& layer) { return layer.hasExperts && !layer.recipe.capacity.dropless(); }))
+    notes.push_back("Capacity is kept: slots are those of a batch of " + std::to_string(config.train.batch) +
+                    " sequences (train.batch), and another batch drops other tokens.");
+  if (std::ranges::any_of(left, [](const LeftOut& each) { return !each.shared; }))
+    notes.push_back("Experts are left out before the scores are made: under a softmax the weights of the others rise.");
+  return notes;
+}
+
 void run(const Options& options) {
   std::vector<LeftOut> left;
   for (const std::string& text : options.without) {
@@ -74,6 +86,7 @@ void run(const Options& options) {
   Batch batch;
   const HeldOutLoss result =
       heldOutLoss(*stored.model, *corpus, batch, stored.config.train.batch, options.tokens);
+  const std::vector<std::string> notes = notesOf(stored.config, left);
   if (options.json)
     return printLine({{"run", stored.run},
                       {"step", stored.step},
@@ -81,11 +94,13 @@ void run(const Options& options) {
                       {"set", options.set},
                       {"val_loss", result.loss},
                       {"tokens", result.tokens},
-                      {"held_out_tokens", corpus->heldOutTokens()}});
+                      {"held_out_tokens", corpus->heldOutTokens()},
+                      {"notes", notes}});
   std::string without;
   for (const LeftOut& each : left) without += (without.empty() ? ", without " : ", ") + textOf(each);
   std::printf("Run %lld, step %lld%s: validation %.4f nats a token %s\n", static_cast<long long>(stored.run),
               static_cast<long long>(stored.step), without.c_str(), result.loss, overHeldOut(result.tokens, corpus->heldOutTokens()).c_str());
+  for (const std::string& note : notes) std::printf("%s\n", note.c_str());
 }
 
 }  // namespace

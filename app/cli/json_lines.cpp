@@ -66,6 +66,7 @@ json routingObject(const TextRouting& routing) {
                         {"dropped", layer.dropped}});
     // The first token has no loss: nothing stands before it. A number that is not finite is written as null.
     tokens.push_back({{"text", token.text}, {"id", token.id}, {"loss", token.loss}, {"layers", layers}});
+    if (token.given) tokens.back()["given"] = *token.given;
   }
   return {{"tokens", tokens}, {"left_out", routing.leftOut}};
 }

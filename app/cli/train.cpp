@@ -11,10 +11,12 @@
 #include "app/cli/train_options.h"
 #include "app/cli/train_view.h"
 #include "core/base/error.h"
+#include "core/base/number_text.h"
 #include "core/base/signals.h"
 #include "core/base/utf8.h"
 #include "core/session/checkpoints.h"
 #include "core/session/healthy_restart.h"
+#include "core/train/schedule.h"
 
 namespace moe::cli {
 
@@ -106,14 +108,21 @@ class HeadlessRun {
       run_->restore(checkpoint, {});
       run_->begin(run_->eventOf(RunEvent::Kind::restored, "Continued from " + path.string() + "." + textNote(checkpoint, now)));
     }
+    if (options_.rate == "hold") {
+      const double held = heldRate(run_->config().train, run_->stepsDone());
+      run_->setKnob("train.schedule", "constant");
+      run_->setKnob("train.learning_rate", shortestText(held));
+    }
+    const TrainConfig before = run_->config().train;
     for (const auto& [setting, value] : changes) run_->setKnob(setting, value);
+    rateNote_ = stretchedRate(before, run_->config().train, run_->stepsDone());
     recorder_.setState(run_->id(), RunSummary::State::running);
   }
 
   void train() {
     view_->begin(*run_, describe(*backend_));
-    if (const std::string skipped = skippedText(*run_->prepared().corpus); !skipped.empty())
-      view_->note(*run_, run_->eventOf(RunEvent::Kind::note, skipped.substr(1)));
+    if (const std::string skipped = skippedText(*run_->prepared().corpus); !skipped.empty()) say(skipped.substr(1));
+    if (!rateNote_.empty()) say(rateNote_);
     bool collapse = false;
     while (run_->inFlight() || (!run_->finished() && !askedToEnd())) {
       const RunInTraining::Step step = run_->step(!askedToEnd() && !collapse);
@@ -141,6 +150,14 @@ class HeadlessRun {
     std::signal(SIGPIPE, SIG_IGN);
   }
   bool askedToEnd() const { return ending_.asked() || std::ferror(stdout) != 0; }
+
+  /// To the person; a reader of the JSON lines gets steps alone.
+  void say(const std::string& note) {
+    if (options_.json)
+      std::fprintf(stderr, "%s\n", shownName(note).c_str());
+    else
+      view_->note(*run_, run_->eventOf(RunEvent::Kind::note, note));
+  }
 
   /// The policy of alerts.restart: a child of the run goes on from the last healthy checkpoint, in a folder of its own.
   void restartIfWanted() {
@@ -277,6 +294,7 @@ class HeadlessRun {
   std::unique_ptr<TrainView> view_;
   std::optional<double> trainLoss_, validationLoss_;
   std::int64_t tokens_ = 0;
+  std::string rateNote_;                      // what another target does to the learning rate
   bool gaveUp_ = false;                       // it was said that the run is not restarted any more
   double seconds_ = 0;                        // spent in training steps
 };

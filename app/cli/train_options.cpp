@@ -63,6 +63,11 @@ void addOptions(CLI::App& command, TrainOptions& options) {
   command.add_option("--store", options.store, "Where runs are recorded (default: in the user's data folder)");
   command.add_option("--out", options.out, "Folder of this run's checkpoints (default: beside the store)");
   auto* resume = command.add_option("--resume", options.resume, "Continues from a checkpoint, or from the newest of a folder of them");
+  command.add_option("--rate", options.rate,
+                     "What the learning rate does where a resumed run gets another target: stretch (its cosine over the new steps) or hold (it stays where it is)")
+      ->check(CLI::IsMember({"stretch", "hold"}))
+      ->capture_default_str()
+      ->needs(resume);
   command.add_flag("--accept-other-text", options.acceptOtherText, "Continues though the text is not the one the run was trained on")->needs(resume);
   command.add_option("--upcycle", options.upcycle, "Makes the experts out of this dense checkpoint's networks, in a model of its sizes, on its text")
       ->excludes(resume);

@@ -18,6 +18,7 @@ struct TrainOptions {
   std::optional<std::uint64_t> seed;
   std::optional<int> threads;
   std::string store, out, resume, upcycle;    // store empty: the default one
+  std::string rate = "stretch";               // or hold: of a resumed run whose target is another
   bool acceptOtherText = false;               // with resume
   bool json = false;
 };

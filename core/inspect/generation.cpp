@@ -68,6 +68,7 @@ struct Generation::Impl {
     if (position == model.config().context) shift();
     TokenRouting token = shownToken(tokenizer, id);
     token.generated = generated;
+    if (position < std::ssize(ids)) token.given = static_cast<int>(position);
     if (!logits.empty()) token.loss = lossOf(logits, id);
     feed(id);
     ids.push_back(id);

@@ -7,6 +7,7 @@
 #include "core/base/checksum.h"
 #include "core/base/error.h"
 #include "core/model/upcycle.h"
+#include "core/train/schedule.h"
 
 namespace moe {
 
@@ -129,10 +130,11 @@ RunEvent RunInTraining::apply(RunEvent::Kind kind, const std::string& path, cons
     throw Error("config", "train.steps: " + std::to_string(stepsDone()) + " steps are done already; choose more");
   event.newValue = getByPath(changed, path);
   if (event.newValue == event.oldValue) return event;
+  const std::string stretched = stretchedRate(config().train, changed.train, stepsDone());
   trainer_.set(path, value);
   detector_.configure(config().alerts);
   changedSince_ = true;
-  event.text = path + ": " + event.oldValue + " to " + event.newValue;
+  event.text = path + ": " + event.oldValue + " to " + event.newValue + (stretched.empty() ? "" : ". " + stretched);
   record(event);
   if (path == "train.steps") recorder_.setTargetSteps(id(), config().train.steps);
   return event;

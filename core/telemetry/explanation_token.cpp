@@ -161,6 +161,8 @@ Explanation scoreOf(const TokenLayerRouting& layer, int expert, std::int64_t ste
 Explanation explainTokenLoss(const TokenRouting& token, std::int64_t step) {
   Explanation text{nameAt("Loss of \u201c" + token.text + "\u201d", -1, step), "\u2212log p(token, given those before it)", "No loss: nothing stands before it.",
                    "How surprised the model is by this token: 0 if it was certain."};
+  if (token.given)
+    text.meaning += " Its context had run over: given are only the " + std::to_string(*token.given) + " tokens before it that the model still holds.";
   if (std::isfinite(token.loss))
     text.values = "\u2212log " + figureText(std::exp(-token.loss)) + " = " + figureText(token.loss) + " nats = " + figureText(token.loss / std::log(2.0)) + " bits";
   return text;

@@ -1,6 +1,7 @@
 #pragma once
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -24,6 +25,7 @@ struct TokenRouting {
   std::string text;                 // bytes of the token, valid UTF-8 ("\xEF\xBF\xBD" where a byte is not)
   int id = 0;
   double loss = 0;                  // nats of this token given those before it; NaN for the first
+  std::optional<int> given;         // tokens before it that the model still held, where its context had run over; else all
   bool generated = false;
   std::vector<TokenLayerRouting> layers;
 };

@@ -181,7 +181,8 @@ std::string getByPath(const RunConfig& config, const std::string& path) {
 bool changesLive(const std::string& path) {
   if (const StageSetting* setting = findSetting(path)) return setting->changesLive;
   static constexpr std::array kLive = {
-      "train.learning_rate", "train.weight_decay",   "train.clip",           "train.steps",            "train.recompute",
+      "train.learning_rate", "train.schedule",       "train.weight_decay",   "train.clip",             "train.steps",
+      "train.recompute",
       "train.freeze",        "train.frozen_experts", "train.validate_every", "train.checkpoint_every", "label",
       "threads",             "backend"};
   return path.starts_with("alerts.") || std::find(kLive.begin(), kLive.end(), path) != kLive.end();

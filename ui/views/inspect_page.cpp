@@ -279,7 +279,8 @@ void InspectPage::showToken(int token) {
   const TokenRouting& chosen = routing_->tokens[static_cast<std::size_t>(token)];
   const RunHistory::Run* run = context_.history.find(routing_->run);
   details_->setToken(&chosen, routing_->step, run ? run->facts.routers : std::vector<RouterFacts>{});
-  const QString loss = std::isfinite(chosen.loss) ? tr("loss %1 nats, given the tokens before it").arg(number(chosen.loss))
+  const QString loss = std::isfinite(chosen.loss) ? (chosen.given ? tr("loss %1 nats, given the %2 tokens before it that the full context still holds").arg(number(chosen.loss)).arg(*chosen.given)
+                                                                         : tr("loss %1 nats, given the tokens before it").arg(number(chosen.loss)))
                                                   : tr("no loss: nothing stands before it");
   tokenCaption_->setText(tr("Token %1 · “%2” · id %3 · %4").arg(token + 1).arg(chipText(chosen.text)).arg(chosen.id).arg(loss));
 }

@@ -29,6 +29,17 @@ class EvaluateTest : public QObject {
     QCOMPARE(evaluated({"--without", "0:1,1:2"})["without"].toArray().size(), 2);
     QCOMPARE(evaluated({})["val_loss"].toDouble(), loss_);
   }
+  void itTakesAtMostSoManyTokensAndSaysOfHowMany() {
+    QCOMPARE(evaluated({"--tokens", "10"})["tokens"].toInt(), 10);
+    QCOMPARE(evaluated({"--tokens", "40"})["tokens"].toInt(), 32);  // whole windows of 16
+    const auto plain = switchyard({"evaluate", "--checkpoint", checkpoint_, "--tokens", "10"});
+    QVERIFY2(plain.output.contains("over 10 of ") && plain.output.contains(" held-out tokens"), plain.output.constData());
+  }
+  void itSaysWhatTheNumberDependsOn() {
+    QCOMPARE(evaluated({})["notes"].toArray().size(), 0);
+    QVERIFY(evaluated({"--set", "capacity.factor=1"})["notes"].toArray()[0].toString().contains("train.batch"));
+    QVERIFY(evaluated({"--without", "1:0"})["notes"].toArray()[0].toString().contains("softmax"));
+  }
   void aHashedModelIsReadBackWithItsTable() {
     const test::TemporaryFolder folder;
     const auto trained = switchyard(test::tinyTraining(folder) + QStringList{"--set", "logits.kind=none", "--set", "select.kind=hash", "--set",

@@ -164,6 +164,25 @@ class TrainTest : public QObject {
       QCOMPARE(study->tokens, std::int64_t{480});
     }
   }
+  void extendingAFinishedCosineSaysWhatTheRateDoesAndMayHoldIt() {
+    const test::TemporaryFolder folder;
+    QCOMPARE(switchyard(tinyTraining(folder) << "--steps" << "20" << "--set" << "train.warmup=2").code, 0);
+    const auto resume = [&](const QStringList& more) {
+      return switchyard(QStringList{"train", "--resume", pathIn(folder, "out"), "--store", pathIn(folder, "runs.db")} + more);
+    };
+    const auto rates = [&] {
+      const auto store = RunStore::open(folder / "runs.db", RunStore::Access::readOnly);
+      std::vector<double> all;
+      for (const StepPoint& point : store->points(1)) all.push_back(point.learningRate);
+      return all;
+    };
+    const auto stretched = resume({"--steps", "22"});
+    QVERIFY2(stretched.code == 0 && stretched.output.contains("The cosine is stretched over 22 steps"), stretched.output.constData());
+    QVERIFY(rates()[20] > 1.01 * rates()[21]);
+    const auto held = resume({"--steps", "24", "--rate", "hold"});
+    QVERIFY2(held.code == 0 && !held.output.contains("stretched"), held.output.constData());
+    QVERIFY(rates()[22] < rates()[21] && std::abs(rates()[23] - rates()[22]) < 1e-9 * rates()[22]);
+  }
   void killedAtRandomMomentsItResumesBitByBit() {
     const test::TemporaryFolder whole;
     const QStringList options{"--steps", "150", "--checkpoint-every", "7"};

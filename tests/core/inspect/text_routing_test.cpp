@@ -122,7 +122,14 @@ class TextRoutingTest : public QObject {
     QCOMPARE(made, 20);
     QCOMPARE(generation.result().tokens.size(), std::size_t{26});
     QVERIFY(generation.text().starts_with("the full yard"));
-    for (std::size_t t = 1; t < 26; ++t) QVERIFY(std::isfinite(generation.result().tokens[t].loss));
+    const int context = fixture.model.config().context;
+    for (int t = 1; t < 26; ++t) {
+      const TokenRouting& token = generation.result().tokens[static_cast<std::size_t>(t)];
+      QVERIFY(std::isfinite(token.loss));
+      // Past the context the loss is given the kept half alone, and says so.
+      QCOMPARE(token.given.has_value(), t >= context);
+      if (token.given) QVERIFY(*token.given >= context / 2 && *token.given < context);
+    }
   }
   void drawsFollowTheModelsDistribution() {
     // 2,000 seeds of one token at temperature 1: how many fall into the ids that hold half of the mass. The standard

@@ -2,6 +2,7 @@
 #include <nlohmann/json.hpp>
 
 #include "core/train/run_config.h"
+#include "core/train/run_facts.h"
 #include "core/train/trainer.h"
 #include "tests/support/register.h"
 #include "tests/support/shrunken_presets.h"
@@ -25,6 +26,28 @@ class PresetsTest : public QObject {
       QVERIFY2(found.empty(),
                found.empty() ? "" : (preset.id + " " + found[0].path + ": " + found[0].sentence).c_str());
     }
+  }
+  void aBalanceTermsFormulaIsTheOneComputed() {
+    const auto formulaOf = [](const char* preset) { return factsOf(runConfigOfPreset(preset)).terms.at(0).formula; };
+    QCOMPARE(formulaOf("gshard"), std::string("1/E \u03a3 f P"));
+    QCOMPARE(formulaOf("qwen2_moe"), std::string("E \u03a3 f P"));
+  }
+  void topPSaysWhatItsActiveParametersTakeForGranted() {
+    const RunFacts facts = factsOf(runConfigOfPreset("top_p"));
+    QVERIFY2(facts.assumedActive.find("experts a token, as if all were equally probable") != std::string::npos, facts.assumedActive.c_str());
+    QCOMPARE(factsOf(runConfigOfPreset("mixtral")).assumedActive, std::string());
+  }
+  void aBlocksNormEpsilonIsItsOwnAndTheModelsWhereItSaysNone() {
+    const auto lossOf = [](const char* path, const char* value) {
+      RunConfig config = test::shrunken("mixtral");
+      setByPath(config, path, value);
+      const auto backend = makeBackend({.name = "reference", .threads = 1, .computeType = DType::f64});
+      return Trainer(*backend, config, test::tinyCorpus()).evaluate(200);
+    };
+    const double plain = lossOf("block.norm_epsilon", "1e-5");
+    QCOMPARE(lossOf("model.norm_epsilon", "1e-5"), plain);
+    QVERIFY(std::abs(lossOf("block.norm_epsilon", "0.5") - plain) > 1e-4);
+    QVERIFY(std::abs(lossOf("model.norm_epsilon", "0.5") - lossOf("block.norm_epsilon", "0.5")) > 1e-6);  // the last norm's too
   }
   void anUnknownPresetIsAnErrorThatListsTheKnown() {
     const std::string sentence = test::sentenceOf([] { runConfigOfPreset("mixtrall"); });

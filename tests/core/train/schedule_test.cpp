@@ -27,6 +27,25 @@ class ScheduleTest : public QObject {
     const TrainConfig train{.steps = 100, .learningRate = 2, .warmup = 0, .finalShare = 0.25};
     QCOMPARE(learningRateAt(train, 500), 0.5);
   }
+  void anotherTargetSaysWhatItDoesToTheRate() {
+    TrainConfig ended{.steps = 100, .learningRate = 2, .warmup = 0, .finalShare = 0.1}, longer = ended;
+    longer.steps = 200;
+    const std::string said = stretchedRate(ended, longer, 100);
+    QVERIFY2(said.find("stretched over 200 steps") != std::string::npos && said.find("step 101 is 1.1 instead of 0.2") != std::string::npos, said.c_str());
+    QCOMPARE(stretchedRate(ended, ended, 100), std::string());
+    ended.schedule = longer.schedule = TrainConfig::Schedule::constant;
+    QCOMPARE(stretchedRate(ended, longer, 100), std::string());
+  }
+  void theRateHeldIsTheOneReachedInTheWarmUpToo() {
+    for (const std::int64_t step : {3, 50, 100}) {
+      const TrainConfig train{.steps = 100, .learningRate = 2, .warmup = 8, .finalShare = 0.1};
+      TrainConfig held = train;
+      held.schedule = TrainConfig::Schedule::constant;
+      held.learningRate = heldRate(train, step);
+      held.steps = 300;
+      QVERIFY(std::abs(learningRateAt(held, step) - learningRateAt(train, step)) < 1e-12);
+    }
+  }
 };
 SWITCHYARD_TEST(ScheduleTest)
 #include "schedule_test.moc"

@@ -49,6 +49,27 @@ class RunHistoryTest : public QObject {
     QVERIFY(!run.valueAt(Metric::validationLoss, 0, 1));
     QCOMPARE(*run.valueAt(Metric::validationLoss, 0, 4), 2.5);
   }
+  void theBalancersPullIsOfOneStep() {
+    RunColumns run;
+    QVERIFY(!run.balancerMeasuredAt(0));
+    for (int step = 1; step <= 45; ++step) {
+      StepPoint point = test::pointAt(1, step, 2);
+      for (LayerPoint& layer : point.layers) {
+        if (step % 10 == 1) layer.balanceGradient = 0.01f * static_cast<float>(step);
+        if (step == 1 || step == 21) layer.languageGradient = 1;
+      }
+      run.append(point);
+    }
+    // The terms were looked at in step 41, the language loss in step 21: the ratio is of step 21.
+    QCOMPARE(run.balancerMeasuredAt(44), std::optional<std::size_t>(20));
+    QCOMPARE(*balancerShare(run.pointAt(20).layers[1]), static_cast<double>(0.01f * 21));
+    QCOMPARE(run.balancerMeasuredAt(19), std::optional<std::size_t>(0));
+    const LayerPoint newest = run.pointAt(44).layers[0];
+    QCOMPARE(newest.balanceGradient, 0.01f * 41);
+    QVERIFY(!balancerShare(newest));
+    const std::string said = explain(LayerQuantity::balancer, newest, 45, RunFacts{}).values;
+    QVERIFY2(said.find("was not measured at this step") != std::string::npos, said.c_str());
+  }
   void aCurveIsThinnedToItsColumnsAndKeepsItsExtremes() {
     RunColumns run;
     for (int step = 1; step <= 5000; ++step) {

@@ -150,7 +150,7 @@ class ExpertsPageTest : public QObject {
     QVERIFY(section->live(0).contains("L0 0.002, L1 0.002"));
     QVERIFY(section->warnings().isEmpty());
     QVERIFY(panel.fact("balance").contains("1.25"));
-    QVERIFY(panel.fact("pull").contains("2.0 %"));
+    QVERIFY(panel.fact("pull").contains("2.0 %") && panel.fact("pull").contains("step 1"));
     point.step = 11;
     for (LayerPoint& layer : point.layers) layer.balanceGradient = 0, layer.termGradient = {0};
     window.next.points = {point};
