@@ -24,17 +24,13 @@ RunSummary::State stateOf(const std::string& text) {
   return RunSummary::State::failed;
 }
 
-/// Stores of older versions, which are read as they are, lack the newest columns.
-#define SWITCHYARD_RUN_COLUMNS(newest)                                                                                  \
+// Stores of older versions, which are read as they are, lack the newest columns.
+#define SWITCHYARD_RUNS(newest, which)                                                                                  \
   "SELECT id, name, note, preset, config, seed, created, parent, parent_step, state, steps, target_steps, train_loss, " \
   "validation_loss, total_parameters, active_parameters, " newest                                                       \
-  ", (SELECT COUNT(*) FROM events WHERE events.run = runs.id AND kind = 'alertRaised') FROM runs "
-
-const char* runsOf(std::int64_t version) {
-  return version < 3 ? SWITCHYARD_RUN_COLUMNS("'', 0, 0") : SWITCHYARD_RUN_COLUMNS("text_checksum, validated_tokens, held_out_tokens");
-}
-
-#undef SWITCHYARD_RUN_COLUMNS
+  ", (SELECT COUNT(*) FROM events WHERE events.run = runs.id AND kind = 'alertRaised') FROM runs " which
+#define SWITCHYARD_RUNS_OF(version, which) \
+  ((version) < 3 ? SWITCHYARD_RUNS("'', 0, 0", which) : SWITCHYARD_RUNS("text_checksum, validated_tokens, held_out_tokens", which))
 
 RunSummary summaryOf(const Rows& rows) {
   RunSummary run;
@@ -124,14 +120,17 @@ void RunStore::deleteRun(RunId run) {
 
 std::vector<RunSummary> RunStore::runs() const {
   std::vector<RunSummary> runs;
-  for (Rows rows = impl_->db.query((runsOf(impl_->version) + std::string("ORDER BY id")).c_str()); rows.next();) runs.push_back(summaryOf(rows));
+  for (Rows rows = impl_->db.query(SWITCHYARD_RUNS_OF(impl_->version, "ORDER BY id")); rows.next();) runs.push_back(summaryOf(rows));
   return runs;
 }
 
 RunSummary RunStore::run(RunId run) const {
-  Rows rows = impl_->db.query((runsOf(impl_->version) + std::string("WHERE id = ?")).c_str(), run);
+  Rows rows = impl_->db.query(SWITCHYARD_RUNS_OF(impl_->version, "WHERE id = ?"), run);
   if (!rows.next()) impl_->requireRun(run);
   return summaryOf(rows);
 }
+
+#undef SWITCHYARD_RUNS_OF
+#undef SWITCHYARD_RUNS
 
 }  // namespace moe
