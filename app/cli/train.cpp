@@ -177,6 +177,7 @@ class HeadlessRun {
     first.parentStep = fork->checkpoint.state.step;
     run_->saveIfChanged();
     settle(RunSummary::State::paused);
+    recorder_.release(run_->id());
     run_.reset();
     RunSummary summary = recorder_.create(std::move(first));
     check(recorder_);

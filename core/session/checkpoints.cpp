@@ -66,6 +66,7 @@ bool isNewest(const RunStore& store, const CheckpointRow& row) {
 
 void rewindRun(RunStore& store, const CheckpointRow& to) {
   assert(isNewest(store, to));
+  store.claim(to.run);
   store.truncate(to.run, to.step);
   const bool recorded = std::ranges::any_of(store.checkpoints(to.run), [&to](const CheckpointRow& row) { return row.step == to.step; });
   if (!recorded) store.recordCheckpoint(to);

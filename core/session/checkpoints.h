@@ -22,7 +22,7 @@ CheckpointRow keepCheckpoint(RunStore& store, const std::filesystem::path& folde
 bool isNewest(const RunStore& store, const CheckpointRow& row);
 
 /// Takes a run back to its newest checkpoint `to`: points and events past it go, `latest` names it, and it is recorded
-/// where a crash came before its row. From an older one a child of the run goes on instead, and the run stays whole.
+/// where a crash came before its row. Throws where another process trains it. From an older one a child of the run goes on instead, and the run stays whole.
 void rewindRun(RunStore& store, const CheckpointRow& to);
 
 /// Of the files in a folder.

@@ -67,6 +67,10 @@ void Recorder::setState(RunId run, RunSummary::State state) {
   if (recorded(run)) post([run, state](RunStore& store) { store.setState(run, state); }, &Recorder::rowsProblem_);
 }
 
+void Recorder::release(RunId run) {
+  if (recorded(run)) post([run](RunStore& store) { store.release(run); }, &Recorder::rowsProblem_);
+}
+
 void Recorder::setTargetSteps(RunId run, std::int64_t steps) {
   if (recorded(run)) post([run, steps](RunStore& store) { store.setTargetSteps(run, steps); }, &Recorder::rowsProblem_);
 }

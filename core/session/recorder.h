@@ -34,6 +34,8 @@ class Recorder {
   void add(std::shared_ptr<const RunStudy> study);
   void setState(RunId run, RunSummary::State state);
   void setTargetSteps(RunId run, std::int64_t steps);
+  /// This process trains the run no more: another may.
+  void release(RunId run);
   /// Writes folder/step-N, its row, and removes what retention lets go. Waits only while two others are being written.
   void save(std::filesystem::path folder, Checkpoint checkpoint, bool healthy, bool pinned);
 

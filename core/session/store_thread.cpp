@@ -10,6 +10,13 @@ namespace moe {
 StoreThread::StoreThread(std::filesystem::path file) : file_(std::move(file)), thread_([this] { run(); }) {}
 
 StoreThread::~StoreThread() {
+  std::unique_ptr<StoreServer> server;
+  {
+    const std::lock_guard lock(mutex_);
+    alone_ = true;
+    server = std::move(server_);
+  }
+  server.reset();  // answers what it was asked, through the thread below
   {
     const std::lock_guard lock(mutex_);
     closing_ = true;
@@ -22,13 +29,14 @@ void StoreThread::post(Work work, Failed failed) {
   {
     const std::lock_guard lock(mutex_);
     items_.push_back({std::move(work), std::move(failed)});
+    ++posted_;
   }
   changed_.notify_all();
 }
 
 void StoreThread::finish() {
   std::unique_lock lock(mutex_);
-  changed_.wait(lock, [this] { return items_.empty() && !busy_; });
+  changed_.wait(lock, [this, until = posted_] { return done_ >= until; });
 }
 
 std::string StoreThread::problem() const {
@@ -39,7 +47,7 @@ std::string StoreThread::problem() const {
 void StoreThread::open() {
   std::string problem;
   try {
-    store_ = RunStore::open(file_, RunStore::Access::write);
+    store_ = RunStore::open(file_, RunStore::Access::shared);
   } catch (const std::exception& refused) {
     problem = refused.what();
     // What is there can still be read, so that the runs of another process are listed.
@@ -53,17 +61,28 @@ void StoreThread::open() {
   problem_ = std::move(problem);
 }
 
+void StoreThread::serveOthers() {
+  if (!store_ || !store_->holds()) return;
+  const std::lock_guard lock(mutex_);
+  if (server_ || alone_) return;
+  try {
+    server_ = std::make_unique<StoreServer>(file_, [this](Work work, Failed failed) { post(std::move(work), std::move(failed)); });
+  } catch (const Error&) {
+    alone_ = true;  // no place for a socket: another program is told who holds the store, as it always was
+  }
+}
+
 void StoreThread::run() {
   open();
+  serveOthers();
   std::unique_lock lock(mutex_);
   for (;;) {
-    busy_ = false;
+    ++done_;
     changed_.notify_all();
     changed_.wait(lock, [this] { return closing_ || !items_.empty(); });
     if (items_.empty()) break;
     const Item item = std::move(items_.front());
     items_.pop_front();
-    busy_ = true;
     const std::string unopened = problem_;
     lock.unlock();
     std::string sentence;
@@ -76,6 +95,7 @@ void StoreThread::run() {
       sentence = error.what();
     }
     if (!sentence.empty() && item.failed) item.failed(sentence);
+    serveOthers();
     lock.lock();
   }
   lock.unlock();

@@ -1,5 +1,6 @@
 #pragma once
 #include <condition_variable>
+#include <cstdint>
 #include <deque>
 #include <filesystem>
 #include <functional>
@@ -9,18 +10,20 @@
 #include <thread>
 
 #include "core/store/run_store.h"
+#include "core/store/store_server.h"
 
 namespace moe {
 
 /// The one thread on which SQL runs. Owns the RunStore; work is done in the order it was posted. The recorder writes
 /// through it, and so do the pages that list, rename, open and export runs, so that a store has one writer and neither the
-/// training nor the window ever waits for a disk. All methods may be called from any thread.
+/// training nor the window ever waits for a disk. Where another process holds the store, that one records for this; where
+/// this one does, it records for others. All methods may be called from any thread.
 class StoreThread {
  public:
   using Work = std::function<void(RunStore&)>;
   using Failed = std::function<void(const std::string& sentence)>;
 
-  /// Opens `file` on the new thread: for writing, or, where another process holds it, for reading only.
+  /// Opens `file` on the new thread: to share it, or, where another process holds it for itself, for reading only.
   explicit StoreThread(std::filesystem::path file);
   /// Does everything that was posted, then closes the store.
   ~StoreThread();
@@ -39,13 +42,17 @@ class StoreThread {
   };
   void run();
   void open();
+  /// Where this process has come to hold the store, others may ask it.
+  void serveOthers();
 
   const std::filesystem::path file_;
   std::unique_ptr<RunStore> store_;            // the store's thread only
   mutable std::mutex mutex_;                   // guards what follows
   std::condition_variable changed_;
   std::deque<Item> items_;
-  bool closing_ = false, busy_ = true;
+  std::uint64_t posted_ = 1, done_ = 0;        // items; the first is the opening
+  bool closing_ = false, alone_ = false;       // alone: others are no longer served, or cannot be
+  std::unique_ptr<StoreServer> server_;
   std::string problem_;
   std::thread thread_;                         // last: starts when all else stands
 };

@@ -23,6 +23,7 @@ StoredRun readRun(const RunStore& store, RunId run, std::int64_t atMost) {
 }
 
 void deleteRun(RunStore& store, RunId run) {
+  store.claim(run);  // before anything of it goes
   for (const CheckpointRow& row : store.checkpoints(run)) {
     removeFolder("store", row.path);
     store.removeCheckpoint(run, row.step);

@@ -79,6 +79,7 @@ void Worker::close(std::unique_ptr<RunInTraining>& run) {
     run->saveIfChanged();
     recorder_.setState(run->id(), RunSummary::State::paused);
   }
+  recorder_.release(run->id());
   run.reset();
   statusChanged_ = true;
 }

@@ -7,15 +7,10 @@
 #include <cerrno>
 #include <cstring>
 #include <ctime>
-#include <string>
-
-#include "core/base/error.h"
 
 namespace moe {
-namespace {
 
-/// "process 4711 (since 2025-01-31T12:00:00Z)": what the file says and a person can look for.
-std::string describeSelf() {
+std::string describeThisProcess() {
   const std::time_t now = std::time(nullptr);
   std::tm utc{};
   ::gmtime_r(&now, &utc);
@@ -23,8 +18,6 @@ std::string describeSelf() {
   std::strftime(time, sizeof time, "%Y-%m-%dT%H:%M:%SZ", &utc);
   return "process " + std::to_string(::getpid()) + " (since " + time + ")";
 }
-
-}  // namespace
 
 StoreLock::StoreLock(const std::filesystem::path& store) {
   const std::string path = store.string() + ".lock";
@@ -42,10 +35,10 @@ StoreLock::StoreLock(const std::filesystem::path& store) {
       throw Error("store", store.string() + ": expected to lock it for writing, found: " + reason + "; choose a store on another disk");
     std::string who(holder, static_cast<std::size_t>(got > 0 ? got : 0));
     while (!who.empty() && who.back() == '\n') who.pop_back();
-    throw Error("store", store.string() + ": expected to be the one that writes, found it held by " +
+    throw StoreHeld("store", store.string() + ": expected to be the one that writes, found it held by " +
                              (who.empty() ? std::string("another process") : who) + "; close that program, or choose another store");
   }
-  const std::string self = describeSelf() + "\n";
+  const std::string self = describeThisProcess() + "\n";
   if (::ftruncate(descriptor_, 0) != 0 || ::pwrite(descriptor_, self.data(), self.size(), 0) != static_cast<ssize_t>(self.size())) {
     const std::string reason = std::strerror(errno);
     ::close(descriptor_);
@@ -55,6 +48,7 @@ StoreLock::StoreLock(const std::filesystem::path& store) {
 
 // The file stays: removing it could take it from a process that has just opened it.
 StoreLock::~StoreLock() {
+  if (descriptor_ < 0) return;
   if (::ftruncate(descriptor_, 0) != 0) { /* the freed lock is what counts */
   }
   ::close(descriptor_);

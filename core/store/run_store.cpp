@@ -2,7 +2,9 @@
 
 #include <unistd.h>
 
+#include <cstdio>
 #include <cstdlib>
+#include <random>
 
 #include "core/base/error.h"
 #include "core/base/file_reader.h"
@@ -23,54 +25,75 @@ void makeFolderOf(const fs::path& file) {
 }
 
 /// A reader shares the writer's side files, or makes them; where it may not, and no writer left any, the file alone is whole.
-Connection::Mode modeOf(const fs::path& file, RunStore::Access access) {
-  if (access == RunStore::Access::write) return Connection::Mode::write;
+Connection::Mode readingMode(const fs::path& file) {
   const fs::path folder = file.has_parent_path() ? file.parent_path() : fs::path(".");
   const bool alone = ::access(folder.c_str(), W_OK) != 0 && !fs::exists(file.string() + "-wal");
   return alone ? Connection::Mode::unchanging : Connection::Mode::readOnly;
 }
 
+/// Of this opening of a store, among all others.
+std::string randomToken() {
+  std::random_device device;
+  char text[40];
+  std::snprintf(text, sizeof text, "%08x%08x%08x%08x", device(), device(), device(), device());
+  return text;
+}
+
+constexpr std::chrono::milliseconds kOpeningPatience(1000);  // a holder that is just beginning listens by then
+
 }  // namespace
 
-RunStore::Impl::Impl(fs::path path, Access how, Connection::Mode mode) : file(std::move(path)), access(how), db([&] {
-  if (how == Access::write) lock.emplace(file);
-  return Connection(file, mode);
-}()) {}
+RunStore::Impl::Impl(fs::path path, Access how, std::shared_ptr<StoreSelf> process, std::optional<StoreLock> held, Connection::Mode mode)
+    : file(std::move(path)), access(how), self(std::move(process)), acting(&self->client.process), lock(std::move(held)), db(file, mode) {}
 
 RunStore::RunStore(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 RunStore::~RunStore() = default;
 
 std::unique_ptr<RunStore> RunStore::open(const fs::path& file, Access access) {
-  if (access == Access::write) makeFolderOf(file);
+  if (access != Access::readOnly) makeFolderOf(file);
   std::error_code code;
   if (access == Access::readOnly && !fs::exists(file, code))
     throw Error("store", file.string() + ": expected a run store, found nothing there; check the path, or train to make one");
   if (const std::string other = otherThanRegular(file); !other.empty())
     throw Error("store", file.string() + ": expected a run store, found " + other + "; choose a regular file");
-  auto impl = std::make_unique<Impl>(file, access, modeOf(file, access));
-  if (access == Access::write) {
-    checkVersion(impl->db);  // before anything of it is changed
-    // WAL: readers never wait, and a kill at any moment leaves the last whole transaction. NORMAL: only a power cut may
-    // take the newest ones.
-    impl->db.execute("PRAGMA auto_vacuum = INCREMENTAL; PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL");
-    migrate(impl->db);
-    impl->db.run("UPDATE runs SET state = ? WHERE state = ?", nameOf(RunSummary::State::interrupted), nameOf(RunSummary::State::running));
-  } else {
-    checkVersion(impl->db);
-    if (!impl->db.query("SELECT 1 FROM sqlite_schema WHERE name = 'runs'").next())
-      throw Error("store", file.string() + ": expected a run store, found an empty file; train to fill it");
+  auto self = std::make_shared<StoreSelf>();
+  self->client.process.who = describeThisProcess();
+  self->client.token = randomToken();
+  std::unique_ptr<Impl> impl;
+  switch (access) {
+    case Access::write: impl = Impl::holder(file, access, std::move(self)); break;
+    case Access::shared: impl = Impl::holderOrGuest(file, std::move(self), kOpeningPatience); break;
+    case Access::readOnly: impl = Impl::reader(file, access, std::move(self)); break;
   }
-  impl->version = versionOf(impl->db);
   return std::unique_ptr<RunStore>(new RunStore(std::move(impl)));
+}
+
+std::unique_ptr<RunStore::Impl> RunStore::Impl::reader(const fs::path& file, Access how, std::shared_ptr<StoreSelf> self) {
+  auto impl = std::make_unique<Impl>(file, how, std::move(self), std::nullopt, readingMode(file));
+  checkVersion(impl->db);
+  if (!impl->db.query("SELECT 1 FROM sqlite_schema WHERE name = 'runs'").next())
+    throw Error("store", file.string() + ": expected a run store, found an empty file; train to fill it");
+  impl->version = versionOf(impl->db);
+  return impl;
+}
+
+std::unique_ptr<RunStore::Impl> RunStore::Impl::holder(const fs::path& file, Access how, std::shared_ptr<StoreSelf> self) {
+  StoreLock lock(file);
+  auto impl = std::make_unique<Impl>(file, how, std::move(self), std::move(lock), Connection::Mode::write);
+  checkVersion(impl->db);  // before anything of it is changed
+  // WAL: readers never wait, and a kill at any moment leaves the last whole transaction. NORMAL: only a power cut may
+  // take the newest ones.
+  impl->db.execute("PRAGMA auto_vacuum = INCREMENTAL; PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL");
+  migrate(impl->db);
+  impl->version = versionOf(impl->db);
+  impl->db.run("UPDATE runs SET state = ? WHERE state = ?", nameOf(RunSummary::State::interrupted), nameOf(RunSummary::State::running));
+  impl->restate(impl->self->client.process);
+  return impl;
 }
 
 const fs::path& RunStore::file() const { return impl_->file; }
 RunStore::Access RunStore::access() const { return impl_->access; }
-
-void RunStore::Impl::requireWrite() const {
-  if (access != Access::write)
-    throw Error("store", file.string() + ": expected a store opened for writing, found it opened read-only; close the program that holds it");
-}
+bool RunStore::holds() const { return impl_->lock.has_value(); }
 
 void RunStore::Impl::requireFound(RunId run) const {
   if (db.changes() == 0)
@@ -92,7 +115,7 @@ std::string RunStore::setting(const std::string& key) const {
 }
 
 void RunStore::setSetting(const std::string& key, const std::string& value) {
-  impl_->requireWrite();
+  if (handedOver<&RunStore::setSetting>(key, value)) return;
   impl_->db.run("INSERT OR REPLACE INTO settings(key, value) VALUES(?, ?)", key, value);
 }
 

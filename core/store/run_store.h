@@ -54,21 +54,31 @@ struct LoadColumns {
   std::vector<float> low, high, last;    // (C, experts) share of assignments
 };
 
-/// Runs in one SQLite file (WAL). One writer a store, held by a lock file that names its process; others open it
-/// read-only. Not thread-safe: belongs to the thread that opened it. Every failure throws Error("store").
+struct StoreClient;
+
+/// Runs in one SQLite file (WAL). One process writes a store, held by a lock file that names it, and records for others that
+/// share it (StoreServer). Not thread-safe: belongs to the thread that opened it. Every failure throws Error("store").
 class RunStore {
  public:
-  enum class Access { write, readOnly };
-  /// Creates the file and its folder if absent (write). Refuses a store of a newer version, a damaged one, and, for
-  /// writing, one that another living process holds: the sentence names it. A writer that gets a store finds no run
-  /// "running": those that another left so are interrupted.
+  /// write: this process holds the store, or StoreHeld is thrown. shared: where another holds it, what is written goes to that
+  /// one and is on the disk when the call returns; when it ends, this process or the next one that shares takes its place.
+  enum class Access { write, shared, readOnly };
+  /// Creates the file and its folder if absent (write, shared). Refuses a store of a newer version, a damaged one, and, for
+  /// writing, one that another process holds without sharing it. Whoever first takes a store finds no run "running": those
+  /// that another left so are interrupted.
   static std::unique_ptr<RunStore> open(const std::filesystem::path& file, Access access);
   ~RunStore();
 
   const std::filesystem::path& file() const;
   Access access() const;
+  /// Whether this process is the one that writes.
+  bool holds() const;
 
-  RunId createRun(const RunSummary& first);   // id and created are given by the store
+  /// No other process trains the run until release(), or the end of this one. Throws where another does.
+  void claim(RunId run);
+  void release(RunId run);
+
+  RunId createRun(const RunSummary& first);   // id and created are given by the store; claimed
   void setName(RunId run, const std::string& name);
   void setNote(RunId run, const std::string& note);
   void setState(RunId run, RunSummary::State state);
@@ -108,9 +118,18 @@ class RunStore {
   std::string setting(const std::string& key) const;
   void setSetting(const std::string& key, const std::string& value);
 
+  /// For StoreServer, of the process that holds the store: does what a message of another asks, whole or not at all, and
+  /// returns the answer. Its first one greets.
+  std::string answer(StoreClient& client, std::string_view message);
+  /// It is gone: runs that it left "running" are interrupted.
+  void leave(const StoreClient& client);
+
  private:
   struct Impl;
   explicit RunStore(std::unique_ptr<Impl> impl);
+  /// What writes begins with this: the result where the process that holds the store did it, nothing where it is this one's to do.
+  template <auto Operation, class... Values> auto handedOver(const Values&... values);
+  std::optional<std::string> askHolder(const std::string& message, std::uint64_t sequence);
   std::unique_ptr<Impl> impl_;
 };
 

@@ -4,7 +4,7 @@
 namespace moe {
 
 void RunStore::append(const RunEvent& event) {
-  impl_->requireWrite();
+  if (handedOver<appendEvent>(event)) return;
   Transaction transaction(impl_->db);
   impl_->requireRun(event.run);
   impl_->db.run(

@@ -1,5 +1,8 @@
 #pragma once
+#include <chrono>
+#include <list>
 #include <map>
+#include <memory>
 #include <optional>
 #include <utility>
 
@@ -7,26 +10,55 @@
 #include "core/store/lock.h"
 #include "core/store/run_store.h"
 #include "core/store/sqlite.h"
+#include "core/store/store_client.h"
+#include "core/store/store_link.h"
+#include "core/store/store_operations.h"
 
 namespace moe {
+
+/// What stays of a store when another process takes it over.
+struct StoreSelf {
+  StoreClient client;            // this process
+  std::uint64_t sequence = 0;    // of its last message
+  std::list<StoreClient*> guests;  // those this process records for
+};
 
 struct RunStore::Impl {
   std::filesystem::path file;
   Access access;
-  std::optional<StoreLock> lock;
+  std::shared_ptr<StoreSelf> self;
+  TrainingProcess* acting;           // for whom an operation is done: this process, or one that it records for
+  std::optional<StoreLock> lock;     // held: this process writes
+  std::unique_ptr<StoreLink> link;   // to the one that writes, where another does
   mutable Connection db;
   std::int64_t version = 0;  // of the file: below this program's where it was opened read-only
   std::map<std::pair<RunId, int>, std::int64_t> openSteps;  // steps in open blocks, by run and layer; absent: not counted yet
 
-  Impl(std::filesystem::path path, Access how, Connection::Mode mode);
+  /// lock: taken where this process is to write.
+  Impl(std::filesystem::path path, Access how, std::shared_ptr<StoreSelf> self, std::optional<StoreLock> lock, Connection::Mode mode);
+  static std::unique_ptr<Impl> reader(const std::filesystem::path& file, Access how, std::shared_ptr<StoreSelf> self);
+  /// The process that writes, or StoreHeld.
+  static std::unique_ptr<Impl> holder(const std::filesystem::path& file, Access how, std::shared_ptr<StoreSelf> self);
+  /// That, or a link to the one that is, within so long.
+  static std::unique_ptr<Impl> holderOrGuest(const std::filesystem::path& file, std::shared_ptr<StoreSelf> self,
+                                             std::chrono::milliseconds patience);
 
-  /// Throws where the store was opened read-only.
-  void requireWrite() const;
+  /// Puts down what the process last said of its runs: another that took the store may have found them left "running".
+  void restate(const TrainingProcess& process);
+  /// Throws where another process trains the run.
+  void requireUnclaimed(RunId run) const;
+  /// The result of the last message of that token, where it has this sequence.
+  std::optional<std::string> doneBefore(const std::string& token, std::uint64_t sequence) const;
+  void forget(const std::string& token);
+
   /// Throws where the last statement met no run of this id.
   void requireFound(RunId run) const;
   /// Throws where there is no run of this id.
   void requireRun(RunId run) const;
   [[noreturn]] void damaged() const;
+
+  RunId insertRun(const RunSummary& first);
+  void deleteRun(RunId run);
 
   // run_store_studies.cpp; the caller holds a transaction.
   void truncateStudies(RunId run, std::int64_t step);
@@ -43,5 +75,23 @@ struct RunStore::Impl {
   /// Fills `layers` of points in ascending order of step.
   void readLayers(RunId run, std::vector<StepPoint>& points, bool withLoads) const;
 };
+
+template <auto Operation, class... Values> auto RunStore::handedOver(const Values&... values) {
+  using Result = typename ResultOfOperation<decltype(Operation)>::Type;
+  std::optional<std::conditional_t<std::is_void_v<Result>, bool, Result>> done;
+  if (impl_->lock) return done;
+  if (impl_->access == Access::readOnly)
+    throw Error("store", impl_->file.string() + ": expected a store opened for writing, found it opened read-only; close the program that holds it");
+  MessageWriter message;
+  message.put(++impl_->self->sequence).put(placeOf<Operation>(StoreOperations()));
+  putArguments(message, Operation, values...);
+  if (const std::optional<std::string> result = askHolder(message.take(), impl_->self->sequence)) {
+    if constexpr (std::is_void_v<Result>)
+      done = true;
+    else
+      done = MessageReader(*result).template take<Result>();
+  }
+  return done;
+}
 
 }  // namespace moe

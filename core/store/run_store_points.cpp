@@ -40,8 +40,7 @@ std::vector<StepPoint> thinned(std::vector<StepPoint> points, std::int64_t atMos
 }  // namespace
 
 void RunStore::append(RunId run, std::span<const StepPoint> points) {
-  impl_->requireWrite();
-  if (points.empty()) return;
+  if (points.empty() || handedOver<appendPoints>(run, points)) return;
   try {
     Transaction transaction(impl_->db);
     std::int64_t newest = 0;
@@ -74,7 +73,8 @@ void RunStore::append(RunId run, std::span<const StepPoint> points) {
 }
 
 void RunStore::truncate(RunId run, std::int64_t step) {
-  impl_->requireWrite();
+  if (handedOver<&RunStore::truncate>(run, step)) return;
+  impl_->requireUnclaimed(run);
   impl_->openSteps.clear();
   Transaction transaction(impl_->db);
   impl_->requireRun(run);

@@ -62,60 +62,78 @@ RunSummary summaryOf(const Rows& rows) {
 std::string_view nameOf(RunSummary::State state) { return kStates[static_cast<int>(state)]; }
 
 RunId RunStore::createRun(const RunSummary& first) {
-  impl_->requireWrite();
-  impl_->db.run(
+  const std::optional<RunId> handed = handedOver<&RunStore::createRun>(first);
+  const RunId id = handed ? *handed : impl_->insertRun(first);
+  impl_->acting->claims[id] = first.state;
+  if (handed) {  // whoever took the store since then did not know whose run it was
+    claim(id);
+    setState(id, first.state);
+  }
+  return id;
+}
+
+RunId RunStore::Impl::insertRun(const RunSummary& first) {
+  db.run(
       "INSERT INTO runs(name, note, preset, config, seed, created, parent, parent_step, state, steps, target_steps, train_loss, "
       "validation_loss, total_parameters, active_parameters, text_checksum, validated_tokens, held_out_tokens) "
       "VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
       first.name, first.note, first.preset, first.config, std::bit_cast<std::int64_t>(first.seed), now(), first.parent, first.parentStep,
       nameOf(first.state), first.steps, first.targetSteps, first.trainLoss, first.validationLoss, first.totalParameters,
       first.activeParameters, first.textChecksum, first.validatedTokens, first.heldOutTokens);
-  return impl_->db.lastRowId();
+  return db.lastRowId();
 }
 
 void RunStore::setName(RunId run, const std::string& name) {
-  impl_->requireWrite();
+  if (handedOver<&RunStore::setName>(run, name)) return;
   impl_->db.run("UPDATE runs SET name = ? WHERE id = ?", name, run);
   impl_->requireFound(run);
 }
 
 void RunStore::setNote(RunId run, const std::string& note) {
-  impl_->requireWrite();
+  if (handedOver<&RunStore::setNote>(run, note)) return;
   impl_->db.run("UPDATE runs SET note = ? WHERE id = ?", note, run);
   impl_->requireFound(run);
 }
 
 void RunStore::setState(RunId run, RunSummary::State state) {
-  impl_->requireWrite();
+  // Before the holder is asked: another that takes its place meanwhile is told this state.
+  if (const auto claim = impl_->acting->claims.find(run); claim != impl_->acting->claims.end()) claim->second = state;
+  if (handedOver<&RunStore::setState>(run, state)) return;
+  impl_->requireUnclaimed(run);
   impl_->db.run("UPDATE runs SET state = ? WHERE id = ?", nameOf(state), run);
   impl_->requireFound(run);
 }
 
 void RunStore::setTargetSteps(RunId run, std::int64_t steps) {
-  impl_->requireWrite();
+  if (handedOver<&RunStore::setTargetSteps>(run, steps)) return;
   impl_->db.run("UPDATE runs SET target_steps = ? WHERE id = ?", steps, run);
   impl_->requireFound(run);
 }
 
 void RunStore::setText(RunId run, const RunSummary& text) {
-  impl_->requireWrite();
+  if (handedOver<&RunStore::setText>(run, text)) return;
   impl_->db.run("UPDATE runs SET text_checksum = ?, validated_tokens = ?, held_out_tokens = ? WHERE id = ?", text.textChecksum,
                 text.validatedTokens, text.heldOutTokens, run);
   impl_->requireFound(run);
 }
 
 void RunStore::deleteRun(RunId run) {
-  impl_->requireWrite();
-  Transaction transaction(impl_->db);
-  impl_->db.run("DELETE FROM runs WHERE id = ?", run);
-  impl_->requireFound(run);
-  impl_->deleteLayers(run);
-  impl_->truncateStudies(run, -1);
-  impl_->db.run("DELETE FROM points WHERE run = ?", run);
-  impl_->db.run("DELETE FROM events WHERE run = ?", run);
-  impl_->db.run("DELETE FROM checkpoints WHERE run = ?", run);
+  if (!handedOver<&RunStore::deleteRun>(run)) impl_->deleteRun(run);
+  impl_->acting->claims.erase(run);
+}
+
+void RunStore::Impl::deleteRun(RunId run) {
+  requireUnclaimed(run);
+  Transaction transaction(db);
+  db.run("DELETE FROM runs WHERE id = ?", run);
+  requireFound(run);
+  deleteLayers(run);
+  truncateStudies(run, -1);
+  db.run("DELETE FROM points WHERE run = ?", run);
+  db.run("DELETE FROM events WHERE run = ?", run);
+  db.run("DELETE FROM checkpoints WHERE run = ?", run);
   transaction.commit();
-  impl_->db.execute("PRAGMA incremental_vacuum");  // gives the space back to the disk
+  db.execute("PRAGMA incremental_vacuum");  // gives the space back to the disk
 }
 
 std::vector<RunSummary> RunStore::runs() const {

@@ -39,7 +39,7 @@ Bytes bytesOf(const std::vector<T>& values) {
 }  // namespace
 
 void RunStore::append(const RunStudy& study) {
-  impl_->requireWrite();
+  if (handedOver<appendStudy>(study)) return;
   Transaction transaction(impl_->db);
   impl_->requireRun(study.run);
   impl_->db.run("DELETE FROM layer_studies WHERE run = ? AND step = ?", study.run, study.step);

@@ -151,10 +151,12 @@ std::int64_t Connection::lastRowId() const { return sqlite3_last_insert_rowid(da
 std::int64_t Connection::changes() const { return sqlite3_changes64(database_); }
 bool Connection::inTransaction() const { return sqlite3_get_autocommit(database_) == 0; }
 
-Transaction::Transaction(Connection& connection) : connection_(connection) { connection_.execute("BEGIN IMMEDIATE"); }
+Transaction::Transaction(Connection& connection) : connection_(connection), within_(connection.inTransaction()) {
+  if (!within_) connection_.execute("BEGIN IMMEDIATE");
+}
 
 Transaction::~Transaction() {
-  if (committed_ || !connection_.inTransaction()) return;  // a full disk rolls back by itself
+  if (within_ || committed_ || !connection_.inTransaction()) return;  // a full disk rolls back by itself
   try {
     connection_.execute("ROLLBACK");
   } catch (const Error&) {
@@ -163,7 +165,7 @@ Transaction::~Transaction() {
 }
 
 void Transaction::commit() {
-  connection_.execute("COMMIT");
+  if (!within_) connection_.execute("COMMIT");
   committed_ = true;
 }
 

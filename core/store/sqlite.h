@@ -85,7 +85,7 @@ class Connection {
   std::unordered_map<std::string_view, sqlite3_stmt*> statements_;  // keyed by literals
 };
 
-/// Everything until commit() happens or nothing does.
+/// Everything until commit() happens or nothing does. Within another one it is part of that.
 class Transaction {
  public:
   explicit Transaction(Connection& connection);
@@ -94,6 +94,7 @@ class Transaction {
 
  private:
   Connection& connection_;
+  const bool within_;
   bool committed_ = false;
 };
 

@@ -96,6 +96,30 @@ class TrainTest : public QObject {
     QCOMPARE(more.lines().back()["steps"].toInt(), 14);
     QCOMPARE(more.lines().back()["run"].toInt(), result.lines().back()["run"].toInt());
   }
+  void severalAtOnceRecordInOneStoreAndTheOnesThatEndTakeNothingWithThem() {
+    const test::TemporaryFolder folder;
+    const auto base = tinyTraining(folder);
+    std::vector<std::unique_ptr<QProcess>> processes;
+    for (const int steps : {40, 150, 300}) {
+      auto& process = processes.emplace_back(std::make_unique<QProcess>());
+      process->start(test::commandLineProgram(),
+                     with(base, "--out", pathIn(folder, ("out" + std::to_string(steps)).c_str())) << "--steps" << QString::number(steps) << "--json");
+    }
+    for (const auto& process : processes) {
+      QVERIFY(process->waitForFinished(120'000));
+      QVERIFY2(process->exitCode() == 0, process->readAllStandardError().constData());
+    }
+    const auto store = RunStore::open(folder / "runs.db", RunStore::Access::readOnly);
+    std::vector<std::int64_t> steps;
+    for (const RunSummary& run : store->runs()) {
+      QVERIFY(run.state == RunSummary::State::finished);
+      QCOMPARE(static_cast<std::int64_t>(store->points(run.id).size()), run.steps);
+      QCOMPARE(store->checkpoints(run.id).back().step, run.steps);
+      steps.push_back(run.steps);
+    }
+    std::ranges::sort(steps);
+    QCOMPARE(steps, (std::vector<std::int64_t>{40, 150, 300}));
+  }
   void goingOnFromAnOlderCheckpointLeavesTheRunWhole() {
     const test::TemporaryFolder folder;
     QCOMPARE(switchyard(tinyTraining(folder) << "--steps" << "30" << "--checkpoint-every" << "10").code, 0);
@@ -359,17 +383,19 @@ class TrainTest : public QObject {
     test::writeText(path, whole);
     QCOMPARE(switchyard({"train", "--resume", pathIn(folder, "out"), "--store", pathIn(folder, "runs.db"), "--steps", "4"}).code, 0);
   }
-  void aStoreThatIsHeldIsRefused() {
+  void aRunThatAnotherProgramTrainsIsNotResumed() {
     const test::TemporaryFolder folder;
     QProcess holder;
     holder.start(test::commandLineProgram(), tinyTraining(folder) << "--steps" << "1000000" << "--json");
     QVERIFY(holder.waitForReadyRead(60'000));
-    const auto result = switchyard(tinyTraining(folder) << "--steps" << "2");
+    const QStringList resume{"train", "--resume", pathIn(folder, "out"), "--store", pathIn(folder, "runs.db"), "--steps", "2"};
+    const auto result = switchyard(resume);
     QCOMPARE(result.code, 1);
-    QVERIFY2(result.errors.contains("process " + QByteArray::number(holder.processId())), result.errors.constData());
+    QVERIFY2(result.errors.contains("expected run 1 to be in no other program's training") &&
+                 result.errors.contains("process " + QByteArray::number(holder.processId())), result.errors.constData());
     holder.kill();
     holder.waitForFinished();
-    QCOMPARE(switchyard(tinyTraining(folder) << "--steps" << "2").code, 0);
+    QCOMPARE(switchyard(resume).code, 0);
   }
   void aFullDiskStopsTheRunWithASentenceAndKeepsWhatWasThere() {
     const test::TemporaryFolder folder;

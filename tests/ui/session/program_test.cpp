@@ -2,6 +2,7 @@
 #include <csignal>
 
 #include "core/store/run_store.h"
+#include "tests/support/command_line.h"
 #include "tests/support/register.h"
 #include "tests/support/temporary_folder.h"
 
@@ -73,6 +74,40 @@ class ProgramTest : public QObject {
     QVERIFY(run.state == RunSummary::State::paused);
     const std::vector<CheckpointRow> saved = RunStore::open(store, RunStore::Access::readOnly)->checkpoints(run.id);
     QVERIFY(std::ranges::any_of(saved, [&](const CheckpointRow& row) { return row.step == run.steps; }));
+  }
+  void theCommandLineRecordsInTheStoreOfAnOpenWindowAndGoesOnWhenThatCloses() {
+    const test::TemporaryFolder home;
+    const std::filesystem::path store = home / "switchyard" / "runs.db";
+    QProcess window, training;
+    QProcessEnvironment environment = bare(home);
+    environment.insert("QT_QPA_PLATFORM", "offscreen");
+    window.setProcessEnvironment(environment);
+    window.start(program(), QStringList());
+    const auto steps = [&](std::size_t run) {
+      try {
+        return RunStore::open(store, RunStore::Access::readOnly)->runs().at(run).steps;
+      } catch (const std::exception&) {
+        return std::int64_t{0};  // not there yet
+      }
+    };
+    QTRY_VERIFY_WITH_TIMEOUT(steps(0) > 0, 60'000);
+    QStringList arguments = test::tinyTraining(home) << "--steps" << "100000";
+    arguments[arguments.indexOf("--store") + 1] = QString::fromStdString(store.string());
+    training.start(test::commandLineProgram(), arguments);
+    QTRY_VERIFY_WITH_TIMEOUT(steps(1) > 0, 60'000);
+    window.terminate();
+    QVERIFY(window.waitForFinished(60'000));
+    const std::int64_t then = steps(1);
+    QTRY_VERIFY_WITH_TIMEOUT(steps(1) > then, 60'000);
+    training.terminate();
+    QVERIFY(training.waitForFinished(60'000));
+    QVERIFY2(training.exitCode() == 0, training.readAllStandardError().constData());
+    const auto whole = RunStore::open(store, RunStore::Access::readOnly);
+    for (const RunSummary& run : whole->runs()) {
+      QVERIFY(run.state == RunSummary::State::paused);
+      QCOMPARE(static_cast<std::int64_t>(whole->points(run.id).size()), run.steps);
+      QCOMPARE(whole->checkpoints(run.id).back().step, run.steps);
+    }
   }
 };
 SWITCHYARD_TEST(ProgramTest)
