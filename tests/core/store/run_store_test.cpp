@@ -1,5 +1,7 @@
 #include "core/store/run_store.h"
 
+#include <sys/stat.h>
+
 #include "core/base/error.h"
 #include "tests/support/register.h"
 #include "tests/support/stored_points.h"
@@ -180,6 +182,15 @@ class RunStoreTest : public QObject {
     QCOMPARE(store->setting("other"), std::string());
     store->setSetting("probe", "");
     QCOMPARE(store->setting("probe"), std::string());
+  }
+  void whatIsNoRegularFileIsRefusedAtOnceHoweverItIsOpened() {
+    const TemporaryFolder folder;
+    QCOMPARE(::mkfifo((folder / "pipe").c_str(), 0600), 0);
+    for (const auto& [name, kind] : {std::pair(folder / "pipe", "a named pipe"), std::pair(std::filesystem::path("/dev/null"), "a device"),
+                                     std::pair(folder.path(), "a folder")})
+      for (const auto access : {RunStore::Access::write, RunStore::Access::shared, RunStore::Access::readOnly})
+        QCOMPARE(sentenceOf([&] { RunStore::open(name, access); }),
+                 "[store] " + name.string() + ": expected a run store, found " + kind + "; choose a regular file");
   }
   void checkpointFoldersLieBesideTheStore() {
     QCOMPARE(checkpointFolder("/data/switchyard/runs.db", 7), std::filesystem::path("/data/switchyard/runs/7"));
