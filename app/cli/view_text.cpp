@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstdarg>
 #include <cstdio>
+#include <span>
 
 #include "core/base/utf8.h"
 #include "core/telemetry/explanation_text.h"
@@ -64,8 +65,11 @@ std::string closingText(const Closing& closing) {
   if (!closing.maxVio.empty()) {
     text += "MaxVio over the last " + std::to_string(kSummarySteps) + " steps:";
     for (double value : closing.maxVio) text += format(" %.2f", value);
-    text += closing.dead.empty() ? "; no dead experts.\n" : "; dead experts:";
-    for (const ExpertUtilization& expert : closing.dead) text += format(" %s E%d", layerSymbol(expert.layer).c_str(), expert.expert);
+    constexpr std::size_t kNamed = 10;
+    text += closing.dead.empty() ? "; no dead experts.\n" : "; " + std::to_string(closing.dead.size()) + (closing.dead.size() == 1 ? " dead expert:" : " dead experts:");
+    for (const ExpertUtilization& expert : std::span(closing.dead).first(std::min(kNamed, closing.dead.size())))
+      text += format(" %s E%d", layerSymbol(expert.layer).c_str(), expert.expert);
+    if (closing.dead.size() > kNamed) text += " and " + std::to_string(closing.dead.size() - kNamed) + " more";
     if (!closing.dead.empty()) text += ".\n";
   }
   if (!closing.checkpoint.empty()) text += "Checkpoint: " + shownName(closing.checkpoint) + "\n";

@@ -1,6 +1,7 @@
 #include <QElapsedTimer>
 #include <QFile>
 #include <QJsonArray>
+#include <QRegularExpression>
 
 #include <algorithm>
 #include <cmath>
@@ -34,6 +35,16 @@ std::string weights(const test::TemporaryFolder& folder, const char* step) {
 class TrainTest : public QObject {
   Q_OBJECT
  private Q_SLOTS:
+  void theClosingLinesNameTenDeadExpertsAndCountTheRest() {
+    const test::TemporaryFolder folder;
+    const auto result = switchyard(tinyTraining(folder) << "--steps" << "2" << "--set" << "experts.count=500");
+    QVERIFY2(result.code == 0, result.errors.constData());
+    static const QRegularExpression line("; (\\d+) dead experts:((?: L\\d+ E\\d+)+) and (\\d+) more\\.\n");
+    const QRegularExpressionMatch said = line.match(QString::fromUtf8(result.output));
+    QVERIFY2(said.hasMatch(), result.output.constData());
+    QCOMPARE(said.captured(2).count('E'), 10);
+    QCOMPARE(said.captured(3).toInt(), said.captured(1).toInt() - 10);
+  }
   void itPrintsALineAStepAndALastOne() {
     const test::TemporaryFolder folder;
     const auto result = switchyard(tinyTraining(folder) << "--steps" << "7" << "--json");
