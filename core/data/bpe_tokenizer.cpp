@@ -1,8 +1,8 @@
 #include "core/data/bpe_tokenizer.h"
 
-#include <algorithm>
-#include <climits>
+#include <functional>
 #include <nlohmann/json.hpp>
+#include <queue>
 
 #include "core/base/error.h"
 
@@ -23,39 +23,64 @@ BpeTokenizer::BpeTokenizer(std::vector<Pair> merges) : merges_(std::move(merges)
   }
 }
 
-void BpeTokenizer::merge(std::vector<std::int32_t>& ids, Pair pair, std::int32_t id) {
-  std::size_t out = 0;
-  for (std::size_t i = 0; i < ids.size(); ++i) {
-    const bool meets = i + 1 < ids.size() && ids[i] == pair.first && ids[i + 1] == pair.second;
-    ids[out++] = meets ? id : ids[i];
-    if (meets) ++i;
+/// Appends. The lowest rank first and the leftmost of it, as in training.
+void BpeTokenizer::encodePiece(std::string_view piece, std::vector<std::int32_t>& ids) const {
+  struct Token {
+    std::int32_t id;
+    int before, after;  // places in `tokens`; -1: none
+  };
+  struct Chance {
+    std::int32_t merged;
+    int place, after;
+    bool operator>(const Chance& other) const { return merged != other.merged ? merged > other.merged : place > other.place; }
+  };
+  std::vector<Token> tokens;
+  const int end = static_cast<int>(piece.size());
+  for (int i = 0; i < end; ++i) tokens.push_back({static_cast<unsigned char>(piece[static_cast<std::size_t>(i)]), i - 1, i + 1 < end ? i + 1 : -1});
+  std::priority_queue<Chance, std::vector<Chance>, std::greater<>> chances;
+  const auto at = [&tokens](int place) -> Token& { return tokens[static_cast<std::size_t>(place)]; };
+  const auto consider = [&](int place) {
+    if (place < 0 || at(place).after < 0) return;
+    const int after = at(place).after;
+    if (const auto found = merged_.find(key({at(place).id, at(after).id})); found != merged_.end()) chances.push({found->second, place, after});
+  };
+  for (int i = 0; i < end; ++i) consider(i);
+  while (!chances.empty()) {
+    const Chance chance = chances.top();
+    chances.pop();
+    // One of the two may have been merged since.
+    const Pair& pair = merges_[static_cast<std::size_t>(chance.merged) - 256];
+    if (at(chance.place).id != pair.first || at(chance.place).after != chance.after || at(chance.after).id != pair.second) continue;
+    Token& token = at(chance.place);
+    at(chance.after).id = -1;
+    token.id = chance.merged;
+    token.after = at(chance.after).after;
+    if (token.after >= 0) at(token.after).before = chance.place;
+    consider(token.before);
+    consider(chance.place);
   }
-  ids.resize(out);
+  for (int i = 0; i >= 0 && i < end; i = at(i).after) ids.push_back(at(i).id);
 }
 
-std::vector<std::int32_t> BpeTokenizer::encodePiece(std::string_view piece) const {
-  const auto* bytes = reinterpret_cast<const unsigned char*>(piece.data());
-  std::vector<std::int32_t> ids(bytes, bytes + piece.size());
-  // The lowest rank first, as in training; pieces are short, so scanning beats a heap.
-  while (ids.size() > 1) {
-    std::int32_t best = INT_MAX;
-    for (std::size_t i = 0; i + 1 < ids.size(); ++i)
-      if (const auto found = merged_.find(key({ids[i], ids[i + 1]})); found != merged_.end()) best = std::min(best, found->second);
-    if (best == INT_MAX) break;
-    merge(ids, merges_[static_cast<std::size_t>(best) - 256], best);
-  }
-  return ids;
-}
-
-std::vector<std::int32_t> BpeTokenizer::encode(std::string_view utf8) const {
+void BpeTokenizer::encode(std::string_view utf8, const TokenSink& sink) const {
+  constexpr std::size_t kLongestKept = 32, kMostKept = 1 << 18;  // longer pieces are seldom met again
   std::vector<std::int32_t> ids;
   std::unordered_map<std::string_view, std::vector<std::int32_t>> known;
-  for (const std::string_view piece : pretokenizer_.split(utf8)) {
-    const auto [entry, isNew] = known.try_emplace(piece);
-    if (isNew) entry->second = encodePiece(piece);
-    ids.insert(ids.end(), entry->second.begin(), entry->second.end());
-  }
-  return ids;
+  pretokenizer_.split(utf8, [&](std::string_view piece) {
+    const auto found = known.find(piece);
+    if (found != known.end()) {
+      ids.insert(ids.end(), found->second.begin(), found->second.end());
+    } else {
+      const std::size_t begin = ids.size();
+      encodePiece(piece, ids);
+      if (piece.size() <= kLongestKept && known.size() < kMostKept)
+        known.try_emplace(piece, ids.begin() + static_cast<std::ptrdiff_t>(begin), ids.end());
+    }
+    if (ids.size() < kTokensAtOnce) return;
+    sink(ids);
+    ids.clear();
+  });
+  if (!ids.empty()) sink(ids);
 }
 
 std::string BpeTokenizer::bytesOf(std::int32_t id) const {

@@ -18,18 +18,17 @@ class BpeTokenizer final : public Tokenizer {
 
   TokenizerKind kind() const override { return TokenizerKind::bpe; }
   int vocabulary() const override { return static_cast<int>(bytes_.size()); }
-  std::vector<std::int32_t> encode(std::string_view utf8) const override;
+  void encode(std::string_view utf8, const TokenSink& sink) const override;
   std::string bytesOf(std::int32_t id) const override;
   nlohmann::json toJson() const override;
 
-  /// Puts `id` in place of every occurrence of the pair, from the left.
-  static void merge(std::vector<std::int32_t>& ids, Pair pair, std::int32_t id);
   static std::uint64_t key(Pair pair) {
     return static_cast<std::uint64_t>(static_cast<std::uint32_t>(pair.first)) << 32 | static_cast<std::uint32_t>(pair.second);
   }
+  static Pair pairOf(std::uint64_t key) { return {static_cast<std::int32_t>(key >> 32), static_cast<std::int32_t>(key)}; }
 
  private:
-  std::vector<std::int32_t> encodePiece(std::string_view piece) const;
+  void encodePiece(std::string_view piece, std::vector<std::int32_t>& ids) const;
 
   std::vector<Pair> merges_;
   std::vector<std::string> bytes_;                          // of each id

@@ -1,5 +1,8 @@
 #include <algorithm>
+#include <cstdint>
+#include <iterator>
 #include <queue>
+#include <unordered_map>
 
 #include "core/base/error.h"
 #include "core/data/bpe_tokenizer.h"
@@ -9,20 +12,41 @@
 namespace moe {
 namespace {
 
+/// The distinct pieces lie one behind the other, a place a byte, each ended by a place that holds none. A token stands at
+/// its first byte's place; merging leaves the places behind it empty, so that a merge costs what it changes and no more.
 class Training {
  public:
   explicit Training(std::string_view text) {
-    const Pretokenizer pretokenizer;
     std::unordered_map<std::string_view, std::size_t> seen;
-    for (const std::string_view piece : pretokenizer.split(text)) {
+    const Pretokenizer pretokenizer;
+    std::size_t places = 0;
+    pretokenizer.split(text, [&](std::string_view piece) {
       const auto [entry, isNew] = seen.try_emplace(piece, words_.size());
       if (isNew) {
-        const auto* bytes = reinterpret_cast<const unsigned char*>(piece.data());
-        words_.push_back({{bytes, bytes + piece.size()}, 0});
+        words_.push_back({places, 0});
+        places += piece.size() + 1;
       }
       ++words_[entry->second].count;
-    }
-    for (std::size_t word = 0; word < words_.size(); ++word) count(word, 1);
+    });
+    if (places > kNowhere)
+      throw Error("tokenizer", "expected at most 4 GB of distinct words to train on, found more; choose less text or the tokenizer bytes");
+    ids_.assign(places, kNone);
+    before_.resize(places);
+    for (const auto& [piece, word] : seen)
+      for (std::size_t i = 0; i < piece.size(); ++i) {
+        const std::size_t place = words_[word].begin + i;
+        ids_[place] = static_cast<unsigned char>(piece[i]);
+        before_[place] = i == 0 ? kNowhere : static_cast<Place>(place - 1);
+      }
+    words_.push_back({places, 0});
+    for (std::size_t word = 0; word + 1 < words_.size(); ++word)
+      for (std::size_t place = words_[word].begin; ids_[place + 1] != kNone; ++place) pairAt(place, place + 1).count += words_[word].count;
+    std::erase_if(pairs_, [](const auto& entry) { return entry.second.count < 2; });
+    for (std::size_t place = 0; place + 1 < places; ++place)
+      if (ids_[place] != kNone && ids_[place + 1] != kNone)
+        if (const auto found = pairs_.find(BpeTokenizer::key({ids_[place], ids_[place + 1]})); found != pairs_.end())
+          found->second.places.push_back(static_cast<Place>(place));
+    for (const auto& [key, pair] : pairs_) queue_.push({pair.count, pair.met, key});
   }
 
   /// The pair met most often and merges it into `id`; false where no pair is met twice.
@@ -30,60 +54,116 @@ class Training {
     while (!queue_.empty()) {
       const Entry top = queue_.top();
       queue_.pop();
-      PairCount& pair = pairs_[top.pair];
-      if (pair.count < 2) continue;
-      if (pair.count != top.count) {  // it has changed since: back in line
-        queue_.push({pair.count, top.pair});
-        continue;
+      const auto found = pairs_.find(top.key);
+      if (found == pairs_.end()) continue;
+      const PairCount& pair = found->second;
+      if (pair.count < 2) {
+        pairs_.erase(found);
+      } else if (pair.count != top.count) {  // fewer since: back in line
+        queue_.push({pair.count, pair.met, top.key});
+      } else {
+        merged = BpeTokenizer::pairOf(top.key);
+        const std::vector<Place> places = std::move(found->second.places);
+        pairs_.erase(found);
+        merge(merged, places, id);
+        return true;
       }
-      merged = pair.pair;
-      std::vector<std::size_t> words = std::move(pair.words);
-      std::sort(words.begin(), words.end());
-      words.erase(std::unique(words.begin(), words.end()), words.end());
-      for (const std::size_t word : words) {
-        count(word, -1);
-        BpeTokenizer::merge(words_[word].ids, merged, id);
-        count(word, 1);
-      }
-      return true;
     }
     return false;
   }
 
  private:
+  using Place = std::uint32_t;
+  static constexpr Place kNowhere = UINT32_MAX;
+  static constexpr std::int32_t kNone = -1;
+
   struct Word {
-    std::vector<std::int32_t> ids;
+    std::size_t begin;
     std::int64_t count;
   };
+  /// Tokens come to stand side by side only when one of them is made: after that merge a pair is met less and less, so one
+  /// that is met once is let go.
   struct PairCount {
-    BpeTokenizer::Pair pair;
     std::int64_t count = 0;
-    std::vector<std::size_t> words;  // that hold it, or once did
+    std::size_t met = 0;        // in the order of first meeting
+    std::vector<Place> places;  // of its first token, in order, where it stands or once did
   };
   struct Entry {
     std::int64_t count;
-    std::size_t pair;  // index in the order of first meeting
-    bool operator<(const Entry& other) const { return count != other.count ? count < other.count : pair > other.pair; }
+    std::size_t met;
+    std::uint64_t key;
+    bool operator<(const Entry& other) const { return count != other.count ? count < other.count : met > other.met; }
   };
 
-  void count(std::size_t word, int sign) {
-    const std::vector<std::int32_t>& ids = words_[word].ids;
-    for (std::size_t i = 0; i + 1 < ids.size(); ++i) {
-      const BpeTokenizer::Pair pair(ids[i], ids[i + 1]);
-      const auto [entry, isNew] = index_.try_emplace(BpeTokenizer::key(pair), pairs_.size());
-      if (isNew) pairs_.push_back({pair, 0, {}});
-      PairCount& counted = pairs_[entry->second];
-      counted.count += sign * words_[word].count;
-      if (sign < 0) continue;
-      if (counted.words.empty() || counted.words.back() != word) counted.words.push_back(word);
-      queue_.push({counted.count, entry->second});
-    }
+  PairCount& pairAt(std::size_t place, std::size_t next) {
+    const auto [entry, isNew] = pairs_.try_emplace(BpeTokenizer::key({ids_[place], ids_[next]}));
+    if (isNew) entry->second.met = met_++;
+    return entry->second;
   }
 
-  std::vector<Word> words_;
-  std::vector<PairCount> pairs_;
-  std::unordered_map<std::uint64_t, std::size_t> index_;  // pair's key -> index in pairs_
-  std::priority_queue<Entry> queue_;                       // holds at least one entry as high as each pair's count
+  /// The place behind a token: the next token's, or the end of its word.
+  std::size_t after(std::size_t place) const { return place + lengths_[static_cast<std::size_t>(ids_[place])]; }
+
+  void take(std::int32_t first, std::int32_t second, std::int64_t count) {
+    if (const auto found = pairs_.find(BpeTokenizer::key({first, second})); found != pairs_.end()) found->second.count -= count;
+  }
+
+  void add(std::size_t place, std::size_t next, std::int64_t count) {
+    PairCount& pair = pairAt(place, next);
+    if (pair.count == 0) made_.push_back(BpeTokenizer::key({ids_[place], ids_[next]}));
+    pair.count += count;
+    pair.places.push_back(static_cast<Place>(place));
+  }
+
+  void merge(BpeTokenizer::Pair pair, const std::vector<Place>& places, std::int32_t id) {
+    const auto [first, second] = pair;
+    lengths_.push_back(lengths_[static_cast<std::size_t>(first)] + lengths_[static_cast<std::size_t>(second)]);
+    auto word = words_.begin();
+    for (auto at = places.begin(); at != places.end();) {
+      word = std::upper_bound(word, words_.end(), *at, [](Place place, const Word& other) { return place < other.begin; }) - 1;
+      const std::size_t end = std::next(word)->begin;
+      merged_.clear();
+      for (; at != places.end() && *at < end; ++at) {
+        const std::size_t place = *at;
+        if (ids_[place] != first) continue;
+        const std::size_t next = after(place);
+        if (ids_[next] != second) continue;
+        // A neighbour that was merged just now has lost its pair with this one already.
+        if (const Place left = before_[place]; left != kNowhere && ids_[left] != id) take(ids_[left], first, word->count);
+        const std::size_t behind = after(next);
+        if (ids_[behind] != kNone) {
+          take(second, ids_[behind], word->count);
+          before_[behind] = static_cast<Place>(place);
+        }
+        ids_[place] = id;
+        ids_[next] = kNone;
+        merged_.push_back(place);
+      }
+      // Only now, so that pairs are met in the order in which they stand when all of the word is merged.
+      for (const std::size_t place : merged_) {
+        if (const Place left = before_[place]; left != kNowhere && ids_[left] != id) add(left, place, word->count);
+        if (const std::size_t next = after(place); ids_[next] != kNone) add(place, next, word->count);
+      }
+    }
+    for (const std::uint64_t key : made_) {
+      const auto found = pairs_.find(key);
+      if (found->second.count < 2)
+        pairs_.erase(found);
+      else
+        queue_.push({found->second.count, found->second.met, key});
+    }
+    made_.clear();
+  }
+
+  std::vector<Word> words_;         // in the order of first meeting; one more, of nothing, at the end
+  std::vector<std::int32_t> ids_;   // (places) kNone within a token and behind a word
+  std::vector<Place> before_;       // (places) where the token before it stands, or kNowhere
+  std::vector<std::size_t> lengths_ = std::vector<std::size_t>(256, 1);  // bytes of each id
+  std::unordered_map<std::uint64_t, PairCount> pairs_;                   // by BpeTokenizer::key
+  std::size_t met_ = 0;             // pairs so far
+  std::priority_queue<Entry> queue_;  // holds an entry at least as high for each pair
+  std::vector<std::size_t> merged_;   // places, within one word
+  std::vector<std::uint64_t> made_;   // pairs, within one merge
 };
 
 }  // namespace

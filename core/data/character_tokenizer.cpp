@@ -1,7 +1,6 @@
 #include "core/data/character_tokenizer.h"
 
 #include <algorithm>
-#include <map>
 #include <nlohmann/json.hpp>
 
 #include "core/base/error.h"
@@ -14,23 +13,26 @@ CharacterTokenizer::CharacterTokenizer(std::vector<char32_t> characters) : chara
 }
 
 std::unique_ptr<Tokenizer> trainCharacterTokenizer(std::string_view text) {
-  std::map<char32_t, std::int64_t> counts;
+  std::vector<std::int64_t> counts(0x110000);
   for (std::size_t at = 0; at < text.size();) ++counts[nextCodePoint(text, at)];
-  std::vector<std::pair<char32_t, std::int64_t>> byFrequency(counts.begin(), counts.end());
+  std::vector<std::pair<char32_t, std::int64_t>> byFrequency;
+  for (std::size_t character = 0; character < counts.size(); ++character)
+    if (counts[character] > 0) byFrequency.emplace_back(static_cast<char32_t>(character), counts[character]);
   std::stable_sort(byFrequency.begin(), byFrequency.end(), [](auto& a, auto& b) { return a.second > b.second; });
   std::vector<char32_t> characters;
   for (const auto& [character, count] : byFrequency) characters.push_back(character);
   return std::make_unique<CharacterTokenizer>(std::move(characters));
 }
 
-std::vector<std::int32_t> CharacterTokenizer::encode(std::string_view utf8) const {
+void CharacterTokenizer::encode(std::string_view utf8, const TokenSink& sink) const {
   std::vector<std::int32_t> ids;
-  ids.reserve(utf8.size());
   for (std::size_t at = 0; at < utf8.size();) {
     const auto found = ids_.find(nextCodePoint(utf8, at));
     ids.push_back(found == ids_.end() ? 0 : found->second);
+    if (ids.size() < kTokensAtOnce && at < utf8.size()) continue;
+    sink(ids);
+    ids.clear();
   }
-  return ids;
 }
 
 std::string CharacterTokenizer::bytesOf(std::int32_t id) const {

@@ -14,7 +14,7 @@ class CharacterTokenizer final : public Tokenizer {
 
   TokenizerKind kind() const override { return TokenizerKind::characters; }
   int vocabulary() const override { return static_cast<int>(characters_.size()) + 1; }
-  std::vector<std::int32_t> encode(std::string_view utf8) const override;
+  void encode(std::string_view utf8, const TokenSink& sink) const override;
   std::string bytesOf(std::int32_t id) const override;
   nlohmann::json toJson() const override;
 

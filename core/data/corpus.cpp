@@ -67,10 +67,12 @@ std::int64_t Corpus::heldOutTokens() const {
 
 std::uint64_t Corpus::checksum() const {
   std::uint64_t sum = moe::checksum({});
-  const auto add = [&sum](const std::vector<std::int32_t>& ids) {
+  const auto add = [&sum](const TokenList& ids) {
     const auto count = static_cast<std::int64_t>(ids.size());
     sum = moe::checksum({reinterpret_cast<const char*>(&count), sizeof count}, sum);
-    sum = moe::checksum({reinterpret_cast<const char*>(ids.data()), ids.size() * sizeof ids[0]}, sum);
+    ids.inPieces([&sum](std::span<const std::int32_t> piece) {
+      sum = moe::checksum({reinterpret_cast<const char*>(piece.data()), piece.size_bytes()}, sum);
+    });
   };
   for (const Domain& domain : domains_) {
     add(domain.training);
@@ -82,7 +84,9 @@ std::uint64_t Corpus::checksum() const {
 double Corpus::unigramEntropy() const {
   std::vector<std::int64_t> counts(static_cast<std::size_t>(tokenizer_->vocabulary()));
   for (const Domain& domain : domains_)
-    for (const std::int32_t id : domain.training) ++counts[static_cast<std::size_t>(id)];
+    domain.training.inPieces([&counts](std::span<const std::int32_t> ids) {
+      for (const std::int32_t id : ids) ++counts[static_cast<std::size_t>(id)];
+    });
   const auto total = static_cast<double>(trainingTokens());
   double entropy = 0;
   for (const std::int64_t count : counts)
@@ -122,7 +126,7 @@ void Corpus::drawTraining(Batch& batch, std::uint64_t seed, std::int64_t step, i
     std::size_t domain = 0;
     while (place >= static_cast<std::int64_t>(domains_[domain].training.size()))
       place -= static_cast<std::int64_t>(domains_[domain++].training.size());
-    const std::vector<std::int32_t>& text = domains_[domain].training;
+    const TokenList& text = domains_[domain].training;
     const auto size = static_cast<std::int64_t>(text.size());
     // A domain shorter than a sequence is read round and round.
     const std::int64_t starts = size > length ? size - length : size;
@@ -157,7 +161,7 @@ bool Corpus::heldOutBatch(Batch& batch, std::span<const HeldOutWindow>& windows,
   resize(batch, std::min<std::int64_t>(sequences, alike - windows.begin()), length);
   std::size_t t = 0;
   for (const HeldOutWindow& window : windows.first(static_cast<std::size_t>(batch.sequences))) {
-    const std::vector<std::int32_t>& text = domains_[static_cast<std::size_t>(window.domain)].heldOut;
+    const TokenList& text = domains_[static_cast<std::size_t>(window.domain)].heldOut;
     for (std::int64_t s = 0; s < length; ++s, ++t) {
       const auto at = static_cast<std::size_t>(window.start + s);
       batch.ids[t] = text[at];

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "core/data/data_config.h"
+#include "core/data/token_list.h"
 #include "core/data/tokenizer.h"
 
 namespace moe {
@@ -32,7 +33,7 @@ class Corpus {
  public:
   struct Domain {
     std::string name;
-    std::vector<std::int32_t> training, heldOut;
+    TokenList training, heldOut;
   };
 
   /// `skipped`: entries of the text's folder that are no regular files, and so no text.

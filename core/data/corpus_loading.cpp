@@ -124,27 +124,43 @@ std::size_t splitOf(std::string_view text, double heldOut) {
 
 std::shared_ptr<const Tokenizer> trainTokenizer(const DataConfig& config, const std::vector<DomainTexts>& domains) {
   if (config.tokenizer == TokenizerKind::bytes) return makeByteTokenizer();
-  std::string training;  // what is held out teaches the tokenizer nothing either
-  for (const DomainTexts& domain : domains)
-    for (const std::string& text : domain.files) training += std::string_view(text).substr(0, splitOf(text, config.heldOut));
+  // What is held out teaches the tokenizer nothing either.
+  std::string joined;
+  std::string_view training;
+  if (domains.size() == 1 && domains[0].files.size() == 1) {
+    const std::string& text = domains[0].files[0];
+    training = std::string_view(text).substr(0, splitOf(text, config.heldOut));
+  } else {
+    for (const DomainTexts& domain : domains)
+      for (const std::string& text : domain.files) joined += std::string_view(text).substr(0, splitOf(text, config.heldOut));
+    training = joined;
+  }
   if (config.tokenizer == TokenizerKind::characters) return trainCharacterTokenizer(training);
   return trainBpeTokenizer(training, config.vocabulary);
 }
 
-std::shared_ptr<const Corpus> tokenise(const DataConfig& config, std::shared_ptr<const Tokenizer> tokenizer,
-                                       const Texts& texts) {
+/// Lets each text go when its tokens are there.
+std::shared_ptr<const Corpus> tokenise(const DataConfig& config, std::shared_ptr<const Tokenizer> tokenizer, Texts texts) {
   std::vector<Corpus::Domain> domains;
-  const auto append = [&](std::vector<std::int32_t>& ids, std::string_view text) {
-    const std::vector<std::int32_t> more = tokenizer->encode(text);
-    ids.insert(ids.end(), more.begin(), more.end());
-  };
-  for (const DomainTexts& domain : texts.domains) {
-    Corpus::Domain& made = domains.emplace_back();
-    made.name = domain.name;
+  for (DomainTexts& domain : texts.domains) {
+    const int vocabulary = tokenizer->vocabulary();
+    Corpus::Domain& made = domains.emplace_back(Corpus::Domain{domain.name, TokenList(vocabulary), TokenList(vocabulary)});
+    const auto append = [&](TokenList& ids, std::string_view text) {
+      tokenizer->encode(text, [&ids](std::span<const std::int32_t> more) { ids.append(more); });
+    };
+    std::size_t training = 0, heldOut = 0;  // bytes: no text has more tokens
     for (const std::string& text : domain.files) {
+      const std::size_t split = splitOf(text, config.heldOut);
+      training += split;
+      heldOut += text.size() - split;
+    }
+    made.training.reserve(training);
+    made.heldOut.reserve(heldOut);
+    for (std::string& text : domain.files) {
       const std::size_t split = splitOf(text, config.heldOut);
       append(made.training, std::string_view(text).substr(0, split));
       append(made.heldOut, std::string_view(text).substr(split));
+      text = std::string();
     }
   }
   return std::make_shared<const Corpus>(std::move(tokenizer), std::move(domains), texts.skipped);
@@ -153,8 +169,9 @@ std::shared_ptr<const Corpus> tokenise(const DataConfig& config, std::shared_ptr
 }  // namespace
 
 std::shared_ptr<const Corpus> loadCorpus(const DataConfig& config) {
-  const Texts texts = readTexts(config);
-  return tokenise(config, trainTokenizer(config, texts.domains), texts);
+  Texts texts = readTexts(config);
+  std::shared_ptr<const Tokenizer> tokenizer = trainTokenizer(config, texts.domains);
+  return tokenise(config, std::move(tokenizer), std::move(texts));
 }
 
 std::shared_ptr<const Corpus> loadCorpus(const DataConfig& config, std::shared_ptr<const Tokenizer> tokenizer) {

@@ -1,7 +1,7 @@
 #pragma once
+#include <functional>
 #include <memory>
 #include <string_view>
-#include <vector>
 
 namespace moe {
 
@@ -11,7 +11,7 @@ class Pretokenizer {
  public:
   Pretokenizer();
   ~Pretokenizer();
-  std::vector<std::string_view> split(std::string_view utf8) const;
+  void split(std::string_view utf8, const std::function<void(std::string_view)>& take) const;
   /// Names the pattern in saved tokenizers: a changed pattern gets another name.
   static constexpr const char* kName = "words-1";
 

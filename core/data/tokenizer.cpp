@@ -13,9 +13,14 @@ class ByteTokenizer final : public Tokenizer {
  public:
   TokenizerKind kind() const override { return TokenizerKind::bytes; }
   int vocabulary() const override { return 256; }
-  std::vector<std::int32_t> encode(std::string_view utf8) const override {
-    const auto* bytes = reinterpret_cast<const unsigned char*>(utf8.data());
-    return {bytes, bytes + utf8.size()};
+  void encode(std::string_view utf8, const TokenSink& sink) const override {
+    std::vector<std::int32_t> ids;
+    for (std::size_t at = 0; at < utf8.size(); at += kTokensAtOnce) {
+      const std::string_view part = utf8.substr(at, kTokensAtOnce);
+      const auto* bytes = reinterpret_cast<const unsigned char*>(part.data());
+      ids.assign(bytes, bytes + part.size());
+      sink(ids);
+    }
   }
   std::string bytesOf(std::int32_t id) const override {
     return id < 0 || id > 255 ? std::string() : std::string(1, static_cast<char>(id));
@@ -24,6 +29,12 @@ class ByteTokenizer final : public Tokenizer {
 };
 
 }  // namespace
+
+std::vector<std::int32_t> Tokenizer::encode(std::string_view utf8) const {
+  std::vector<std::int32_t> ids;
+  encode(utf8, [&ids](std::span<const std::int32_t> more) { ids.insert(ids.end(), more.begin(), more.end()); });
+  return ids;
+}
 
 std::string Tokenizer::decode(std::span<const std::int32_t> ids) const {
   std::string bytes;

@@ -16,7 +16,7 @@ class NumberTokenizer : public Tokenizer {
   explicit NumberTokenizer(int vocabulary) : vocabulary_(vocabulary) {}
   TokenizerKind kind() const override { return TokenizerKind::characters; }
   int vocabulary() const override { return vocabulary_; }
-  std::vector<std::int32_t> encode(std::string_view utf8) const override {
+  void encode(std::string_view utf8, const TokenSink& sink) const override {
     std::vector<std::int32_t> ids;
     const char *at = utf8.data(), *end = at + utf8.size();
     while (at != end) {
@@ -25,7 +25,7 @@ class NumberTokenizer : public Tokenizer {
       if (error == std::errc{}) ids.push_back(std::clamp(id, 0, vocabulary_ - 1));
       at = error == std::errc{} ? next : at + 1;
     }
-    return ids;
+    sink(ids);
   }
   std::string bytesOf(std::int32_t id) const override { return std::to_string(id) + ' '; }
   nlohmann::json toJson() const override { return {{"kind", "numbers"}, {"vocabulary", vocabulary_}}; }
@@ -121,12 +121,14 @@ RunConfig benchConfig(const std::string& name, bool dense) {
 }
 
 std::shared_ptr<const Corpus> randomCorpus(int vocabulary, std::int64_t tokens, std::uint64_t seed) {
-  Corpus::Domain domain{.name = "random", .training = {}, .heldOut = {}};
-  domain.training.reserve(static_cast<std::size_t>(tokens));
+  std::vector<std::int32_t> ids;
+  ids.reserve(static_cast<std::size_t>(tokens));
   const RandomKey key{.seed = seed, .stream = RandomStream::corpus};
   for (std::int64_t i = 0; i < tokens; ++i)
-    domain.training.push_back(static_cast<std::int32_t>(uniformAt(key, static_cast<std::uint32_t>(i), 0) * vocabulary));
-  domain.heldOut.assign(domain.training.begin(), domain.training.begin() + std::min<std::int64_t>(tokens, 8192));
+    ids.push_back(static_cast<std::int32_t>(uniformAt(key, static_cast<std::uint32_t>(i), 0) * vocabulary));
+  Corpus::Domain domain{"random", TokenList(vocabulary), TokenList(vocabulary)};
+  domain.training.append(ids);
+  domain.heldOut.append(std::span(ids).first(static_cast<std::size_t>(std::min<std::int64_t>(tokens, 8192))));
   return std::make_shared<Corpus>(std::make_shared<NumberTokenizer>(vocabulary), std::vector<Corpus::Domain>{domain});
 }
 

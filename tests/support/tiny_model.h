@@ -53,7 +53,7 @@ inline std::shared_ptr<const Corpus> tinyCorpus(int repeats = 1) {
   for (int i = 0; i < 120 * repeats; ++i) text += i % 3 ? "the yard is full of trains. " : "one two three four five. ";
   std::vector<std::int32_t> ids = tokenizer->encode(text);
   const auto cut = ids.begin() + static_cast<std::ptrdiff_t>(ids.size() * 9 / 10);
-  std::vector<Corpus::Domain> domains{{"yard", {ids.begin(), cut}, {cut, ids.end()}}};
+  std::vector<Corpus::Domain> domains{{"yard", std::vector(ids.begin(), cut), std::vector(cut, ids.end())}};
   return std::make_shared<Corpus>(tokenizer, std::move(domains));
 }
 

@@ -15,8 +15,8 @@ std::string refusalOf(const fs::path& path) {
   return sentenceOf([&] { loadCorpus({.source = path.string()}); });
 }
 
-std::string trainingText(const Corpus& corpus, std::size_t domain) { return corpus.tokenizer().decode(corpus.domains()[domain].training); }
-std::string heldOutText(const Corpus& corpus, std::size_t domain) { return corpus.tokenizer().decode(corpus.domains()[domain].heldOut); }
+std::string trainingText(const Corpus& corpus, std::size_t domain) { return corpus.tokenizer().decode(corpus.domains()[domain].training.ids()); }
+std::string heldOutText(const Corpus& corpus, std::size_t domain) { return corpus.tokenizer().decode(corpus.domains()[domain].heldOut.ids()); }
 
 #define SAYS(sentence, part) QVERIFY2(sentence.starts_with("[data] ") && sentence.find(part) != std::string::npos, sentence.c_str())
 
@@ -66,7 +66,7 @@ class CorpusLoadingTest : public QObject {
     DataConfig config{.source = (folder / "text").string(), .tokenizer = TokenizerKind::characters};
     const auto corpus = loadCorpus(config);
     QCOMPARE(corpus->tokenizer().vocabulary(), 2);
-    QCOMPARE(corpus->domains()[0].heldOut, std::vector<std::int32_t>(10, 0));
+    QCOMPARE(corpus->domains()[0].heldOut.ids(), std::vector<std::int32_t>(10, 0));
     config.tokenizer = TokenizerKind::bpe;
     config.vocabulary = 260;
     QCOMPARE(trainingText(*loadCorpus(config), 0), std::string(90, 'a'));
@@ -77,7 +77,7 @@ class CorpusLoadingTest : public QObject {
     const std::shared_ptr<const Tokenizer> given = trainCharacterTokenizer("abc");
     const auto corpus = loadCorpus({.source = (folder / "text").string(), .tokenizer = TokenizerKind::characters}, given);
     QCOMPARE(corpus->sharedTokenizer(), given);
-    QCOMPARE(corpus->domains()[0].training, std::vector<std::int32_t>(18, 0));
+    QCOMPARE(corpus->domains()[0].training.ids(), std::vector<std::int32_t>(18, 0));
   }
   void aByteOrderMarkIsNoText() {
     const TemporaryFolder folder;

@@ -1,6 +1,10 @@
 #include "core/data/tokenizer.h"
 
+#include <algorithm>
+#include <array>
+#include <map>
 #include <nlohmann/json.hpp>
+#include <random>
 
 #include "core/base/error.h"
 #include "core/data/builtin_corpus.h"
@@ -17,6 +21,75 @@ std::string builtinText() {
   std::string text;
   for (const LabelledText& domain : builtinDomains(3)) text += domain.text;
   return text;
+}
+
+std::vector<std::string> piecesOf(std::string_view text) {
+  std::vector<std::string> pieces;
+  Pretokenizer().split(text, [&pieces](std::string_view piece) { pieces.emplace_back(piece); });
+  return pieces;
+}
+
+using Ids = std::vector<std::int32_t>;
+
+Ids bytesOf(const std::string& piece) {
+  const auto* bytes = reinterpret_cast<const unsigned char*>(piece.data());
+  return {bytes, bytes + piece.size()};
+}
+
+Ids merged(const Ids& ids, std::array<int, 2> pair, int id) {
+  Ids out;
+  for (std::size_t i = 0; i < ids.size(); ++i) {
+    const bool meets = i + 1 < ids.size() && ids[i] == pair[0] && ids[i + 1] == pair[1];
+    out.push_back(meets ? id : ids[i]);
+    if (meets) ++i;
+  }
+  return out;
+}
+
+/// Everything counted anew before every merge. A pair's place in line is that of its first meeting, words in the order of
+/// theirs; a merge meets the words it changes.
+std::vector<std::array<int, 2>> mergesByDefinition(const std::string& text, int most) {
+  std::vector<std::string> order;
+  std::map<std::string, std::pair<Ids, std::int64_t>> words;
+  for (const std::string& piece : piecesOf(text)) {
+    const auto [entry, isNew] = words.try_emplace(piece, bytesOf(piece), 0);
+    if (isNew) order.push_back(piece);
+    ++entry->second.second;
+  }
+  std::map<std::array<int, 2>, std::size_t> met;
+  const auto meet = [&met](const Ids& ids) {
+    for (std::size_t i = 0; i + 1 < ids.size(); ++i) met.try_emplace({ids[i], ids[i + 1]}, met.size());
+  };
+  for (const std::string& word : order) meet(words[word].first);
+  std::vector<std::array<int, 2>> merges;
+  while (static_cast<int>(merges.size()) < most) {
+    std::map<std::array<int, 2>, std::int64_t> counts;
+    for (const auto& [piece, word] : words)
+      for (std::size_t i = 0; i + 1 < word.first.size(); ++i) counts[{word.first[i], word.first[i + 1]}] += word.second;
+    const auto best = std::ranges::max_element(counts, [&met](const auto& a, const auto& b) {
+      return a.second != b.second ? a.second < b.second : met[a.first] > met[b.first];
+    });
+    if (best == counts.end() || best->second < 2) break;
+    merges.push_back(best->first);
+    for (const std::string& piece : order) {
+      Ids& ids = words[piece].first;
+      const Ids now = merged(ids, merges.back(), 255 + static_cast<int>(merges.size()));
+      if (now.size() == ids.size()) continue;
+      ids = now;
+      meet(ids);
+    }
+  }
+  return merges;
+}
+
+Ids tokensByDefinition(const std::string& text, const std::vector<std::array<int, 2>>& merges) {
+  Ids tokens;
+  for (const std::string& piece : piecesOf(text)) {
+    Ids ids = bytesOf(piece);
+    for (std::size_t rank = 0; rank < merges.size(); ++rank) ids = merged(ids, merges[rank], 256 + static_cast<int>(rank));
+    tokens.insert(tokens.end(), ids.begin(), ids.end());
+  }
+  return tokens;
 }
 
 const std::string kMixed = "Grüße an 12345 Züge, \xf0\x9f\x9a\x82!\n\n    if (x != 3) { return y; }\n";
@@ -60,18 +133,38 @@ class TokenizerTest : public QObject {
     const std::size_t tokens = tokenizer->encode(text).size();
     QVERIFY2(tokens * 2 < text.size(), std::to_string(tokens).c_str());
   }
+  void mergesAndTokensAreThoseOfTheDefinition_data() {
+    QTest::addColumn<QByteArray>("text");
+    QTest::newRow("words") << QByteArray::fromStdString(builtinText().substr(0, 12'000));
+    QTest::newRow("runs of one letter") << QByteArray("aaa aaaa aaaaaaa baaab ").repeated(5) + QByteArray(300, 'a');
+    std::mt19937 random(7);
+    QByteArray letters, chinese;
+    for (int i = 0; i < 4000; ++i) {
+      letters += "abc"[random() % 3];
+      const unsigned common = random() % 40 * (random() % 12);
+      chinese += QString(QChar(static_cast<char16_t>(0x4E00 + common))).toUtf8();
+    }
+    QTest::newRow("letters without spaces") << letters;
+    QTest::newRow("Chinese") << chinese;
+    QTest::newRow("no UTF-8") << QByteArray("\xff\xfe\xff\xfe a\x80 a\x80", 12);
+  }
+  void mergesAndTokensAreThoseOfTheDefinition() {
+    QFETCH(QByteArray, text);
+    const auto tokenizer = trainBpeTokenizer(text.toStdString(), 700);
+    const std::vector<std::array<int, 2>> merges = mergesByDefinition(text.toStdString(), 700 - 256);
+    QCOMPARE(tokenizer->toJson()["merges"], nlohmann::json(merges));
+    QCOMPARE(tokenizer->encode(text.toStdString()), tokensByDefinition(text.toStdString(), merges));
+  }
   void trainingTwiceGivesTheSameMerges() {
     const std::string text = builtinText();
     QCOMPARE(trainBpeTokenizer(text, 800)->toJson(), trainBpeTokenizer(text, 800)->toJson());
   }
   void aVocabularySmallerThanTheBytesIsRefused() { QVERIFY_EXCEPTION_THROWN(trainBpeTokenizer("text", 255), Error); }
   void piecesTogetherAreTheTextAndKeepWordsWhole() {
-    const Pretokenizer pretokenizer;
     std::string together;
-    for (const std::string_view piece : pretokenizer.split(kMixed)) together += piece;
+    for (const std::string& piece : piecesOf(kMixed)) together += piece;
     QCOMPARE(together, kMixed);
-    QCOMPARE(pretokenizer.split("two  words, 12345\n\n!"),
-             (std::vector<std::string_view>{"two", "  ", "words", ",", " 123", "45", "\n\n", "!"}));
+    QCOMPARE(piecesOf("two  words, 12345\n\n!"), (std::vector<std::string>{"two", "  ", "words", ",", " 123", "45", "\n\n", "!"}));
   }
   void everyKindComesBackFromItsJson() {
     for (const auto& tokenizer : {makeByteTokenizer(), trainCharacterTokenizer(kMixed), trainBpeTokenizer(kMixed + kMixed, 280)}) {
