@@ -70,15 +70,16 @@ void run(const Options& options) {
       throw CLI::ValidationError("--without", error.what());
     }
   }
-  Checkpoint checkpoint = loadCheckpoint(options.checkpoint);
-  change(checkpoint.config, options);
-  if (!options.data.empty()) checkpoint.config.data.source = options.data;
-  if (options.threads >= 0) checkpoint.config.threads = options.threads;
-  BackendOptions device = backendOptions(checkpoint.config);
+  CheckpointFile checkpoint = openCheckpoint(options.checkpoint);
+  RunConfig& config = checkpoint.about.config;
+  change(config, options);
+  if (!options.data.empty()) config.data.source = options.data;
+  if (options.threads >= 0) config.threads = options.threads;
+  BackendOptions device = backendOptions(config);
   if (device.computeType == DType::f64) device.computeType = DType::f32;
   const std::unique_ptr<Backend> backend = backendOfStored(device, options.backend);
-  const std::string trainedOn = options.data.empty() ? checkpoint.textChecksum : "";
-  const StoredModel stored = loadStoredModel(*backend, std::move(checkpoint));
+  const std::string trainedOn = options.data.empty() ? checkpoint.about.textChecksum : "";
+  const StoredModel stored = loadStoredModel(*backend, checkpoint);
   const std::shared_ptr<const Corpus> corpus = loadCorpus(stored.config.data, stored.tokenizer);
   if (!trainedOn.empty() && checksumText(corpus->checksum()) != trainedOn)
     std::fprintf(stderr, "%s is not the text that the run was trained on: another checksum.\n", shownName(stored.config.data.source).c_str());

@@ -24,9 +24,9 @@ struct Options {
 void run(const Options& options) {
   if (firstInvalidUtf8(options.prompt))
     throw Error("generate", "--prompt: expected UTF-8, found other bytes; save or paste it as UTF-8");
-  Checkpoint checkpoint = loadCheckpoint(options.checkpoint);
-  const std::unique_ptr<Backend> backend = backendOfStored({.name = checkpoint.config.backend}, options.backend);
-  const StoredModel stored = loadStoredModel(*backend, std::move(checkpoint));
+  const CheckpointFile checkpoint = openCheckpoint(options.checkpoint);
+  const std::unique_ptr<Backend> backend = backendOfStored({.name = checkpoint.about.config.backend}, options.backend);
+  const StoredModel stored = loadStoredModel(*backend, checkpoint);
   Generation generation(*stored.model, *stored.tokenizer, options.prompt, options.settings);
   if (!generation.result().problem.empty()) throw Error("generate", generation.result().problem);
   std::size_t printed = 0;

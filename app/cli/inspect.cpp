@@ -39,9 +39,9 @@ std::string shown(const std::string& text) {
 
 void run(const Options& options) {
   if (firstInvalidUtf8(options.text)) throw Error("inspect", "--text: expected UTF-8, found other bytes; save or paste it as UTF-8");
-  Checkpoint checkpoint = loadCheckpoint(options.checkpoint);
-  const std::unique_ptr<Backend> backend = backendOfStored({.name = checkpoint.config.backend}, options.backend);
-  const StoredModel stored = loadStoredModel(*backend, std::move(checkpoint));
+  const CheckpointFile checkpoint = openCheckpoint(options.checkpoint);
+  const std::unique_ptr<Backend> backend = backendOfStored({.name = checkpoint.about.config.backend}, options.backend);
+  const StoredModel stored = loadStoredModel(*backend, checkpoint);
   const TextRouting routing = routeText(*stored.model, *stored.tokenizer, options.text);
   if (!routing.problem.empty()) throw Error("inspect", routing.problem);
   if (options.json) return printLine(routingObject(routing));

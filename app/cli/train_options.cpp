@@ -99,7 +99,7 @@ RunConfig configOf(const TrainOptions& options) {
   apply();
   if (options.upcycle.empty()) return config;
   // Copies or slices, and how many, decide the sizes; what was typed stands over what they come to.
-  config = grownFromDense(config, loadCheckpoint(options.upcycle).config, options.upcycle);
+  config = grownFromDense(config, openCheckpoint(options.upcycle).about.config, options.upcycle);
   apply();
   return config;
 }

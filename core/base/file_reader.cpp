@@ -6,6 +6,7 @@
 
 #include <cerrno>
 #include <cstring>
+#include <utility>
 
 #include "core/base/error.h"
 
@@ -54,7 +55,12 @@ FileReader::FileReader(std::string tag, std::filesystem::path path) : tag_(std::
   throw Error(tag_, path_.string() + ": expected a file, found " + kindOfFile(status.st_mode) + "; choose a regular file");
 }
 
-FileReader::~FileReader() { ::close(descriptor_); }
+FileReader::FileReader(FileReader&& other) noexcept
+    : tag_(std::move(other.tag_)), path_(std::move(other.path_)), descriptor_(std::exchange(other.descriptor_, -1)), size_(other.size_) {}
+
+FileReader::~FileReader() {
+  if (descriptor_ >= 0) ::close(descriptor_);
+}
 
 void FileReader::read(void* bytes, std::int64_t at, std::int64_t count) const {
   char* to = static_cast<char*>(bytes);

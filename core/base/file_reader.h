@@ -15,8 +15,7 @@ class FileReader {
  public:
   FileReader(std::string tag, std::filesystem::path path);
   ~FileReader();
-  FileReader(const FileReader&) = delete;
-  FileReader& operator=(const FileReader&) = delete;
+  FileReader(FileReader&& other) noexcept;
 
   const std::filesystem::path& path() const { return path_; }
   std::int64_t size() const { return size_; }

@@ -10,8 +10,8 @@
 namespace moe {
 namespace {
 
-double lossOf(Backend& backend, Checkpoint checkpoint, const Corpus& corpus, std::span<const LeftOut> left) {
-  const StoredModel stored = loadStoredModel(backend, std::move(checkpoint));
+double lossOf(Backend& backend, const Checkpoint& checkpoint, const Corpus& corpus, std::span<const LeftOut> left) {
+  const StoredModel stored = loadStoredModel(backend, checkpoint);
   leaveOut(*stored.model, left);
   Batch batch;
   return heldOutLoss(*stored.model, corpus, batch, stored.config.train.batch, kValidationTokens).loss;
@@ -33,7 +33,7 @@ void measureRemovals(ArmResult& result, Backend& backend, const Trainer& trained
     Checkpoint oneMore = checkpointOf(trained);
     ++oneMore.config.model.layers[layer].recipe.select.k;
     const LeftOut shared{.layer = static_cast<int>(layer), .shared = true};
-    withoutShared.push_back(lossOf(backend, std::move(oneMore), corpus, {&shared, 1}) - whole);
+    withoutShared.push_back(lossOf(backend, oneMore, corpus, {&shared, 1}) - whole);
     for (int expert = 0; expert < layers[layer].recipe.experts.count; ++expert) {
       const LeftOut routed{.layer = static_cast<int>(layer), .expert = expert};
       withoutRouted.push_back(lossOf(backend, checkpointOf(trained), corpus, {&routed, 1}) - whole);

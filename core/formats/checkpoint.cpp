@@ -6,7 +6,7 @@
 #include "core/base/checksum.h"
 #include "core/formats/checkpoint_files.h"
 #include "core/formats/safetensors.h"
-#include "core/formats/watch_json.h"
+#include "core/formats/watch_file.h"
 
 namespace moe {
 namespace fs = std::filesystem;
@@ -46,6 +46,7 @@ std::int64_t saveCheckpoint(const fs::path& path, const Checkpoint& checkpoint) 
   bytes += writeTensors(folder.partial() / kOptimizerFile, optimizer);
   bytes += writeJson(folder.partial() / kConfigFile, toJson(checkpoint.config));
   bytes += writeJson(folder.partial() / kTokenizerFile, checkpoint.tokenizer->toJson());
+  bytes += writeLoads(kTag, folder.partial() / kLoadsFile, checkpoint.watch.loads);
 
   nlohmann::json json = {{"version", kCheckpointVersion}, {"step", state.step}, {"run", checkpoint.run}};
   if (!checkpoint.textChecksum.empty()) json["text_checksum"] = checkpoint.textChecksum;
@@ -57,6 +58,7 @@ std::int64_t saveCheckpoint(const fs::path& path, const Checkpoint& checkpoint) 
                            {"checksum", checksumText(checksumOfFile(kTag, folder.partial() / file))}};
   json["checksum"] = checksumText(checksum(json.dump()));  // of this object without itself
   bytes += writeJson(folder.partial() / kStateFile, json);
+  requireReadable(folder.partial());
   folder.commit();
   if (const std::string name = path.filename().string(); name.starts_with(kStepPrefix))
     writeFileAtomically(kTag, path.parent_path() / kLatestFile, name + "\n");

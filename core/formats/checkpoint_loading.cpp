@@ -11,7 +11,7 @@
 #include "core/formats/checkpoint_files.h"
 #include "core/formats/json_file.h"
 #include "core/formats/safetensors.h"
-#include "core/formats/watch_json.h"
+#include "core/formats/watch_file.h"
 
 namespace moe {
 namespace fs = std::filesystem;
@@ -57,8 +57,10 @@ struct State {
   WatchState watch;
 };
 
-/// Reads state.json and holds every other file against the checksum in it.
-State readState(const fs::path& folder) {
+enum class Checked { none, allButOptimizer, all };
+
+/// Reads state.json and holds the other files against the checksums in it.
+State readState(const fs::path& folder, Checked checked) {
   const fs::path path = folder / kStateFile;
   nlohmann::json json = readJson(path);
   State state;
@@ -76,16 +78,18 @@ State readState(const fs::path& folder) {
   const nlohmann::json* files = object.take("files");
   if (const nlohmann::json* watch = object.take("watch")) state.watch = watchFromJson(*watch, kTag, path.string() + ".watch");
   object.finish();
+  const bool older = files != nullptr && files->is_object() && !files->contains(kLoadsFile);  // the loads stand in "watch"
   if (state.step < 0) refuse(path, "expected a step of at least 0, found " + std::to_string(state.step));
   if (bias != nullptr && bias->is_array())
     for (const nlohmann::json& name : *bias) {
       if (!name.is_string()) refuse(path, "selection_bias: expected names, found " + briefly(name));
       state.selectionBias.push_back(name);
     }
-  for (const char* name : kCheckedFiles) {
+  for (const std::string name : kCheckedFiles) {
+    if (checked == Checked::none || (checked == Checked::allButOptimizer && name == kOptimizerFile) || (older && name == kLoadsFile)) continue;
     const fs::path file = folder / name;
     const std::string key = path.string() + ".files." + name;
-    if (files == nullptr || !files->is_object() || !files->contains(name)) refuse(path, std::string("files: expected an entry for ") + name + ", found none");
+    if (files == nullptr || !files->is_object() || !files->contains(name)) refuse(path, "files: expected an entry for " + name + ", found none");
     std::int64_t bytes = 0;
     std::string sum;
     JsonObject entry((*files)[name], kTag, key);
@@ -98,22 +102,40 @@ State readState(const fs::path& folder) {
     if (const std::string found = checksumText(checksumOfFile(kTag, file)); found != sum)
       refuse(file, "expected checksum " + sum + ", found " + found + ": it was altered after it was saved");
   }
+  if (!older) state.watch.loads = readLoads(kTag, folder / kLoadsFile);
   json.erase("checksum");
   if (const std::string found = checksumText(checksum(json.dump())); found != said)
     refuse(path, "expected checksum " + said + ", found " + found + ": it was altered after it was saved");
   return state;
 }
 
-/// The file's tensors in order; f32, or f64 where the run computed in it.
-std::vector<TrainingState::Named> readTensors(const fs::path& path) {
-  const SafetensorsFile file(path);
-  std::vector<TrainingState::Named> tensors;
-  for (const SafetensorsFile::Entry& entry : file.entries()) {
+/// f32, or f64 where the run computed in it.
+void checkTypes(const fs::path& path, const SafetensorsFile& file) {
+  for (const SafetensorsFile::Entry& entry : file.entries())
     if (entry.dtype != DType::f32 && entry.dtype != DType::f64)
       refuse(path, entry.name + ": expected f32 or f64, found " + std::string(nameOf(entry.dtype)));
-    tensors.push_back({entry.name, file.read(entry)});
+}
+
+CheckpointFile open(const fs::path& folder, Checked checked) {
+  State state = readState(folder, checked);
+  CheckpointFile file{folder, {}, std::move(state.selectionBias), SafetensorsFile(folder / kModelFile)};
+  checkTypes(folder / kModelFile, file.weights);
+  file.about.watch = std::move(state.watch);
+  file.about.run = state.run;
+  file.about.textChecksum = std::move(state.textChecksum);
+  file.about.state.step = state.step;
+  file.about.config = runConfigFromJson(readJson(folder / kConfigFile));
+  file.about.tokenizer = tokenizerFromJson(readJson(folder / kTokenizerFile));
+  return file;
+}
+
+Checkpoint withModel(CheckpointFile file) {
+  Checkpoint checkpoint = std::move(file.about);
+  for (const SafetensorsFile::Entry& entry : file.weights.entries()) {
+    const bool bias = std::find(file.selectionBias.begin(), file.selectionBias.end(), entry.name) != file.selectionBias.end();
+    (bias ? checkpoint.state.selectionBias : checkpoint.state.parameters).push_back({entry.name, file.weights.read(entry)});
   }
-  return tensors;
+  return checkpoint;
 }
 
 }  // namespace
@@ -139,26 +161,32 @@ fs::path checkpointAt(const fs::path& path) {
   return path / (kStepPrefix + std::to_string(newest));
 }
 
+void requireReadable(const fs::path& folder) {
+  within(folder, [&] {
+    open(folder, Checked::none);
+    checkTypes(folder / kOptimizerFile, SafetensorsFile(folder / kOptimizerFile));
+  });
+}
+
+CheckpointFile openCheckpoint(const fs::path& path) {
+  const fs::path folder = checkpointAt(path);
+  return within(folder, [&] { return open(folder, Checked::allButOptimizer); });
+}
+
+Checkpoint loadWeights(const fs::path& path) {
+  return within(path, [&] { return withModel(openCheckpoint(path)); });
+}
+
 Checkpoint loadCheckpoint(const fs::path& path) {
   const fs::path folder = checkpointAt(path);
   return within(folder, [&] {
-    Checkpoint checkpoint;
-    State state = readState(folder);
-    checkpoint.watch = std::move(state.watch);
-    checkpoint.run = state.run;
-    checkpoint.textChecksum = std::move(state.textChecksum);
-    checkpoint.state.step = state.step;
-    checkpoint.config = runConfigFromJson(readJson(folder / kConfigFile));
-    checkpoint.tokenizer = tokenizerFromJson(readJson(folder / kTokenizerFile));
-    for (TrainingState::Named& named : readTensors(folder / kModelFile)) {
-      const bool bias = std::find(state.selectionBias.begin(), state.selectionBias.end(), named.name) != state.selectionBias.end();
-      (bias ? checkpoint.state.selectionBias : checkpoint.state.parameters).push_back(std::move(named));
-    }
-    for (TrainingState::Named& named : readTensors(folder / kOptimizerFile)) {
-      const std::string name = named.name.substr(std::min<std::size_t>(2, named.name.size()));
-      if (!named.name.starts_with("m.") && !named.name.starts_with("v."))
-        refuse(folder / kOptimizerFile, named.name + ": expected a name that begins with m. or v., found another");
-      (named.name[0] == 'm' ? checkpoint.state.optimizerM : checkpoint.state.optimizerV).push_back({name, std::move(named.tensor)});
+    Checkpoint checkpoint = withModel(open(folder, Checked::all));
+    const SafetensorsFile optimizer(folder / kOptimizerFile);
+    checkTypes(folder / kOptimizerFile, optimizer);
+    for (const SafetensorsFile::Entry& entry : optimizer.entries()) {
+      if (!entry.name.starts_with("m.") && !entry.name.starts_with("v."))
+        refuse(folder / kOptimizerFile, entry.name + ": expected a name that begins with m. or v., found another");
+      (entry.name[0] == 'm' ? checkpoint.state.optimizerM : checkpoint.state.optimizerV).push_back({entry.name.substr(2), optimizer.read(entry)});
     }
     return checkpoint;
   });

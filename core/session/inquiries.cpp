@@ -15,9 +15,8 @@ void Inquiries::probeStored(const command::ProbeStored& command,
                             const std::function<Backend&(const RunConfig&)>& backendFor) {
   if (!stored_ || storedPath_ != command.checkpoint) {
     stored_.reset();
-    Checkpoint checkpoint = loadCheckpoint(command.checkpoint);
-    Backend& backend = backendFor(checkpoint.config);
-    stored_ = loadStoredModel(backend, std::move(checkpoint));
+    const CheckpointFile checkpoint = openCheckpoint(command.checkpoint);
+    stored_ = loadStoredModel(backendFor(checkpoint.about.config), checkpoint);
     storedPath_ = command.checkpoint;
   }
   auto answer = std::make_shared<TextRouting>(routeText(*stored_->model, *stored_->tokenizer, command.text));

@@ -43,11 +43,9 @@ std::shared_ptr<const Checkpoint> denseOf(RunConfig& config) {
                                   "); train one again, or name another checkpoint");
   const std::filesystem::path folder = checkpointAt(named);
   config.startFrom.checkpoint = folder.lexically_normal().string();
-  auto dense = std::make_shared<Checkpoint>(loadCheckpoint(folder));
+  auto dense = std::make_shared<Checkpoint>(loadWeights(folder));
   if (const auto found = problems(dense->config.model); !found.empty())
     throw Error("checkpoint", folder.string() + ": " + found.front().path + ": " + found.front().sentence);
-  dense->state.optimizerM.clear();
-  dense->state.optimizerV.clear();
   const DataConfig &here = config.data, &there = dense->config.data;
   const bool bpe = here.tokenizer == TokenizerKind::bpe;
   if (here.tokenizer != there.tokenizer || (bpe && here.vocabulary != there.vocabulary))

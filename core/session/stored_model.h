@@ -17,7 +17,10 @@ struct StoredModel {
   std::unique_ptr<Model> model;
 };
 
-/// Throws what loadCheckpoint throws, and Error("checkpoint") where its weights do not fit its own configuration.
-StoredModel loadStoredModel(Backend& backend, Checkpoint checkpoint);
+/// The weights are read one by one into the model, and nothing else of that size. `file`: its configuration may have been
+/// changed. Throws Error("checkpoint") where the weights do not fit the configuration.
+StoredModel loadStoredModel(Backend& backend, const CheckpointFile& file);
+/// Of a checkpoint in memory.
+StoredModel loadStoredModel(Backend& backend, const Checkpoint& checkpoint);
 
 }  // namespace moe

@@ -4,16 +4,12 @@
 
 namespace moe {
 
-namespace {
-
 bool sameLayout(const StepLoads& a, const StepLoads& b) {
   return std::equal(a.layers.begin(), a.layers.end(), b.layers.begin(), b.layers.end(),
                     [](const StepLoads::Layer& x, const StepLoads::Layer& y) {
                       return x.layer == y.layer && x.share.size() == y.share.size();
                     });
 }
-
-}  // namespace
 
 void LoadWindow::setCapacity(std::int64_t capacity) {
   capacity_ = capacity;

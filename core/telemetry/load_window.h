@@ -20,6 +20,9 @@ struct StepLoads {
   bool operator==(const StepLoads&) const = default;
 };
 
+/// Whether both have the same layers with as many experts.
+bool sameLayout(const StepLoads& a, const StepLoads& b);
+
 /// What watching a run's loads needs to go on as if never interrupted: part of a checkpoint.
 struct WatchState {
   std::vector<StepLoads> loads;     // the newest steps, in order

@@ -3,6 +3,8 @@
 
 #include <algorithm>
 
+#include "core/telemetry/explanation_text.h"
+
 namespace moe {
 namespace {
 
@@ -79,6 +81,19 @@ void checkFreeze(List& list, const RunConfig& config) {
   }
 }
 
+/// What the detector keeps, sums at every step and saves with every checkpoint.
+void checkAlertWindow(List& list, const RunConfig& config) {
+  constexpr std::int64_t kMostLoads = std::int64_t{1} << 26;  // 256 MiB of them
+  const std::int64_t window = config.alerts.window;
+  list.require(window >= 1 && window <= 100'000, "alerts.window", "The alert's window is 1 to 100,000 steps.");
+  std::int64_t experts = 0;
+  for (const LayerConfig& layer : config.model.layers)
+    if (layer.hasExperts) experts += layer.recipe.experts.count;
+  list.require(window * experts <= kMostLoads, "alerts.window",
+               "The alert's window keeps a load a step for each of the " + countText(experts) + " experts: at most " +
+                   countText(kMostLoads / std::max<std::int64_t>(1, experts)) + " steps of so many.");
+}
+
 }  // namespace
 
 std::string textOf(const ExpertPlace& place) {
@@ -95,7 +110,7 @@ std::vector<Problem> problems(const RunConfig& config) {
                "The threshold is a share of the fair share, 0 to 1.");
   list.require(config.alerts.clears >= config.alerts.threshold, "alerts.clears",
                "An alert clears at or above the threshold that raised it.");
-  list.require(config.alerts.window >= 1, "alerts.window", "The alert's window is at least one step.");
+  checkAlertWindow(list, config);
   list.require(config.alerts.restarts >= 0 && config.alerts.restarts <= 1000, "alerts.restart.retries",
                "A run is restarted at most 0 (never) to 1,000 times.");
   list.require(config.alerts.dropoutStep >= 0 && config.alerts.dropoutStep < 1, "alerts.restart.dropout_step",

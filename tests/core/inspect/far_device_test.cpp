@@ -128,9 +128,9 @@ class FarDeviceTest : public QObject {
     FarBackend far;
     Trainer trainer(far, config, test::tinyCorpus());
     for (int i = 0; i < 2; ++i) trainer.step();
-    Checkpoint checkpoint{.config = trainer.config(), .state = trainer.state(),
+    const Checkpoint checkpoint{.config = trainer.config(), .state = trainer.state(),
                           .tokenizer = trainer.corpus().sharedTokenizer(), .run = 1, .watch = {}};
-    const StoredModel stored = loadStoredModel(far, std::move(checkpoint));
+    const StoredModel stored = loadStoredModel(far, checkpoint);
     QCOMPARE(stored.model->selectionBias(1), trainer.model().selectionBias(1));
     QCOMPARE(difference(routeText(*stored.model, *stored.tokenizer, "yards"),
                         routeText(trainer.model(), *stored.tokenizer, "yards")),

@@ -1,9 +1,11 @@
 #include "core/train/run_config.h"
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 
 #include "core/base/error.h"
 #include "core/router/stages.h"
+#include "core/telemetry/explanation_text.h"
 #include "tests/support/register.h"
 #include "tests/support/temporary_folder.h"
 #include "tests/support/tiny_model.h"
@@ -178,6 +180,23 @@ class RunConfigTest : public QObject {
         setByPath(config, path, value);
         QCOMPARE(json::parse(getByPath(config, path)), json::parse(value));
       }
+  }
+  void theAlertsWindowIsBoundedByTheLoadsThatItKeeps() {
+    RunConfig config = test::tinyConfig();
+    const auto said = [&config](int window, int experts) -> std::string {
+      config.alerts.window = window;
+      for (LayerConfig& layer : config.model.layers) layer.recipe.experts.count = experts;
+      for (const Problem& problem : problems(config))
+        if (problem.path == "alerts.window") return problem.sentence;
+      return {};
+    };
+    QCOMPARE(said(100'000, 8), std::string());
+    QCOMPARE(said(100'001, 8), std::string("The alert's window is 1 to 100,000 steps."));
+    QCOMPARE(said(0, 8), std::string("The alert's window is 1 to 100,000 steps."));
+    const std::int64_t experts = 4096 * std::ranges::count_if(config.model.layers, &LayerConfig::hasExperts);
+    const int most = static_cast<int>((std::int64_t{1} << 26) / experts);
+    QCOMPARE(said(most, 4096), std::string());
+    QVERIFY2(said(most + 1, 4096).find("at most " + countText(most) + " steps of so many") != std::string::npos, said(most + 1, 4096).c_str());
   }
   void problemsStandAtTheirField() {
     QVERIFY(problems(test::tinyConfig()).empty());
