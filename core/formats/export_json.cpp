@@ -97,6 +97,7 @@ Json toJson(const RunStudy& study, const std::vector<StudyChange>& changes) {
     at["input_specialisation"] = number(layer.inputSpecialisation);
     at["next_specialisation"] = number(layer.nextSpecialisation);
     at["predicted_specialisation"] = number(layer.predictedSpecialisation);
+    if (layer.listed.size() < static_cast<std::size_t>(layer.experts)) at["listed_experts"] = layer.listed;  // of the tables below
     at["coactivation"] = numbers(layer.coactivation);
     at["domain_shares"] = numbers(layer.domains);
     json["layers"].push_back(std::move(at));

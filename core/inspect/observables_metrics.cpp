@@ -164,9 +164,7 @@ Observe firstChoiceShare(const char* role) {
   return [role](GoldenRun& run) -> Result {
     const std::vector<std::int32_t> groupOf = run.integers(role);
     if (groupOf.empty()) return std::nullopt;
-    const std::int64_t groups = groupsOf(run, role, run.file().vocabulary);
-    return observedNumber(meanLargestShare(specialisation(table(run), slots(run), experts(run), groupOf, groups, true),
-                                           experts(run), groupOf));
+    return observedNumber(meanLargestShare(firstChoices(table(run), slots(run)), groupOf));
   };
 }
 

@@ -44,7 +44,7 @@ auto membersOf(auto& study) requires std::is_same_v<std::remove_const_t<std::rem
   return std::tie(study.run, study.step, study.domains, study.domainTokens, study.tokens, study.layers);
 }
 auto membersOf(auto& layer) requires std::is_same_v<std::remove_const_t<std::remove_reference_t<decltype(layer)>>, LayerStudy> {
-  return std::tie(layer.layer, layer.experts, layer.slots, layer.selections, layer.coactivation, layer.domains,
+  return std::tie(layer.layer, layer.experts, layer.slots, layer.selections, layer.listed, layer.coactivation, layer.domains,
                   layer.inputSpecialisation, layer.nextSpecialisation, layer.predictedSpecialisation, layer.maxVioGlobal);
 }
 

@@ -1,9 +1,13 @@
 #include <cstring>
+#include <numeric>
 
 #include "core/store/run_store_impl.h"
 
 namespace moe {
 namespace {
+
+constexpr std::int64_t kMostNarrow = 32'767;  // experts whose numbers fit two bytes
+
 
 /// Names, each ended by a zero byte, which no file name holds.
 std::string joined(const std::vector<std::string>& names) {
@@ -46,14 +50,19 @@ void RunStore::append(const RunStudy& study) {
   const std::string domains = joined(study.domains);
   impl_->db.run("INSERT OR REPLACE INTO studies(run, step, tokens, domains, domain_tokens) VALUES(?, ?, ?, ?, ?)", study.run,
                 study.step, study.tokens, std::as_bytes(std::span(domains)), bytesOf(study.domainTokens));
-  for (const LayerStudy& layer : study.layers)
+  for (const LayerStudy& layer : study.layers) {
+    // In two bytes each where every expert's number fits.
+    std::vector<std::int16_t> narrow;
+    if (layer.experts <= kMostNarrow) narrow.assign(layer.selections.begin(), layer.selections.end());
+    const Bytes selections = layer.experts <= kMostNarrow ? bytesOf(narrow) : bytesOf(layer.selections);
     impl_->db.run(
         "INSERT INTO layer_studies(run, step, layer, experts, slots, selections, coactivation, domain_shares, "
         "input_specialisation, next_specialisation, predicted_specialisation, max_vio_global) "
         "VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        study.run, study.step, layer.layer, layer.experts, layer.slots, bytesOf(layer.selections), bytesOf(layer.coactivation),
+        study.run, study.step, layer.layer, layer.experts, layer.slots, selections, bytesOf(layer.coactivation),
         bytesOf(layer.domains), static_cast<double>(layer.inputSpecialisation), static_cast<double>(layer.nextSpecialisation),
         static_cast<double>(layer.predictedSpecialisation), static_cast<double>(layer.maxVioGlobal));
+  }
   transaction.commit();
 }
 
@@ -90,11 +99,21 @@ std::vector<std::shared_ptr<const RunStudy>> RunStore::studies(RunId run) const 
       layer.layer = static_cast<int>(layers.integer(0));
       layer.experts = static_cast<std::int32_t>(experts);
       layer.slots = static_cast<std::int32_t>(slots);
-      layer.selections = checked(valuesOf<std::int16_t>(layers.blob(3), study->tokens * slots));
-      for (const std::int16_t expert : layer.selections)
+      if (experts <= kMostNarrow) {
+        const std::vector<std::int16_t> narrow = checked(valuesOf<std::int16_t>(layers.blob(3), study->tokens * slots));
+        layer.selections.assign(narrow.begin(), narrow.end());
+      } else {
+        layer.selections = checked(valuesOf<std::int32_t>(layers.blob(3), study->tokens * slots));
+      }
+      for (const std::int32_t expert : layer.selections)
         if (expert < -1 || expert >= experts) impl_->damaged();
-      layer.coactivation = checked(valuesOf<float>(layers.blob(4), experts * experts));
-      layer.domains = checked(valuesOf<float>(layers.blob(5), domains * experts));
+      // Older programs kept tables of all experts, however many.
+      layer.listed = listedExperts(layer.selections, experts);
+      const bool all = layers.blob(4).size() == static_cast<std::size_t>(experts * experts) * sizeof(float);
+      if (all) layer.listed.resize(static_cast<std::size_t>(experts)), std::iota(layer.listed.begin(), layer.listed.end(), 0);
+      const auto listed = static_cast<std::int64_t>(layer.listed.size());
+      layer.coactivation = checked(valuesOf<float>(layers.blob(4), listed * listed));
+      layer.domains = checked(valuesOf<float>(layers.blob(5), domains * listed));
       layer.inputSpecialisation = static_cast<float>(layers.real(6));
       layer.nextSpecialisation = static_cast<float>(layers.real(7));
       layer.predictedSpecialisation = static_cast<float>(layers.real(8));

@@ -12,13 +12,13 @@ std::string text(const RunStudy& study) { return "the same " + figureText(static
 
 std::int64_t assignments(const LayerStudy& layer) {
   std::int64_t count = 0;
-  for (const std::int16_t expert : layer.selections) count += expert >= 0;
+  for (const std::int32_t expert : layer.selections) count += expert >= 0;
   return count;
 }
 
-std::int64_t countOf(const LayerStudy& layer, std::size_t expert) {
+std::int64_t countOf(const LayerStudy& layer, std::int32_t expert) {
   std::int64_t count = 0;
-  for (const std::int16_t chosen : layer.selections) count += chosen == static_cast<std::int16_t>(expert);
+  for (const std::int32_t chosen : layer.selections) count += chosen == expert;
   return count;
 }
 
@@ -64,23 +64,23 @@ Explanation explain(StudyQuantity quantity, const RunStudy& study, std::size_t i
 
 Explanation explainCoactivation(const RunStudy& study, std::size_t index, std::size_t row, std::size_t column) {
   const LayerStudy& layer = study.layers.at(index);
-  const auto share = static_cast<double>(layer.coactivation.at(row * static_cast<std::size_t>(layer.experts) + column));
-  const auto count = static_cast<double>(countOf(layer, row));
-  return {nameAt("Co-activation of expert " + std::to_string(row) + " with " + std::to_string(column), layer.layer, study.step),
+  const auto share = static_cast<double>(layer.coactivation.at(row * layer.listed.size() + column));
+  const std::int32_t expert = layer.listed.at(row);
+  const auto count = static_cast<double>(countOf(layer, expert));
+  return {nameAt("Co-activation of expert " + std::to_string(expert) + " with " + std::to_string(layer.listed.at(column)), layer.layer, study.step),
           "N(i and j) / N(i), over all pairs of choices",
           row == column ? "An expert is not paired with itself."
           : count > 0   ? figureText(std::round(share * count)) + " / " + figureText(count) + " = " + shareText(share)
-                        : "Expert " + std::to_string(row) + " was not chosen at all.",
+                        : "Expert " + std::to_string(expert) + " was not chosen at all.",
           "Of the tokens that chose the row's expert, the share that chose the column's too. Over " + text(study) + "."};
 }
 
-Explanation explainDomain(const RunStudy& study, std::size_t index, std::size_t domain, std::size_t expert) {
+Explanation explainDomain(const RunStudy& study, std::size_t index, std::size_t domain, std::size_t column) {
   const LayerStudy& layer = study.layers.at(index);
-  const auto experts = static_cast<std::size_t>(layer.experts);
-  const auto share = static_cast<double>(layer.domains.at(domain * experts + expert));
+  const auto share = static_cast<double>(layer.domains.at(domain * layer.listed.size() + column));
   const auto tokens = static_cast<double>(study.domainTokens.at(domain));
   const auto uniform = static_cast<double>(evenShares(layer).at(domain));
-  return {nameAt("Tokens of " + study.domains.at(domain) + " at expert " + std::to_string(expert), layer.layer, study.step),
+  return {nameAt("Tokens of " + study.domains.at(domain) + " at expert " + std::to_string(layer.listed.at(column)), layer.layer, study.step),
           "N(domain and expert) / N(domain); uniform is k / E",
           tokens > 0 ? figureText(std::round(share * tokens)) + " / " + figureText(tokens) + " = " + shareText(share) + "; uniform " +
                            shareText(uniform) + ", so " + figureText(uniform > 0 ? share / uniform : 0) + " times"

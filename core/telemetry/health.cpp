@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cassert>
 #include <cmath>
+#include <utility>
 #include <limits>
 #include <numeric>
 
@@ -218,7 +219,7 @@ std::vector<double> coactivationGivenRow(std::span<const std::int64_t> coactivat
 }
 
 std::vector<double> specialisation(std::span<const std::int32_t> table, std::int64_t slots, std::int64_t experts,
-                                   std::span<const std::int32_t> groupOf, std::int64_t groups, bool firstOnly) {
+                                   std::span<const std::int32_t> groupOf, std::int64_t groups) {
   assert(rowsOf(table.size(), slots) == static_cast<std::int64_t>(groupOf.size()));
   std::vector<double> out(at(groups * experts), 0.0);
   std::vector<std::int64_t> tokens(at(groups), 0);
@@ -226,7 +227,7 @@ std::vector<double> specialisation(std::span<const std::int32_t> table, std::int
     const std::int64_t group = groupOf[at(t)];
     if (group < 0) continue;
     ++tokens[at(group)];
-    for (const std::int32_t expert : rowOf(table, slots, t).first(firstOnly ? 1 : at(slots)))
+    for (const std::int32_t expert : rowOf(table, slots, t))
       if (expert >= 0) ++out[at(group * experts + expert)];
   }
   for (std::int64_t g = 0; g < groups; ++g)
@@ -269,21 +270,32 @@ std::vector<std::int32_t> heaviestChoices(std::span<const std::int32_t> table, s
   return first;
 }
 
-double meanLargestShare(std::span<const double> specialisation, std::int64_t experts,
-                        std::span<const std::int32_t> groupOf) {
-  const std::int64_t groups = rowsOf(specialisation.size(), experts);
-  std::vector<bool> present(at(groups), false);
-  for (const std::int32_t group : groupOf)
-    if (group >= 0) present[at(group)] = true;
+std::vector<std::int32_t> firstChoices(std::span<const std::int32_t> table, std::int64_t slots) {
+  std::vector<std::int32_t> first;
+  for (std::int64_t t = 0; t < rowsOf(table.size(), slots); ++t) first.push_back(table[at(t * slots)]);
+  return first;
+}
+
+double meanLargestShare(std::span<const std::int32_t> first, std::span<const std::int32_t> groupOf) {
+  assert(first.size() == groupOf.size());
+  std::vector<std::pair<std::int32_t, std::int32_t>> choices;  // group, expert
+  for (std::size_t t = 0; t < first.size(); ++t)
+    if (groupOf[t] >= 0) choices.emplace_back(groupOf[t], first[t]);
+  std::sort(choices.begin(), choices.end());
   double sum = 0;
-  std::int64_t counted = 0;
-  for (std::int64_t g = 0; g < groups; ++g) {
-    if (!present[at(g)]) continue;
-    const auto row = specialisation.subspan(at(g * experts), at(experts));
-    sum += *std::max_element(row.begin(), row.end());
-    ++counted;
+  std::int64_t groups = 0;
+  for (auto group = choices.begin(); group != choices.end(); ++groups) {
+    const auto end = std::find_if(group, choices.end(), [&](const auto& choice) { return choice.first != group->first; });
+    std::ptrdiff_t largest = 0;
+    for (auto same = group; same != end;) {
+      const auto next = std::find_if(same, end, [&](const auto& choice) { return choice.second != same->second; });
+      if (same->second >= 0) largest = std::max(largest, next - same);
+      same = next;
+    }
+    sum += static_cast<double>(largest) / static_cast<double>(end - group);
+    group = end;
   }
-  return counted > 0 ? sum / static_cast<double>(counted) : 0;
+  return groups > 0 ? sum / static_cast<double>(groups) : 0;
 }
 
 }  // namespace moe

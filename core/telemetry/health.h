@@ -73,9 +73,11 @@ std::vector<std::int64_t> coactivation(std::span<const std::int32_t> table, std:
 std::vector<double> coactivationGivenRow(std::span<const std::int64_t> coactivation,
                                          std::span<const std::int64_t> counts);
 /// (groups, E) selections of e by tokens of the group / tokens of the group; 0 for absent groups. Groups are domains,
-/// input ids or ids predicted next; a negative group leaves the token out. `firstOnly`: first choices alone.
+/// input ids or ids predicted next; a negative group leaves the token out.
 std::vector<double> specialisation(std::span<const std::int32_t> table, std::int64_t slots, std::int64_t experts,
-                                   std::span<const std::int32_t> groupOf, std::int64_t groups, bool firstOnly = false);
+                                   std::span<const std::int32_t> groupOf, std::int64_t groups);
+/// (T) the choice in the first slot.
+std::vector<std::int32_t> firstChoices(std::span<const std::int32_t> table, std::int64_t slots);
 /// The same of assignments that count by their weights (T, slots).
 std::vector<double> specialisation(std::span<const std::int32_t> table, std::int64_t slots, std::int64_t experts,
                                    std::span<const std::int32_t> groupOf, std::int64_t groups,
@@ -84,8 +86,8 @@ std::vector<double> specialisation(std::span<const std::int32_t> table, std::int
 /// experts rather than choices in order, this is the first choice.
 std::vector<std::int32_t> heaviestChoices(std::span<const std::int32_t> table, std::int64_t slots,
                                           std::span<const double> weights);
-/// Mean over the groups present of the largest entry of their row in a specialisation.
-double meanLargestShare(std::span<const double> specialisation, std::int64_t experts,
-                        std::span<const std::int32_t> groupOf);
+/// Mean over the groups present of the largest share that one expert has of the group's first choices (T), -1 for a token
+/// without any. Memory in proportion to T, however many experts and groups there are.
+double meanLargestShare(std::span<const std::int32_t> first, std::span<const std::int32_t> groupOf);
 
 }  // namespace moe

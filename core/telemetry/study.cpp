@@ -1,6 +1,8 @@
 #include "core/telemetry/study.h"
 
+#include <algorithm>
 #include <cmath>
+#include <numeric>
 
 #include "core/telemetry/health.h"
 
@@ -9,19 +11,17 @@ namespace {
 
 std::vector<float> narrowed(const std::vector<double>& values) { return {values.begin(), values.end()}; }
 
-std::vector<std::int32_t> widened(const std::vector<std::int16_t>& values) { return {values.begin(), values.end()}; }
-
-/// OLMoE's number for a layer: first choices, mean over the ids present of the largest share.
-float vocabularySpecialisation(std::span<const std::int32_t> first, std::int64_t experts, std::span<const std::int32_t> ids,
-                               std::int64_t vocabulary) {
-  return static_cast<float>(meanLargestShare(specialisation(first, 1, experts, ids, vocabulary), experts, ids));
+std::vector<std::int32_t> firstOf(const StudySelections& chosen) {
+  return chosen.weights.empty() ? firstChoices(chosen.table, chosen.slots) : heaviestChoices(chosen.table, chosen.slots, chosen.weights);
 }
 
-std::vector<std::int32_t> firstChoices(const StudySelections& chosen) {
-  if (!chosen.weights.empty()) return heaviestChoices(chosen.table, chosen.slots, chosen.weights);
-  std::vector<std::int32_t> first;
-  for (std::size_t i = 0; i < chosen.table.size(); i += static_cast<std::size_t>(chosen.slots)) first.push_back(chosen.table[i]);
-  return first;
+/// The table with the listed experts by their place in the list; the others are left out.
+std::vector<std::int32_t> amongListed(std::span<const std::int32_t> table, std::span<const std::int32_t> listed, std::int64_t experts) {
+  std::vector<std::int32_t> place(static_cast<std::size_t>(experts), -1), out;
+  for (std::size_t i = 0; i < listed.size(); ++i) place[static_cast<std::size_t>(listed[i])] = static_cast<std::int32_t>(i);
+  out.reserve(table.size());
+  for (const std::int32_t expert : table) out.push_back(expert < 0 ? -1 : place[static_cast<std::size_t>(expert)]);
+  return out;
 }
 
 bool comparable(const RunStudy& a, const RunStudy& b, std::size_t layer) {
@@ -38,13 +38,35 @@ std::optional<double> RunStudy::maxVioGlobal() const {
   return sum / static_cast<double>(layers.size());
 }
 
+std::vector<std::int32_t> listedExperts(std::span<const std::int32_t> selections, std::int64_t experts) {
+  std::vector<std::int32_t> listed(static_cast<std::size_t>(experts));
+  std::iota(listed.begin(), listed.end(), 0);
+  if (experts <= kStudiedExperts) return listed;
+  const std::vector<std::int64_t> counts = countSelections(selections, experts);
+  const auto end = listed.begin() + kStudiedExperts;
+  std::partial_sort(listed.begin(), end, listed.end(), [&counts](std::int32_t a, std::int32_t b) {
+    const std::int64_t ofA = counts[static_cast<std::size_t>(a)], ofB = counts[static_cast<std::size_t>(b)];
+    return ofA != ofB ? ofA > ofB : a < b;
+  });
+  listed.erase(end, listed.end());
+  std::sort(listed.begin(), listed.end());
+  return listed;
+}
+
 std::vector<float> evenShares(const LayerStudy& layer) {
-  const auto experts = static_cast<std::size_t>(layer.experts);
+  const std::size_t listed = layer.listed.size();
   std::vector<float> shares;
-  for (std::size_t begin = 0; experts > 0 && begin < layer.domains.size(); begin += experts) {
+  // Where not all are listed, the sum over all is that of the whole text: as many choices a token in every domain, or
+  // weights that sum to 1.
+  const auto used = static_cast<double>(std::ranges::count_if(layer.selections, [](std::int32_t expert) { return expert >= 0; }));
+  const double choices = layer.slots == layer.experts && used == static_cast<double>(layer.selections.size())
+                             ? 1
+                             : used * layer.slots / static_cast<double>(std::max<std::size_t>(1, layer.selections.size()));
+  for (std::size_t begin = 0; listed > 0 && begin < layer.domains.size(); begin += listed) {
     double sum = 0;
-    for (std::size_t e = 0; e < experts; ++e) sum += static_cast<double>(layer.domains[begin + e]);
-    shares.push_back(static_cast<float>(sum / static_cast<double>(experts)));
+    for (std::size_t e = 0; e < listed; ++e) sum += static_cast<double>(layer.domains[begin + e]);
+    const bool all = static_cast<std::int32_t>(listed) == layer.experts;
+    shares.push_back(static_cast<float>((all ? sum : choices) / static_cast<double>(layer.experts)));
   }
   return shares;
 }
@@ -56,14 +78,17 @@ LayerStudy studyLayer(int layer, const StudySelections& chosen, const StudyText&
   study.experts = static_cast<std::int32_t>(experts);
   study.slots = static_cast<std::int32_t>(slots);
   study.selections.assign(chosen.table.begin(), chosen.table.end());
-  study.coactivation =
-      narrowed(coactivationGivenRow(coactivation(chosen.table, slots, experts), countSelections(chosen.table, experts)));
-  study.domains = narrowed(chosen.weighed ? specialisation(chosen.table, slots, experts, text.domainOf, text.domains, chosen.weights)
-                                          : specialisation(chosen.table, slots, experts, text.domainOf, text.domains));
-  const std::vector<std::int32_t> first = firstChoices(chosen);
-  study.inputSpecialisation = vocabularySpecialisation(first, experts, text.inputIds, text.vocabulary);
-  study.nextSpecialisation = vocabularySpecialisation(first, experts, text.nextIds, text.vocabulary);
-  study.predictedSpecialisation = vocabularySpecialisation(first, experts, text.predictedIds, text.vocabulary);
+  study.listed = listedExperts(chosen.table, experts);
+  const std::vector<std::int32_t> table = amongListed(chosen.table, study.listed, experts);
+  const auto listed = static_cast<std::int64_t>(study.listed.size());
+  study.coactivation = narrowed(coactivationGivenRow(coactivation(table, slots, listed), countSelections(table, listed)));
+  study.domains = narrowed(chosen.weighed ? specialisation(table, slots, listed, text.domainOf, text.domains, chosen.weights)
+                                          : specialisation(table, slots, listed, text.domainOf, text.domains));
+  // OLMoE's number for a layer: first choices, mean over the ids present of the largest share.
+  const std::vector<std::int32_t> first = firstOf(chosen);
+  study.inputSpecialisation = static_cast<float>(meanLargestShare(first, text.inputIds));
+  study.nextSpecialisation = static_cast<float>(meanLargestShare(first, text.nextIds));
+  study.predictedSpecialisation = static_cast<float>(meanLargestShare(first, text.predictedIds));
   return study;
 }
 
@@ -71,17 +96,13 @@ std::vector<StudyChange> studyChanges(std::span<const RunStudy* const> studies, 
   std::vector<StudyChange> changes(studies.size());
   if (studies.empty() || layer >= studies.back()->layers.size()) return changes;
   const LayerStudy& last = studies.back()->layers[layer];
-  const std::vector<std::int32_t> newest = widened(last.selections);
-  std::vector<std::int32_t> before;
   for (std::size_t i = 0; i < studies.size(); ++i) {
     if (layer >= studies[i]->layers.size()) continue;
     const LayerStudy& now = studies[i]->layers[layer];
-    std::vector<std::int32_t> present = widened(now.selections);
     if (comparable(*studies[i], *studies.back(), layer) && now.slots == last.slots)
-      changes[i].saturation = saturation(present, newest, now.slots);
+      changes[i].saturation = saturation(now.selections, last.selections, now.slots);
     if (i > 0 && comparable(*studies[i - 1], *studies[i], layer))
-      changes[i].churn = churn(before, studies[i - 1]->layers[layer].slots, present, now.slots);
-    before = std::move(present);
+      changes[i].churn = churn(studies[i - 1]->layers[layer].selections, studies[i - 1]->layers[layer].slots, now.selections, now.slots);
   }
   return changes;
 }

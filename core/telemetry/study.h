@@ -9,13 +9,17 @@
 
 namespace moe {
 
+// A study stays small whatever the model: tables of at most so many experts and domains, and so many selections.
+inline constexpr std::int64_t kStudiedExperts = 256, kStudiedDomains = 256, kStudiedSelections = 1 << 20;
+
 /// What one expert layer does with the study's text: too dear for every step, measured whenever the run is validated.
 struct LayerStudy {
   int layer = 0;                         // index in the model's list of layers
   std::int32_t experts = 0, slots = 0;   // E, columns of `selections`
-  std::vector<std::int16_t> selections;  // (T, slots) asked experts in selection order, -1 unused
-  std::vector<float> coactivation;       // (E, E) N_ij / N_i over all pairs of slots; the diagonal is 0
-  std::vector<float> domains;            // (domains, E) selections by tokens of the domain / tokens of the domain; sums of
+  std::vector<std::int32_t> selections;  // (T, slots) asked experts in selection order, -1 unused
+  std::vector<std::int32_t> listed;      // (L) the experts that the two tables tell of, see listedExperts
+  std::vector<float> coactivation;       // (L, L) N_ij / N_i over all pairs of slots; the diagonal is 0
+  std::vector<float> domains;            // (domains, L) selections by tokens of the domain / tokens of the domain; sums of
                                          // their weights where every token asks every expert
   // Mean over token ids of the largest share any expert has of the id's first choices (slot 0, or the largest weight where
   // the slots are experts): by the id read, the true next
@@ -30,7 +34,7 @@ struct LayerStudy {
 struct RunStudy {
   RunId run = 0;
   std::int64_t step = 0;
-  std::vector<std::string> domains;
+  std::vector<std::string> domains;        // at most kStudiedDomains: more are grouped in their order, and named so
   std::vector<std::int64_t> domainTokens;  // (domains)
   std::int64_t tokens = 0;                 // T
   std::vector<LayerStudy> layers;          // expert layers only, in order
@@ -38,6 +42,9 @@ struct RunStudy {
   /// Mean over layers of maxVioGlobal; nothing where it was not measured.
   std::optional<double> maxVioGlobal() const;
 };
+
+/// All experts in order; where there are more than kStudiedExperts, those chosen most (the first of equals), in order.
+std::vector<std::int32_t> listedExperts(std::span<const std::int32_t> selections, std::int64_t experts);
 
 /// (domains) share of a domain's tokens each expert would have if all were alike: assignments a token / E.
 std::vector<float> evenShares(const LayerStudy& layer);
@@ -59,10 +66,10 @@ struct StudySelections {
   bool weighed = false;                 // every token asks every expert: assignments count by their weights
 };
 /// The numbers of a layer from the selections themselves. domainOf, inputIds, nextIds, predictedIds: (T) each, negative
-/// leaves the token out; `vocabulary` bounds the ids.
+/// leaves the token out.
 struct StudyText {
   std::span<const std::int32_t> domainOf, inputIds, nextIds, predictedIds;
-  std::int64_t domains = 0, vocabulary = 0;
+  std::int64_t domains = 0;
 };
 LayerStudy studyLayer(int layer, const StudySelections& chosen, const StudyText& text);
 

@@ -57,7 +57,8 @@ class Trainer {
   /// MaxVio of the loads over the whole validation, mean of the expert layers ("global" in Wang et al. 2024). The last
   /// evaluate() was at this very step.
   double validationMaxVio() const;
-  /// What the expert layers do with a fixed part of the held-out split, about kStudyTokens spread evenly over it. Carries
+  /// What the expert layers do with a fixed part of the held-out split, about kStudyTokens spread evenly over it, fewer where their
+  /// selections are more than kStudiedSelections. Carries
   /// the loads of the whole validation where evaluate() ran at this very step. Its `run` is 0.
   RunStudy study();
   /// Whether points carry health metrics beyond the loads; training itself is the same bit for bit. On at first.

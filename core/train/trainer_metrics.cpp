@@ -27,6 +27,29 @@ void appendPredictions(std::vector<std::int32_t>& out, const HostCopy& copy) {
   });
 }
 
+/// Tokens whose selections a study keeps, where a layer's table is wide.
+std::int64_t mostStudied(const ModelConfig& model) {
+  std::int64_t slots = 1;
+  for (const LayerConfig& layer : model.layers)
+    if (layer.hasExperts) slots = std::max<std::int64_t>(slots, layer.recipe.slotsPerToken());
+  if (const auto head = headRecipe(model)) slots = std::max<std::int64_t>(slots, head->slotsPerToken());
+  return std::max<std::int64_t>(1, kStudiedSelections / slots);
+}
+
+/// Names of the domains; many stand together in groups of neighbours, of which domain d of n is in group d * groups / n.
+std::vector<std::string> groupsOf(const std::vector<Corpus::Domain>& domains) {
+  const std::size_t groups = std::min<std::size_t>(domains.size(), kStudiedDomains);
+  std::vector<std::string> names;
+  for (std::size_t group = 0, begin = 0; group < groups; ++group) {
+    std::size_t end = begin;
+    while (end < domains.size() && end * groups / domains.size() == group) ++end;
+    names.push_back(end == begin + 1 ? domains[begin].name
+                                     : domains[begin].name + " \u2026 " + domains[end - 1].name + " (" + std::to_string(end - begin) + " texts)");
+    begin = end;
+  }
+  return names;
+}
+
 }  // namespace
 
 bool Trainer::Impl::watchesBalancer() const {
@@ -47,7 +70,7 @@ std::vector<LayerPoint> Trainer::Impl::layerPoints(const Asked& step) const {
 std::vector<HeldOutWindow> Trainer::Impl::studyWindows() const {
   const std::int64_t length = config.model.context, perBatch = config.train.batch * length;
   const std::int64_t batches = std::max<std::int64_t>(1, (kStudyTokens + perBatch / 2) / perBatch);
-  return corpus->heldOutWindows(length, batches * perBatch);
+  return corpus->heldOutWindows(length, std::min(batches * perBatch, mostStudied(config.model)));
 }
 
 std::vector<double> Trainer::Impl::askedWeights(std::size_t expertLayer) const {
@@ -109,11 +132,14 @@ RunStudy Trainer::study() {
     append(targets, batch.targets);
   }
   study.tokens = static_cast<std::int64_t>(ids.size());
-  for (const Corpus::Domain& domain : run.corpus->domains()) study.domains.push_back(domain.name);
+  study.domains = groupsOf(run.corpus->domains());
   study.domainTokens.resize(study.domains.size());
-  for (const std::int32_t domain : domains) ++study.domainTokens[static_cast<std::size_t>(domain)];
-  const StudyText text{domains, ids, targets, predicted, static_cast<std::int64_t>(study.domains.size()),
-                       run.config.model.vocabulary};
+  const std::size_t all = run.corpus->domains().size();
+  for (std::int32_t& domain : domains) {
+    domain = static_cast<std::int32_t>(static_cast<std::size_t>(domain) * study.domains.size() / all);
+    ++study.domainTokens[static_cast<std::size_t>(domain)];
+  }
+  const StudyText text{domains, ids, targets, predicted, static_cast<std::int64_t>(study.domains.size())};
   for (std::size_t i = 0; i < selections.size(); ++i) {
     const Routing& routing = *run.model.routing()[i];
     const StudySelections chosen{.table = selections[i], .slots = routing.slots, .experts = routing.experts,

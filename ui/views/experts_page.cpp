@@ -22,16 +22,16 @@ namespace moe::ui {
 
 namespace {
 
-QStringList expertNames(int experts) {
+QStringList expertNames(const LayerStudy& layer) {
   QStringList names;
-  for (int e = 0; e < experts; ++e) names << QString("E%1").arg(e);
+  for (const std::int32_t expert : layer.listed) names << QString("E%1").arg(expert);
   return names;
 }
 
 ShareMatrix::Content domainsOf(const RunStudy& study, const LayerStudy& layer) {
   ShareMatrix::Content content;
   for (const std::string& name : study.domains) content.rows << QString::fromStdString(shownName(name));
-  content.columns = expertNames(layer.experts);
+  content.columns = expertNames(layer);
   content.values = layer.domains;
   content.even = evenShares(layer);
   content.most = layer.experts > 1 && layer.slots > 0 ? std::max(2.0, static_cast<double>(layer.experts) / std::min(layer.slots, layer.experts)) : 2;
@@ -42,10 +42,9 @@ ShareMatrix::Content domainsOf(const RunStudy& study, const LayerStudy& layer) {
 
 ShareMatrix::Content pairsOf(const LayerStudy& layer) {
   ShareMatrix::Content content;
-  content.rows = content.columns = expertNames(layer.experts);
+  content.rows = content.columns = expertNames(layer);
   content.values = layer.coactivation;
-  for (std::size_t e = 0; e < static_cast<std::size_t>(layer.experts); ++e)
-    content.values[e * static_cast<std::size_t>(layer.experts) + e] = kNotMeasured;  // no pair
+  for (std::size_t e = 0; e < layer.listed.size(); ++e) content.values[e * layer.listed.size() + e] = kNotMeasured;  // no pair
   content.scale = QObject::tr("% of the row's tokens that the column has too");
   content.shortScale = QObject::tr("% of the row's tokens");
   return content;
@@ -88,8 +87,9 @@ ExpertsPage::ExpertsPage(const PageContext& context, QWidget* parent)
     return at ? explainCoactivation(*at, layer(), static_cast<std::size_t>(row), static_cast<std::size_t>(column)) : Explanation{};
   });
   for (ShareMatrix* table : {domains_, coactivation_})
-    connect(table, &ShareMatrix::columnChosen, this, [this](int expert) {
-      if (const RunStudy* at = study()) context_.selection.setExpert(at->layers[layer()].layer, expert);
+    connect(table, &ShareMatrix::columnChosen, this, [this](int column) {
+      if (const RunStudy* at = study())
+        context_.selection.setExpert(at->layers[layer()].layer, at->layers[layer()].listed[static_cast<std::size_t>(column)]);
     });
 
   Plot* saturation = addPlot(tr("Saturation"), tr("share, by layer"), tr("Share of the experts of the newest study that were chosen already at this step, mean over tokens. Earlier values move until the run ends."), {StudyQuantity::saturation}, {});
@@ -197,7 +197,11 @@ void ExpertsPage::fillLayers() {
 
 void ExpertsPage::showStudy() {
   const RunStudy* at = study();
-  caption_->setText(at ? tr("Step %1, over the same %2 held-out tokens at every validation").arg(grouped(at->step), grouped(at->tokens))
+  const LayerStudy* shown = at ? &at->layers[layer()] : nullptr;
+  const QString most = shown && static_cast<std::int32_t>(shown->listed.size()) < shown->experts
+                           ? tr("; the tables: the %1 of %2 experts that they chose most").arg(grouped(static_cast<std::int64_t>(shown->listed.size())), grouped(shown->experts))
+                           : QString();
+  caption_->setText(at ? tr("Step %1, over the same %2 held-out tokens at every validation").arg(grouped(at->step), grouped(at->tokens)) + most
                        : tr("The run has not been studied yet: that happens before its first step and at every validation."));
   domains_->setContent(at ? domainsOf(*at, at->layers[layer()]) : ShareMatrix::Content{});
   coactivation_->setContent(at ? pairsOf(at->layers[layer()]) : ShareMatrix::Content{});

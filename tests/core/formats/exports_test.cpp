@@ -124,7 +124,7 @@ class ExportsTest : public QObject {
       study.tokens = 4;
       study.domains = {"yard"};
       study.domainTokens = {4};
-      LayerStudy layer{.layer = 1, .experts = 2, .slots = 1, .selections = {0, 0, 1, 1}, .coactivation = {0, 0, 0, 0}, .domains = {0.5f, 0.5f}};
+      LayerStudy layer{.layer = 1, .experts = 2, .slots = 1, .selections = {0, 0, 1, 1}, .listed = {0, 1}, .coactivation = {0, 0, 0, 0}, .domains = {0.5f, 0.5f}};
       if (step == 2) layer.selections = {0, 0, 0, 1};
       study.layers.push_back(layer);
       stored.store->append(study);

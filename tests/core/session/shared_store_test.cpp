@@ -59,6 +59,7 @@ RunStudy studyOf(RunId run) {
   layer.experts = 2;
   layer.slots = 1;
   layer.selections = {1, -1};
+  layer.listed = {0, 1};
   layer.coactivation = {0, 1, 1, 0};
   layer.domains = {0.5f, 0.25f, 1, 0};
   layer.maxVioGlobal = 0.75f;

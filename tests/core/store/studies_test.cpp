@@ -1,6 +1,7 @@
 #include <sqlite3.h>
 
 #include <cmath>
+#include <numeric>
 
 #include "core/base/error.h"
 #include "core/store/run_store.h"
@@ -27,7 +28,8 @@ RunStudy studyAt(RunId run, std::int64_t step) {
     at.layer = layer;
     at.experts = 2;
     at.slots = 1;
-    at.selections = {0, static_cast<std::int16_t>(step % 2), -1};
+    at.selections = {0, static_cast<std::int32_t>(step % 2), -1};
+    at.listed = {0, 1};
     at.coactivation = {0, 0.5f, 0.25f, 0};
     at.domains = {1, 0, 0.5f, static_cast<float>(step)};
     at.inputSpecialisation = 0.75f;
@@ -71,6 +73,29 @@ void makeOld(const fs::path& file) {
 class StudiesTest : public QObject {
   Q_OBJECT
  private Q_SLOTS:
+  void studiesOfManyExpertsComeBackWithTheListOfTheirTables() {
+    const TemporaryFolder folder;
+    const auto store = RunStore::open(folder / "runs.db", RunStore::Access::write);
+    const RunId run = store->createRun({});
+    const auto wide = [&](std::int64_t step, std::int32_t experts, std::size_t listed) {
+      RunStudy study = studyAt(run, step);
+      for (LayerStudy& at : study.layers) {
+        at.experts = experts;
+        at.selections = {experts - 1, 7, -1};
+        at.listed = listedExperts(at.selections, experts);
+        if (listed > at.listed.size()) at.listed.resize(listed), std::iota(at.listed.begin(), at.listed.end(), 0);
+        at.coactivation.assign(listed * listed, 0.25f);
+        at.domains.assign(2 * listed, 0.5f);
+      }
+      return study;
+    };
+    const RunStudy written[] = {wide(1, 40'000, 256), wide(2, 300, 256), wide(3, 300, 300)};  // the last as older programs wrote it
+    for (const RunStudy& study : written) store->append(study);
+    const auto studies = store->studies(run);
+    for (std::size_t i = 0; i < 3; ++i) QVERIFY(studies[i]->layers == written[i].layers);
+    QCOMPARE(studies[0]->layers[0].listed.back(), 39'999);
+    QVERIFY(std::filesystem::file_size(folder / "runs.db") < 5 << 20);
+  }
   void studiesComeBackEqualInOrderOfStep() {
     const TemporaryFolder folder;
     const auto store = RunStore::open(folder / "runs.db", RunStore::Access::write);

@@ -150,7 +150,7 @@ class ExplanationTest : public QObject {
     study.tokens = 4;
     study.domains = {"music"};
     study.domainTokens = {4};
-    study.layers = {{.layer = 1, .experts = 2, .slots = 2, .selections = {0, 1, 0, -1, 0, -1, 0, -1}, .coactivation = {0, 0.25f, 1, 0}, .domains = {1, 0.25f}}};
+    study.layers = {{.layer = 1, .experts = 2, .slots = 2, .selections = {0, 1, 0, -1, 0, -1, 0, -1}, .listed = {0, 1}, .coactivation = {0, 0.25f, 1, 0}, .domains = {1, 0.25f}}};
     SAYS(explainCoactivation(study, 0, 0, 1).values, "1 / 4 = 25 %");
     SAYS(explainDomain(study, 0, 0, 1).values, "1 / 4 = 25 %; uniform 62.5 %, so 0.4 times");
     SAYS(explain(StudyQuantity::churn, study, 0, {.churn = 0.2, .saturation = 0.9}, 200).values, "1 / 5 = 20 %");

@@ -118,12 +118,10 @@ class HealthTest : public QObject {
     QVERIFY(near(share[1 * 3 + 2], 0.5));
     QVERIFY(near(share[0 * 3 + 1], 1));
     QCOMPARE(share[2 * 3 + 0], 0.0);
-    const auto first = specialisation(table, 2, 3, domain, 3, true);
-    QVERIFY(near(first[1 * 3 + 0], 1));
-    QCOMPARE(first[1 * 3 + 1], 0.0);
-    QVERIFY(near(meanLargestShare(first, 3, domain), 1));
-    const Table mixed{0, 0, 0}, firsts{0, 1, 0};
-    QVERIFY(near(meanLargestShare(specialisation(firsts, 1, 3, mixed, 2, true), 3, mixed), 2 / 3.0));
+    QCOMPARE(firstChoices(table, 2), (Table{0, 0, 1}));
+    QVERIFY(near(meanLargestShare(firstChoices(table, 2), domain), 1));
+    QVERIFY(near(meanLargestShare(Table{0, 1, 0}, Table{0, 0, 0}), 2 / 3.0));
+    QVERIFY(near(meanLargestShare(Table{0, -1, -1, -1, 3}, Table{7, 7, 7, -1, 900'000}), (1 / 3.0 + 1) / 2));  // none is no expert
   }
 };
 SWITCHYARD_TEST(HealthTest)

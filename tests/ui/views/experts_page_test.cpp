@@ -19,7 +19,7 @@ using namespace moe::test;
 
 namespace {
 
-std::shared_ptr<const RunStudy> studyAt(RunId run, std::int64_t step, std::vector<std::int16_t> selections) {
+std::shared_ptr<const RunStudy> studyAt(RunId run, std::int64_t step, std::vector<std::int32_t> selections) {
   auto study = std::make_shared<RunStudy>();
   study->run = run;
   study->step = step;
@@ -27,7 +27,7 @@ std::shared_ptr<const RunStudy> studyAt(RunId run, std::int64_t step, std::vecto
   study->domains = {"english", "music"};
   study->domainTokens = {2, 2};
   for (const int layer : {0, 1})
-    study->layers.push_back({.layer = layer, .experts = 4, .slots = 1, .selections = selections, .coactivation = std::vector<float>(16, 0.25f),
+    study->layers.push_back({.layer = layer, .experts = 4, .slots = 1, .selections = selections, .listed = {0, 1, 2, 3}, .coactivation = std::vector<float>(16, 0.25f),
                              .domains = {0.5f, 0.5f, 0, 0, 0, 0, static_cast<float>(layer), 0.5f}, .inputSpecialisation = 0.75f,
                              .nextSpecialisation = 0.5f, .predictedSpecialisation = 0.6f, .maxVioGlobal = 0.1f});
   return study;
