@@ -12,7 +12,7 @@
 namespace moe {
 namespace {
 
-constexpr std::int64_t kPieceSteps = 2048;
+constexpr std::int64_t kPieceSteps = 256;  // as many as a block of the store has
 
 /// The columns a layer needs over the whole run.
 struct LayerWidth {
@@ -36,26 +36,28 @@ std::string line(nlohmann::ordered_json json, const char* type) {
   return typed.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";
 }
 
+/// A study is read when its line is due, and only the newest and the one before it stay.
 void exportJsonl(const RunStore& store, RunId run, const TextSink& sink) {
   sink(line(toJson(store.run(run)), "run"));
   const std::vector<RunEvent> events = store.events(run);
-  const std::vector<std::shared_ptr<const RunStudy>> studies = store.studies(run);
-  std::vector<const RunStudy*> all;
-  for (const auto& study : studies) all.push_back(study.get());
-  std::vector<std::vector<StudyChange>> changes;  // (layers) of (studies)
-  for (std::size_t layer = 0; !all.empty() && layer < all.back()->layers.size(); ++layer) changes.push_back(studyChanges(all, layer));
+  const std::vector<std::int64_t> studies = store.studySteps(run);
+  const auto newest = studies.empty() ? nullptr : store.study(run, studies.back());
+  std::shared_ptr<const RunStudy> before;
   std::size_t event = 0, study = 0;
   const auto sinkStudy = [&] {
-    std::vector<StudyChange> here;
-    for (const auto& layer : changes) here.push_back(layer[study]);
-    sink(line(toJson(*all[study++], here), "study"));
+    const auto now = store.study(run, studies[study++]);
+    if (!now || !newest) return;  // a writer took the run back meanwhile
+    std::vector<StudyChange> changes;
+    for (std::size_t layer = 0; layer < newest->layers.size(); ++layer) changes.push_back(studyChange(before.get(), *now, *newest, layer));
+    sink(line(toJson(*now, changes), "study"));
+    before = now;
   };
   eachPoint(store, run, [&](const StepPoint& point) {
     while (event < events.size() && events[event].step < point.step) sink(line(toJson(events[event++]), "event"));
-    while (study < all.size() && all[study]->step < point.step) sinkStudy();
+    while (study < studies.size() && studies[study] < point.step) sinkStudy();
     sink(line(toJson(point), "point"));
   });
-  while (study < all.size()) sinkStudy();
+  while (study < studies.size()) sinkStudy();
   while (event < events.size()) sink(line(toJson(events[event++]), "event"));
 }
 

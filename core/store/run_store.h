@@ -105,6 +105,9 @@ class RunStore {
   std::vector<RunEvent> events(RunId run) const;
   /// In order of step.
   std::vector<std::shared_ptr<const RunStudy>> studies(RunId run) const;
+  std::vector<std::int64_t> studySteps(RunId run) const;
+  /// Null where there is none of that step.
+  std::shared_ptr<const RunStudy> study(RunId run, std::int64_t step) const;
   std::vector<LoadColumns> loads(RunId run, std::int64_t after, std::int64_t until, int columns) const;
 
   void recordCheckpoint(const CheckpointRow& row);

@@ -73,55 +73,65 @@ void RunStore::Impl::truncateStudies(RunId run, std::int64_t step) {
 
 std::vector<std::shared_ptr<const RunStudy>> RunStore::studies(RunId run) const {
   std::vector<std::shared_ptr<const RunStudy>> studies;
-  if (impl_->version < 2) return studies;
+  for (const std::int64_t step : studySteps(run)) studies.push_back(study(run, step));
+  return studies;
+}
+
+std::vector<std::int64_t> RunStore::studySteps(RunId run) const {
+  std::vector<std::int64_t> steps;
+  if (impl_->version < 2) return steps;
+  for (Rows rows = impl_->db.query("SELECT step FROM studies WHERE run = ? ORDER BY step", run); rows.next();) steps.push_back(rows.integer(0));
+  return steps;
+}
+
+std::shared_ptr<const RunStudy> RunStore::study(RunId run, std::int64_t step) const {
+  if (impl_->version < 2) return nullptr;
   const auto checked = [&](auto values) {
     if (!values) impl_->damaged();
     return std::move(*values);
   };
-  Rows rows = impl_->db.query("SELECT step, tokens, domains, domain_tokens FROM studies WHERE run = ? ORDER BY step", run);
-  while (rows.next()) {
-    auto study = std::make_shared<RunStudy>();
-    study->run = run;
-    study->step = rows.integer(0);
-    study->tokens = rows.integer(1);
-    study->domains = split(rows.blob(2), impl_->version < 3 ? '\n' : '\0');
-    const auto domains = static_cast<std::int64_t>(study->domains.size());
-    study->domainTokens = checked(valuesOf<std::int64_t>(rows.blob(3), domains));
-    Rows layers = impl_->db.query(
-        "SELECT layer, experts, slots, selections, coactivation, domain_shares, input_specialisation, next_specialisation, "
-        "predicted_specialisation, max_vio_global FROM layer_studies WHERE run = ? AND step = ? ORDER BY layer",
-        run, study->step);
-    while (layers.next()) {
-      constexpr std::int64_t kMost = 1 << 20;  // experts, slots or tokens that anyone could have written
-      const std::int64_t experts = layers.integer(1), slots = layers.integer(2);
-      if (experts < 0 || experts > kMost || slots < 0 || slots > kMost || study->tokens < 0 || study->tokens > kMost) impl_->damaged();
-      LayerStudy& layer = study->layers.emplace_back();
-      layer.layer = static_cast<int>(layers.integer(0));
-      layer.experts = static_cast<std::int32_t>(experts);
-      layer.slots = static_cast<std::int32_t>(slots);
-      if (experts <= kMostNarrow) {
-        const std::vector<std::int16_t> narrow = checked(valuesOf<std::int16_t>(layers.blob(3), study->tokens * slots));
-        layer.selections.assign(narrow.begin(), narrow.end());
-      } else {
-        layer.selections = checked(valuesOf<std::int32_t>(layers.blob(3), study->tokens * slots));
-      }
-      for (const std::int32_t expert : layer.selections)
-        if (expert < -1 || expert >= experts) impl_->damaged();
-      // Older programs kept tables of all experts, however many.
-      layer.listed = listedExperts(layer.selections, experts);
-      const bool all = layers.blob(4).size() == static_cast<std::size_t>(experts * experts) * sizeof(float);
-      if (all) layer.listed.resize(static_cast<std::size_t>(experts)), std::iota(layer.listed.begin(), layer.listed.end(), 0);
-      const auto listed = static_cast<std::int64_t>(layer.listed.size());
-      layer.coactivation = checked(valuesOf<float>(layers.blob(4), listed * listed));
-      layer.domains = checked(valuesOf<float>(layers.blob(5), domains * listed));
-      layer.inputSpecialisation = static_cast<float>(layers.real(6));
-      layer.nextSpecialisation = static_cast<float>(layers.real(7));
-      layer.predictedSpecialisation = static_cast<float>(layers.real(8));
-      layer.maxVioGlobal = static_cast<float>(layers.real(9));
+  Rows rows = impl_->db.query("SELECT tokens, domains, domain_tokens FROM studies WHERE run = ? AND step = ?", run, step);
+  if (!rows.next()) return nullptr;
+  auto study = std::make_shared<RunStudy>();
+  study->run = run;
+  study->step = step;
+  study->tokens = rows.integer(0);
+  study->domains = split(rows.blob(1), impl_->version < 3 ? '\n' : '\0');
+  const auto domains = static_cast<std::int64_t>(study->domains.size());
+  study->domainTokens = checked(valuesOf<std::int64_t>(rows.blob(2), domains));
+  Rows layers = impl_->db.query(
+      "SELECT layer, experts, slots, selections, coactivation, domain_shares, input_specialisation, next_specialisation, "
+      "predicted_specialisation, max_vio_global FROM layer_studies WHERE run = ? AND step = ? ORDER BY layer",
+      run, study->step);
+  while (layers.next()) {
+    constexpr std::int64_t kMost = 1 << 20;  // experts, slots or tokens that anyone could have written
+    const std::int64_t experts = layers.integer(1), slots = layers.integer(2);
+    if (experts < 0 || experts > kMost || slots < 0 || slots > kMost || study->tokens < 0 || study->tokens > kMost) impl_->damaged();
+    LayerStudy& layer = study->layers.emplace_back();
+    layer.layer = static_cast<int>(layers.integer(0));
+    layer.experts = static_cast<std::int32_t>(experts);
+    layer.slots = static_cast<std::int32_t>(slots);
+    if (experts <= kMostNarrow) {
+      const std::vector<std::int16_t> narrow = checked(valuesOf<std::int16_t>(layers.blob(3), study->tokens * slots));
+      layer.selections.assign(narrow.begin(), narrow.end());
+    } else {
+      layer.selections = checked(valuesOf<std::int32_t>(layers.blob(3), study->tokens * slots));
     }
-    studies.push_back(std::move(study));
+    for (const std::int32_t expert : layer.selections)
+      if (expert < -1 || expert >= experts) impl_->damaged();
+    // Older programs kept tables of all experts, however many.
+    layer.listed = listedExperts(layer.selections, experts);
+    const bool all = layers.blob(4).size() == static_cast<std::size_t>(experts * experts) * sizeof(float);
+    if (all) layer.listed.resize(static_cast<std::size_t>(experts)), std::iota(layer.listed.begin(), layer.listed.end(), 0);
+    const auto listed = static_cast<std::int64_t>(layer.listed.size());
+    layer.coactivation = checked(valuesOf<float>(layers.blob(4), listed * listed));
+    layer.domains = checked(valuesOf<float>(layers.blob(5), domains * listed));
+    layer.inputSpecialisation = static_cast<float>(layers.real(6));
+    layer.nextSpecialisation = static_cast<float>(layers.real(7));
+    layer.predictedSpecialisation = static_cast<float>(layers.real(8));
+    layer.maxVioGlobal = static_cast<float>(layers.real(9));
   }
-  return studies;
+  return study;
 }
 
 }  // namespace moe

@@ -92,18 +92,21 @@ LayerStudy studyLayer(int layer, const StudySelections& chosen, const StudyText&
   return study;
 }
 
+StudyChange studyChange(const RunStudy* before, const RunStudy& now, const RunStudy& newest, std::size_t layer) {
+  StudyChange change;
+  if (layer >= now.layers.size()) return change;
+  const LayerStudy& here = now.layers[layer];
+  if (comparable(now, newest, layer) && here.slots == newest.layers[layer].slots)
+    change.saturation = saturation(here.selections, newest.layers[layer].selections, here.slots);
+  if (before != nullptr && comparable(*before, now, layer))
+    change.churn = churn(before->layers[layer].selections, before->layers[layer].slots, here.selections, here.slots);
+  return change;
+}
+
 std::vector<StudyChange> studyChanges(std::span<const RunStudy* const> studies, std::size_t layer) {
-  std::vector<StudyChange> changes(studies.size());
-  if (studies.empty() || layer >= studies.back()->layers.size()) return changes;
-  const LayerStudy& last = studies.back()->layers[layer];
-  for (std::size_t i = 0; i < studies.size(); ++i) {
-    if (layer >= studies[i]->layers.size()) continue;
-    const LayerStudy& now = studies[i]->layers[layer];
-    if (comparable(*studies[i], *studies.back(), layer) && now.slots == last.slots)
-      changes[i].saturation = saturation(now.selections, last.selections, now.slots);
-    if (i > 0 && comparable(*studies[i - 1], *studies[i], layer))
-      changes[i].churn = churn(studies[i - 1]->layers[layer].selections, studies[i - 1]->layers[layer].slots, now.selections, now.slots);
-  }
+  std::vector<StudyChange> changes;
+  for (std::size_t i = 0; i < studies.size(); ++i)
+    changes.push_back(studyChange(i > 0 ? studies[i - 1] : nullptr, *studies[i], *studies.back(), layer));
   return changes;
 }
 

@@ -54,6 +54,8 @@ struct StudyChange {
   std::optional<double> churn;       // share of assignments that changed since the study before
   std::optional<double> saturation;  // share of the experts of the newest study chosen already now
 };
+/// Of one layer of one study, the study before it (null: none) and the newest of the run.
+StudyChange studyChange(const RunStudy* before, const RunStudy& now, const RunStudy& newest, std::size_t layer);
 /// One a study; `studies` of one run in order of step, `layer` an index in RunStudy::layers. Nothing where two studies
 /// cannot be compared: other text, other experts, or no study before.
 std::vector<StudyChange> studyChanges(std::span<const RunStudy* const> studies, std::size_t layer);
