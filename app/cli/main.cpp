@@ -6,6 +6,7 @@
 #include "app/waiting.h"
 #include "core/base/signals.h"
 #include "core/base/utf8.h"
+#include "core/session/sentence.h"
 
 namespace {
 
@@ -42,6 +43,9 @@ int main(int argc, char** argv) {
     program.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
     if (program.exit(error) != 0) return 2;
+  } catch (const std::bad_alloc& error) {
+    std::fprintf(stderr, "switchyard-cli: %s\n", moe::sentenceOf(error).c_str());
+    return 1;
   } catch (const std::exception& error) {
     std::fprintf(stderr, "switchyard-cli: %s\n", moe::shownName(error.what()).c_str());
     return 1;

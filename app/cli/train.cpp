@@ -5,7 +5,9 @@
 #include <csignal>
 #include <cstdio>
 #include <cstring>
+#include <chrono>
 #include <stdexcept>
+#include <thread>
 
 #include "app/cli/commands.h"
 #include "app/cli/train_options.h"
@@ -16,6 +18,7 @@
 #include "core/base/utf8.h"
 #include "core/session/checkpoints.h"
 #include "core/session/healthy_restart.h"
+#include "core/session/sentence.h"
 #include "core/train/schedule.h"
 
 namespace moe::cli {
@@ -73,8 +76,21 @@ class HeadlessRun {
     saveWhenAskedToEnd();
     RunSummary summary = recorder_.create(std::move(first));
     check(recorder_);
-    make(std::move(summary), {}, std::move(prepared));
-    run_->begin(run_->eventOf(RunEvent::Kind::started, beginning));
+    const RunId id = summary.id;
+    const RunConfig config = prepared.config;
+    try {
+      make(std::move(summary), {}, std::move(prepared));
+      run_->begin(run_->eventOf(RunEvent::Kind::started, beginning));
+    } catch (const std::exception& problem) {
+      RunEvent event;
+      event.run = id;
+      event.kind = RunEvent::Kind::failed;
+      event.text = "Failed before its first step: " + sentenceOf(problem, &config);
+      recorder_.add(event);
+      recorder_.setState(id, RunSummary::State::failed);
+      recorder_.finish();
+      throw Error("train", event.text);
+    }
   }
 
   /// Goes on with the run from its newest checkpoint; from an older one, or one that another store wrote, with a run of its
@@ -138,12 +154,34 @@ class HeadlessRun {
         restartIfWanted();
       }
       recorder_.flush(false);
+      waitForRoom();
       check(recorder_);
     }
     run_->finished() ? finish() : stop();
   }
 
+  /// What is known of the run stays with it; whatever is refused now is of no more interest than the problem itself.
+  void fail(const std::exception& problem) {
+    run_->abandonSteps();
+    run_->record(run_->eventOf(RunEvent::Kind::failed, run_->failure(sentenceOf(problem, &run_->config()))));
+    recorder_.setState(run_->id(), RunSummary::State::failed);
+    recorder_.finish();
+    if (dynamic_cast<const std::bad_alloc*>(&problem)) throw Error("memory", sentenceOf(problem, &run_->config()));
+  }
+
  private:
+  /// Training on would lose what cannot be saved.
+  void waitForRoom() {
+    if (!recorder_.waitsForRoom()) return;
+    say(recorder_.problem() + ". Training waits and goes on by itself when there is room.");
+    while (recorder_.waitsForRoom() && !askedToEnd()) {
+      std::this_thread::sleep_for(std::chrono::milliseconds(500));
+      recorder_.retry();
+    }
+    if (!recorder_.waitsForRoom()) say("There is room again: training goes on.");
+  }
+
+
   /// From here on there is a run to lose: a signal, a closed terminal or a reader that went away finish the step and save.
   void saveWhenAskedToEnd() {
     ending_.endGently();
@@ -314,7 +352,12 @@ void train(const TrainOptions& options, EndingSignals& ending) {
   } else {
     run.resume();
   }
-  run.train();
+  try {
+    run.train();
+  } catch (const std::exception& problem) {
+    run.fail(problem);
+    throw;
+  }
 }
 
 }  // namespace

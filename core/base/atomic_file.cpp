@@ -40,7 +40,9 @@ std::string remedyOf(int code) {
 }
 
 [[noreturn]] void failed(const std::string& tag, const fs::path& path, const std::string& action, int code) {
-  throw Error(tag, path.string() + ": expected to " + action + ", found: " + reason(code) + "; " + remedyOf(code));
+  const std::string sentence = path.string() + ": expected to " + action + ", found: " + reason(code) + "; " + remedyOf(code);
+  if (code == ENOSPC || code == EDQUOT || code == EFBIG) throw NoRoom(tag, sentence);
+  throw Error(tag, sentence);
 }
 
 fs::path folderOf(const fs::path& path) {

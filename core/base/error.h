@@ -1,4 +1,6 @@
 #pragma once
+#include <cstdint>
+#include <new>
 #include <stdexcept>
 #include <string>
 
@@ -15,6 +17,22 @@ class Error : public std::runtime_error {
 
  private:
   std::string tag_;
+};
+
+/// No room on a disk, or a limit of what a process may write: there may be some later, so whoever wrote keeps it.
+class NoRoom : public Error {
+ public:
+  using Error::Error;
+};
+
+/// Memory that the machine does not give, and how much of it.
+class NoMemory : public std::bad_alloc {
+ public:
+  explicit NoMemory(std::int64_t bytes) : bytes_(bytes) {}
+  std::int64_t bytes() const { return bytes_; }
+
+ private:
+  std::int64_t bytes_;
 };
 
 }  // namespace moe

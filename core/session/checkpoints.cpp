@@ -5,6 +5,7 @@
 #include <system_error>
 
 #include "core/base/atomic_file.h"
+#include "core/base/error.h"
 #include "core/formats/checkpoint_files.h"
 
 namespace moe {
@@ -53,10 +54,26 @@ CheckpointRow keepCheckpoint(RunStore& store, const fs::path& folder, const Chec
   row.pinned = pinned || std::any_of(before.begin(), before.end(), [&](const CheckpointRow& other) {
                  return other.step == row.step && other.pinned;
                });
-  row.bytes = saveCheckpoint(path, checkpoint);
+  const auto letGo = [&](std::vector<CheckpointRow> rows) {
+    bool any = false;
+    for (const CheckpointRow& old : expendable(std::move(rows), store.events(row.run))) {
+      if (old.step == row.step || store.isStartOfARun(fs::path(old.path).lexically_normal().string())) continue;
+      removeCheckpoint(store, old);
+      any = true;
+    }
+    return any;
+  };
+  try {
+    row.bytes = saveCheckpoint(path, checkpoint);
+  } catch (const NoRoom&) {
+    std::vector<CheckpointRow> then = before;
+    std::erase_if(then, [&row](const CheckpointRow& other) { return other.step == row.step; });
+    then.push_back(row);
+    if (!letGo(std::move(then))) throw;
+    row.bytes = saveCheckpoint(path, checkpoint);
+  }
   store.recordCheckpoint(row);
-  for (const CheckpointRow& old : expendable(store.checkpoints(row.run), store.events(row.run)))
-    if (!store.isStartOfARun(fs::path(old.path).lexically_normal().string())) removeCheckpoint(store, old);
+  letGo(store.checkpoints(row.run));
   return row;
 }
 

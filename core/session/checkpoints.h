@@ -14,7 +14,8 @@ std::filesystem::path stepFolder(const std::filesystem::path& folder, std::int64
 /// the newest healthy one before it, which the alert's remedy offers.
 std::vector<CheckpointRow> expendable(std::vector<CheckpointRow> rows, const std::vector<RunEvent>& events);
 
-/// Writes `folder`/step-N, records it, and removes what retention lets go and no other run was grown out of.
+/// Writes `folder`/step-N, records it, and removes what retention lets go and no other run was grown out of; before it is
+/// written where the disk has no room else. Throws NoRoom where it has none then either.
 CheckpointRow keepCheckpoint(RunStore& store, const std::filesystem::path& folder, const Checkpoint& checkpoint, bool healthy,
                              bool pinned);
 

@@ -33,9 +33,9 @@ bool Mailbox::closed() const {
   return closed_;
 }
 
-std::vector<Command> Mailbox::take(bool wait) {
+std::vector<Command> Mailbox::take(bool wait, std::chrono::milliseconds atMost) {
   std::unique_lock<std::mutex> lock(mutex_);
-  if (wait) arrived_.wait(lock, [this] { return woken_ || closed_ || !commands_.empty(); });
+  if (wait) arrived_.wait_for(lock, atMost, [this] { return woken_ || closed_ || !commands_.empty(); });
   woken_ = false;
   return std::exchange(commands_, {});
 }

@@ -1,4 +1,5 @@
 #pragma once
+#include <chrono>
 #include <condition_variable>
 #include <functional>
 #include <mutex>
@@ -18,8 +19,8 @@ class Mailbox {
   void close();
   bool closed() const;
 
-  /// What came since, in order. With `wait`, sleeps until there is something, a wake or the close.
-  std::vector<Command> take(bool wait);
+  /// What came since, in order. With `wait`, sleeps until there is something, a wake or the close, at most so long.
+  std::vector<Command> take(bool wait, std::chrono::milliseconds atMost = std::chrono::hours(24));
 
  private:
   mutable std::mutex mutex_;

@@ -1,7 +1,9 @@
 #include "core/session/recorder.h"
 
+#include <algorithm>
 #include <utility>
 
+#include "core/base/error.h"
 #include "core/session/checkpoints.h"
 
 namespace moe {
@@ -24,13 +26,77 @@ void Recorder::report(std::string Recorder::* problem, const std::string& senten
   if (changed && onReport_) onReport_();
 }
 
-void Recorder::post(StoreThread::Work work, std::string Recorder::* problem) {
+void Recorder::post(StoreThread::Work work, std::string Recorder::* problem) { post({std::move(work), {}, problem}); }
+
+void Recorder::post(Item item) {
+  const auto shared = std::make_shared<Item>(std::move(item));
   store_->post(
-      [this, work = std::move(work), problem](RunStore& store) {
-        work(store);
-        report(problem, {});
+      [this, shared](RunStore& store) {
+        bool behind = false;
+        {
+          const std::lock_guard<std::mutex> guard(mutex_);
+          behind = !waiting_.empty();
+        }
+        if (behind || !carryOut(store, *shared)) waitForRoom(std::move(*shared));
       },
-      [this, problem](const std::string& sentence) { report(problem, sentence); });
+      [this, shared](const std::string& sentence) {
+        if (shared->done) shared->done(sentence);
+        report(shared->problem, sentence);
+      });
+}
+
+bool Recorder::carryOut(RunStore& store, const Item& item) {
+  std::string sentence;
+  try {
+    item.work(store);
+  } catch (const NoRoom& full) {
+    report(item.problem, full.what());
+    return false;
+  } catch (const std::exception& refused) {
+    sentence = refused.what();
+  }
+  if (item.done) item.done(sentence);
+  report(item.problem, sentence);
+  return true;
+}
+
+void Recorder::waitForRoom(Item item) {
+  std::function<void(const std::string&)> older;
+  {
+    const std::lock_guard<std::mutex> guard(mutex_);
+    const auto same = std::ranges::find_if(waiting_, [&](const Item& other) { return !other.folder.empty() && other.folder == item.folder; });
+    if (same != waiting_.end()) {
+      older = std::move(same->done);
+      waiting_.erase(same);
+    }
+    waiting_.push_back(std::move(item));
+  }
+  savesChanged_.notify_all();
+  if (older) older({});
+  if (onReport_) onReport_();
+}
+
+bool Recorder::waitsForRoom() const {
+  const std::lock_guard<std::mutex> guard(mutex_);
+  return !waiting_.empty();
+}
+
+void Recorder::retry() {
+  if (!store_ || !waitsForRoom()) return;
+  store_->post([this](RunStore& store) {
+    for (;;) {
+      Item first;
+      {
+        const std::lock_guard<std::mutex> guard(mutex_);
+        if (waiting_.empty()) break;
+        first = waiting_.front();
+      }
+      if (!carryOut(store, first)) return;
+      const std::lock_guard<std::mutex> guard(mutex_);
+      waiting_.pop_front();
+    }
+    if (onReport_) onReport_();
+  });
 }
 
 RunSummary Recorder::create(RunSummary first) {
@@ -105,7 +171,7 @@ void Recorder::appendRows(RunStore& store) {
 
 void Recorder::flush(bool now) {
   const auto time = std::chrono::steady_clock::now();
-  if (!store_ || (!now && time - flushed_ < kBatch)) return;
+  if (!store_ || (!now && time - flushed_ < kBatch) || waitsForRoom()) return;
   flushed_ = time;
   {
     const std::lock_guard<std::mutex> guard(mutex_);
@@ -119,34 +185,35 @@ void Recorder::save(std::filesystem::path folder, Checkpoint checkpoint, bool he
   flush(true);
   {
     std::unique_lock<std::mutex> lock(mutex_);
-    savesChanged_.wait(lock, [this] { return saving_ < kSavesAtOnce; });
+    savesChanged_.wait(lock, [this] { return saving_ < kSavesAtOnce || !waiting_.empty(); });
     ++saving_;
   }
-  const auto done = [this](const std::string& sentence) {
+  const auto done = [this](const std::string&) {
     {
       const std::lock_guard<std::mutex> guard(mutex_);
       --saving_;
     }
     savesChanged_.notify_all();
-    report(&Recorder::checkpointProblem_, sentence);
   };
   auto shared = std::make_shared<const Checkpoint>(std::move(checkpoint));
-  store_->post(
-      [this, folder = std::move(folder), shared, healthy, pinned, done](RunStore& store) {
-        const CheckpointRow row = keepCheckpoint(store, folder, *shared, healthy, pinned);
-        {
-          const std::lock_guard<std::mutex> guard(mutex_);
-          saved_.push_back(row);
-        }
-        done({});
-        if (onReport_) onReport_();
-      },
-      done);
+  const std::filesystem::path replaceable = pinned ? std::filesystem::path() : folder;
+  post({[this, folder = std::move(folder), shared, healthy, pinned](RunStore& store) {
+          const CheckpointRow row = keepCheckpoint(store, folder, *shared, healthy, pinned);
+          {
+            const std::lock_guard<std::mutex> guard(mutex_);
+            saved_.push_back(row);
+          }
+          if (onReport_) onReport_();
+        },
+        done, &Recorder::checkpointProblem_, replaceable});
 }
 
 void Recorder::finish() {
+  if (!store_) return;
+  retry();
+  store_->finish();
   flush(true);
-  if (store_) store_->finish();
+  store_->finish();
 }
 
 std::vector<CheckpointRow> Recorder::takeSaved() {

@@ -1,6 +1,7 @@
 #pragma once
 #include <chrono>
 #include <condition_variable>
+#include <deque>
 #include <filesystem>
 #include <functional>
 #include <future>
@@ -18,7 +19,9 @@
 namespace moe {
 
 /// Hands what a training thread produces to the store's thread: rows about once a second, checkpoints with the rows
-/// before them. When the store refuses, rows are kept and tried again, and training goes on. Used by one thread.
+/// before them. What the store refuses is kept and tried again, and training goes on. What there is no room for on the disk
+/// is kept with all that comes after it, until `retry` finds some: meanwhile the one who trains should wait, as nothing
+/// more can be saved. Used by one thread.
 class Recorder {
  public:
   /// `store` null: nothing is recorded. `onReport` is called on the store's thread when a checkpoint was written or the
@@ -39,9 +42,14 @@ class Recorder {
   /// Writes folder/step-N, its row, and removes what retention lets go. Waits only while two others are being written.
   void save(std::filesystem::path folder, Checkpoint checkpoint, bool healthy, bool pinned);
 
+  /// Whether something waits for room on the disk.
+  bool waitsForRoom() const;
+  /// Tries what waits again.
+  void retry();
+
   /// Hands over the rows of the last second; `now`: all of them at once.
   void flush(bool now);
-  /// Waits until everything is on the disk, or refused.
+  /// Waits until everything is on the disk, refused, or waiting for room after one more try.
   void finish();
 
   /// Checkpoints written since the last call.
@@ -66,7 +74,17 @@ class Recorder {
   }
 
  private:
+  /// Something for the store's thread. `done` is told what refused it, or nothing.
+  struct Item {
+    StoreThread::Work work;
+    std::function<void(const std::string&)> done;
+    std::string Recorder::* problem;
+    std::filesystem::path folder = {};                  // of a save that a newer one may take the place of
+  };
   void post(StoreThread::Work work, std::string Recorder::* problem);
+  void post(Item item);
+  bool carryOut(RunStore& store, const Item& item);     // false: there was no room
+  void waitForRoom(Item item);
   void report(std::string Recorder::* problem, const std::string& sentence);
   void appendRows(RunStore& store);
   bool recorded(RunId run) const { return store_ && run > 0; }
@@ -83,6 +101,7 @@ class Recorder {
   std::vector<std::shared_ptr<const RunStudy>> studies_;
   std::vector<CheckpointRow> saved_;
   int saving_ = 0;
+  std::deque<Item> waiting_;                            // for room, in order
   std::string rowsProblem_, checkpointProblem_;
 };
 

@@ -154,6 +154,17 @@ std::optional<RunEvent> RunInTraining::undoKnob() {
   return event;
 }
 
+std::string RunInTraining::failure(const std::string& reason) {
+  std::int64_t saved = -1;
+  try {
+    for (const CheckpointRow& row : recorder_.ask([this](RunStore& store) { return store.checkpoints(id()); })) saved = std::max(saved, row.step);
+  } catch (const std::exception&) {
+    // No store: then nothing is saved in one.
+  }
+  return "Failed after step " + std::to_string(stepsDone()) + (saved >= 0 ? ", saved as of step " + std::to_string(saved) : ", without a checkpoint") +
+         ": " + reason;
+}
+
 Checkpoint RunInTraining::checkpoint() const {
   Checkpoint checkpoint;
   checkpoint.config = config();

@@ -39,6 +39,8 @@ class RunInTraining {
   bool inFlight() const { return trainer_.inFlight() > 0; }
   /// Forgets them, after a failure.
   void abandonSteps() { trainer_.abandon(); }
+  /// The sentence of the event that says why it failed, the last step that was done and the last that is saved.
+  std::string failure(const std::string& reason);
 
   /// Changes a live setting from the next step on. Nothing where the value is what it was. Throws Error("config").
   std::optional<RunEvent> setKnob(const std::string& path, const std::string& value);

@@ -16,11 +16,9 @@
 
 namespace moe {
 
-namespace {
+std::string gigabytes(std::int64_t bytes) { return fixedText(static_cast<double>(bytes) / 1e9, 1) + " GB"; }
 
-std::string gigabytes(std::int64_t bytes) {
-  return fixedText(static_cast<double>(bytes) / 1e9, 1) + " GB";
-}
+namespace {
 
 void refuse(const RunConfig& config, const Surroundings& surroundings) {
   if (const std::vector<Problem> found = problems(config); !found.empty())

@@ -50,5 +50,7 @@ RunSummary summaryOf(const PreparedRun& run);
 
 /// Bytes that may still be allocated; 0 where the system does not say.
 std::int64_t freeMemory();
+/// "3.4 GB"
+std::string gigabytes(std::int64_t bytes);
 
 }  // namespace moe

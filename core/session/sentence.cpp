@@ -4,13 +4,20 @@
 #include <new>
 
 #include "core/base/error.h"
+#include "core/base/number_text.h"
 #include "core/base/utf8.h"
+#include "core/session/run_preparation.h"
 
 namespace moe {
 
-std::string sentenceOf(const std::exception& problem) {
-  if (dynamic_cast<const std::bad_alloc*>(&problem))
-    return "The machine has no memory left for this; choose a smaller model or batch.";
+std::string sentenceOf(const std::exception& problem, const RunConfig* config) {
+  if (dynamic_cast<const std::bad_alloc*>(&problem)) {
+    const auto* asked = dynamic_cast<const NoMemory*>(&problem);
+    std::string sentence = "The machine has no memory left for this: " + (asked ? gigabytes(asked->bytes()) + " more were asked for" : "more was asked for");
+    if (config) sentence += ", the run was predicted to take " + gigabytes(predictedMemory(*config)) + " in all";
+    if (const std::int64_t free = freeMemory(); free > 0) sentence += ", and the system says that " + gigabytes(free) + " are free";
+    return sentence + "; choose a smaller model, batch or context, or end another program.";
+  }
   const std::string what = problem.what();
   const auto* error = dynamic_cast<const Error*>(&problem);
   const std::size_t tag = error ? error->tag().size() + 3 : 0;

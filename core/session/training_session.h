@@ -47,7 +47,8 @@ using Command = std::variant<command::Start, command::StartTwin, command::CloseT
 
 /// What the worker is doing, newest wins.
 struct SessionStatus {
-  enum class State { idle, preparing, training, paused, finished, failed } state = State::idle;
+  /// waiting: to be trained when the disk has room again.
+  enum class State { idle, preparing, training, waiting, paused, finished, failed } state = State::idle;
   RunId run = 0, twin = 0;                            // 0: none
   std::int64_t step = 0, targetSteps = 0;
   double tokensPerSecond = 0;                         // over the last seconds

@@ -11,6 +11,7 @@ namespace moe {
 namespace {
 
 constexpr auto kStatusInterval = std::chrono::milliseconds(30);
+constexpr auto kBetweenTries = std::chrono::milliseconds(500);  // to find room on the disk
 
 }  // namespace
 
@@ -36,6 +37,7 @@ void Worker::run() {
     recorder_.flush(!mayStep());
     publishStatus();
     carryOutAll(!mayStep() && !inquiries_.pending(run_.get()));
+    if (waiting_) recorder_.retry();
     if (mailbox_.closed()) break;
     try {
       const bool playing = playing_;
@@ -44,7 +46,7 @@ void Worker::run() {
       if (collapsed_) restartAfterCollapse(playing);
       inquiries_.turn(run_.get(), mayStep());
     } catch (const std::exception& problem) {
-      fail(sentenceOf(problem));
+      fail(sentenceOf(problem, run_ ? &run_->config() : nullptr));
     }
   }
   settle();
@@ -54,7 +56,7 @@ void Worker::run() {
 }
 
 void Worker::carryOutAll(bool wait) {
-  const std::vector<Command> commands = mailbox_.take(wait);
+  const std::vector<Command> commands = waiting_ ? mailbox_.take(wait, kBetweenTries) : mailbox_.take(wait);
   if (!commands.empty()) settle();
   for (const Command& command : commands) {
     if (mailbox_.closed()) return;
@@ -68,6 +70,10 @@ void Worker::carryOutAll(bool wait) {
 }
 
 bool Worker::mayStep() const {
+  return !waiting_ && wantsStep();
+}
+
+bool Worker::wantsStep() const {
   return !allFinished() && (playing_ || singleSteps_ > 0);
 }
 
@@ -89,7 +95,7 @@ void Worker::settle() {
     for (RunInTraining* run : runs())
       while (run->inFlight()) stepRun(*run, false);
   } catch (const std::exception& problem) {
-    fail(sentenceOf(problem));
+    fail(sentenceOf(problem, run_ ? &run_->config() : nullptr));
   }
 }
 
@@ -137,6 +143,7 @@ void Worker::fail(const std::string& sentence) {
   inquiries_.stopGenerating();
   for (RunInTraining* run : runs()) {
     run->abandonSteps();
+    record(*run, RunEvent::Kind::failed, run->failure(sentence));
     recorder_.setState(run->id(), RunSummary::State::failed);
   }
   statusChanged_ = true;
@@ -153,7 +160,14 @@ void Worker::takeReports() {
     publish(event);
     statusChanged_ = true;
   }
-  if (std::string problem = recorder_.problem(); problem != storeProblem_) {
+  if (const bool waits = recorder_.waitsForRoom(); waits != waiting_) {
+    waiting_ = waits;
+    speed_.pause();
+    statusChanged_ = true;
+  }
+  std::string problem = recorder_.problem();
+  if (waiting_) problem += ". Training waits and goes on by itself when there is room; nothing is lost while this program runs.";
+  if (problem != storeProblem_) {
     storeProblem_ = std::move(problem);
     statusChanged_ = true;
   }
@@ -173,7 +187,7 @@ SessionStatus::State Worker::state() const {
   if (preparing_) return SessionStatus::State::preparing;
   if (failed_) return SessionStatus::State::failed;
   if (!run_) return SessionStatus::State::idle;
-  if (mayStep()) return SessionStatus::State::training;
+  if (wantsStep()) return waiting_ ? SessionStatus::State::waiting : SessionStatus::State::training;
   return allFinished() ? SessionStatus::State::finished : SessionStatus::State::paused;
 }
 

@@ -71,6 +71,7 @@ class Worker {
   bool allFinished() const;
   void carryOutAll(bool wait);
   bool mayStep() const;
+  bool wantsStep() const;                    // but for room on the disk
   void stepRuns();
   void stepRun(RunInTraining& run, bool ahead);
   void settle();                             // no step is on its way any more
@@ -97,6 +98,7 @@ class Worker {
   bool alone_ = true;                      // no twin has been beside run_
   bool fluid_ = true;                      // the pace: one core stays free
   bool playing_ = false, preparing_ = false, failed_ = false;
+  bool waiting_ = false;                   // for room on the disk
   int singleSteps_ = 0;                    // asked for while paused
   std::string message_;
   bool hasHealthy_ = false;                // of run_

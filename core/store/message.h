@@ -50,7 +50,7 @@ auto membersOf(auto& layer) requires std::is_same_v<std::remove_const_t<std::rem
 
 /// The last of an enumeration's values: a larger one is no value.
 constexpr RunSummary::State lastOf(RunSummary::State) { return RunSummary::State::interrupted; }
-constexpr RunEvent::Kind lastOf(RunEvent::Kind) { return RunEvent::Kind::note; }
+constexpr RunEvent::Kind lastOf(RunEvent::Kind) { return RunEvent::Kind::failed; }
 
 namespace message_detail {
 template <class T> struct IsVector : std::false_type {};

@@ -17,11 +17,11 @@ namespace {
   const std::string name = file.string();
   switch (code & 0xff) {
     case SQLITE_FULL:
-      throw Error("store", name + ": expected room to record, found the disk full; free some space, what was recorded before is safe");
+      throw NoRoom("store", name + ": expected room to record, found the disk full; free some space, what was recorded before is safe");
     case SQLITE_IOERR:
       // A size limit of the process and some full disks come as a refused write, without the system's reason.
       if (code == SQLITE_IOERR_WRITE || code == SQLITE_IOERR_TRUNCATE || code == SQLITE_IOERR_SHMSIZE || code == SQLITE_IOERR_FSYNC)
-        throw Error("store", name + ": expected room to record, found the write refused (a full disk, a size limit or a failing "
+        throw NoRoom("store", name + ": expected room to record, found the write refused (a full disk, a size limit or a failing "
                                     "disk); free some space, what was recorded before is safe");
       throw Error("store", name + ": expected to read and write, found: " + (system != 0 ? std::strerror(system) : sqlite3_errstr(code)) +
                                "; check the disk");

@@ -24,7 +24,9 @@ std::optional<std::string> StoreLink::ask(std::string_view message) {
   if (!answer) return std::nullopt;
   MessageReader reader(*answer);
   if (reader.take<bool>()) return reader.take<std::string>();
+  const bool noRoom = reader.take<bool>();
   const auto tag = reader.take<std::string>(), sentence = reader.take<std::string>();
+  if (noRoom) throw NoRoom(tag, sentence);
   throw Error(tag, sentence);
 }
 
@@ -35,7 +37,7 @@ std::string refusedAnswer(const std::exception& problem) {
   const std::string tag = error != nullptr ? error->tag() : "store";
   std::string sentence = problem.what();
   if (error != nullptr) sentence.erase(0, tag.size() + 3);  // "[tag] ", which is put before it again
-  return MessageWriter().put(false).put(tag).put(sentence).take();
+  return MessageWriter().put(false).put(dynamic_cast<const NoRoom*>(&problem) != nullptr).put(tag).put(sentence).take();
 }
 
 }  // namespace moe

@@ -62,7 +62,7 @@ struct StepPoint {
 /// Something that happened to a run, kept with it and drawn as a mark on every time axis.
 struct RunEvent {
   enum class Kind {
-    knob, undo, alertRaised, alertCleared, started, paused, resumed, restored, checkpoint, notFinite, finished, forked, note
+    knob, undo, alertRaised, alertCleared, started, paused, resumed, restored, checkpoint, notFinite, finished, forked, note, failed
   };
   RunId run = 0;
   std::int64_t step = 0;            // takes effect after this many steps

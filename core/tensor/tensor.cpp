@@ -5,6 +5,8 @@
 #include <cstring>
 #include <new>
 
+#include "core/base/error.h"
+
 namespace moe {
 namespace {
 
@@ -14,7 +16,7 @@ constexpr std::size_t kOwnPages = 1 << 18;
 
 Tensor inPages(std::size_t bytes, Shape shape, DType dtype) {
   void* data = ::mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);  // zeros
-  if (data == MAP_FAILED) throw std::bad_alloc();
+  if (data == MAP_FAILED) throw NoMemory(static_cast<std::int64_t>(bytes));
   return {data, shape, dtype, Device::host, [bytes](void* memory) { ::munmap(memory, bytes); }};
 }
 

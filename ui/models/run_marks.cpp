@@ -46,6 +46,7 @@ QString markLabel(const RunEvent& event) {
     case Kind::restored: return "restored";
     case Kind::forked: return "fork";
     case Kind::notFinite: return "not finite";
+    case Kind::failed: return "failed";
     default: return {};
   }
 }
@@ -66,6 +67,7 @@ QString sentenceOf(const RunEvent& event) {
     case Kind::finished: return "finished";
     case Kind::forked: return "forked";
     case Kind::note: return "note";
+    case Kind::failed: return "failed";
   }
   return {};
 }

@@ -23,7 +23,7 @@ namespace {
 
 using State = SessionStatus::State;
 
-bool running(State state) { return state == State::training || state == State::preparing; }
+bool running(State state) { return state == State::training || state == State::preparing || state == State::waiting; }
 
 const QString kDot = QString::fromUtf8(" \u00b7 ");
 
@@ -138,6 +138,7 @@ void RunBar::refresh() {
     case State::idle: words << (status.run == 0 ? tr("no run") : tr("idle")); break;
     case State::preparing: words << tr("preparing data and model"); break;
     case State::training: if (asked_ == 0) words << tr("pausing after this step"); break;
+    case State::waiting: words << tr("waiting for room on the disk"); break;
     case State::paused: words << (asked_ == 1 ? tr("going on") : tr("paused")); break;
     case State::finished: words << tr("finished"); break;
     case State::failed: words << tr("stopped"); break;
