@@ -2,10 +2,10 @@
 
 #include <algorithm>
 #include <cctype>
+#include <chrono>
 #include <csignal>
 #include <cstdio>
 #include <cstring>
-#include <chrono>
 #include <stdexcept>
 #include <thread>
 
@@ -86,9 +86,7 @@ class HeadlessRun {
       event.run = id;
       event.kind = RunEvent::Kind::failed;
       event.text = "Failed before its first step: " + sentenceOf(problem, &config);
-      recorder_.add(event);
-      recorder_.setState(id, RunSummary::State::failed);
-      recorder_.finish();
+      markFailed(event);
       throw Error("train", event.text);
     }
   }
@@ -163,24 +161,28 @@ class HeadlessRun {
   /// What is known of the run stays with it; whatever is refused now is of no more interest than the problem itself.
   void fail(const std::exception& problem) {
     run_->abandonSteps();
-    run_->record(run_->eventOf(RunEvent::Kind::failed, run_->failure(sentenceOf(problem, &run_->config()))));
-    recorder_.setState(run_->id(), RunSummary::State::failed);
-    recorder_.finish();
-    if (dynamic_cast<const std::bad_alloc*>(&problem)) throw Error("memory", sentenceOf(problem, &run_->config()));
+    const std::string sentence = sentenceOf(problem, &run_->config());
+    markFailed(run_->eventOf(RunEvent::Kind::failed, run_->failure(sentence)));
+    if (dynamic_cast<const std::bad_alloc*>(&problem)) throw Error("memory", sentence);
   }
 
  private:
+  void markFailed(const RunEvent& event) {
+    recorder_.add(event);
+    recorder_.setState(event.run, RunSummary::State::failed);
+    recorder_.finish();
+  }
+
   /// Training on would lose what cannot be saved.
   void waitForRoom() {
     if (!recorder_.waitsForRoom()) return;
-    say(recorder_.problem() + ". Training waits and goes on by itself when there is room.");
+    say(recorder_.problem() + Recorder::kWaits);
     while (recorder_.waitsForRoom() && !askedToEnd()) {
-      std::this_thread::sleep_for(std::chrono::milliseconds(500));
-      recorder_.retry();
+      std::this_thread::sleep_for(Recorder::kBetweenTries);
+      recorder_.flush(false);
     }
     if (!recorder_.waitsForRoom()) say("There is room again: training goes on.");
   }
-
 
   /// From here on there is a run to lose: a signal, a closed terminal or a reader that went away finish the step and save.
   void saveWhenAskedToEnd() {
@@ -285,7 +287,6 @@ class HeadlessRun {
 
   [[noreturn]] void notFinite() {
     run_->saveIfChanged();
-    settle(RunSummary::State::failed);
     throw Error("train", "the loss of step " + std::to_string(run_->stepsDone() + 1) +
                              " is not a finite number; the weights before it are in " + newestCheckpoint() +
                              ": resume from a healthy checkpoint with a lower --set train.learning_rate=...");

@@ -174,7 +174,8 @@ CheckpointFile openCheckpoint(const fs::path& path) {
 }
 
 Checkpoint loadWeights(const fs::path& path) {
-  return within(path, [&] { return withModel(openCheckpoint(path)); });
+  const fs::path folder = checkpointAt(path);
+  return within(folder, [&] { return withModel(open(folder, Checked::allButOptimizer)); });
 }
 
 Checkpoint loadCheckpoint(const fs::path& path) {

@@ -40,7 +40,7 @@ void Recorder::post(Item item) {
         if (behind || !carryOut(store, *shared)) waitForRoom(std::move(*shared));
       },
       [this, shared](const std::string& sentence) {
-        if (shared->done) shared->done(sentence);
+        if (shared->done) shared->done();
         report(shared->problem, sentence);
       });
 }
@@ -55,13 +55,13 @@ bool Recorder::carryOut(RunStore& store, const Item& item) {
   } catch (const std::exception& refused) {
     sentence = refused.what();
   }
-  if (item.done) item.done(sentence);
+  if (item.done) item.done();
   report(item.problem, sentence);
   return true;
 }
 
 void Recorder::waitForRoom(Item item) {
-  std::function<void(const std::string&)> older;
+  std::function<void()> older;
   {
     const std::lock_guard<std::mutex> guard(mutex_);
     const auto same = std::ranges::find_if(waiting_, [&](const Item& other) { return !other.folder.empty() && other.folder == item.folder; });
@@ -72,7 +72,7 @@ void Recorder::waitForRoom(Item item) {
     waiting_.push_back(std::move(item));
   }
   savesChanged_.notify_all();
-  if (older) older({});
+  if (older) older();
   if (onReport_) onReport_();
 }
 
@@ -82,18 +82,25 @@ bool Recorder::waitsForRoom() const {
 }
 
 void Recorder::retry() {
-  if (!store_ || !waitsForRoom()) return;
+  {
+    const std::lock_guard<std::mutex> guard(mutex_);
+    if (waiting_.empty() || std::exchange(retrying_, true)) return;
+  }
   store_->post([this](RunStore& store) {
-    for (;;) {
+    for (bool room = true; room;) {
       Item first;
       {
         const std::lock_guard<std::mutex> guard(mutex_);
         if (waiting_.empty()) break;
         first = waiting_.front();
       }
-      if (!carryOut(store, first)) return;
+      room = carryOut(store, first);
       const std::lock_guard<std::mutex> guard(mutex_);
-      waiting_.pop_front();
+      if (room) waiting_.pop_front();
+    }
+    {
+      const std::lock_guard<std::mutex> guard(mutex_);
+      retrying_ = false;
     }
     if (onReport_) onReport_();
   });
@@ -171,8 +178,11 @@ void Recorder::appendRows(RunStore& store) {
 
 void Recorder::flush(bool now) {
   const auto time = std::chrono::steady_clock::now();
-  if (!store_ || (!now && time - flushed_ < kBatch) || waitsForRoom()) return;
+  if (!store_) return;
+  const bool waits = waitsForRoom();
+  if (waits ? time - flushed_ < kBetweenTries : !now && time - flushed_ < kBatch) return;
   flushed_ = time;
+  if (waits) return retry();
   {
     const std::lock_guard<std::mutex> guard(mutex_);
     if (points_.empty() && events_.empty() && studies_.empty()) return;
@@ -188,7 +198,7 @@ void Recorder::save(std::filesystem::path folder, Checkpoint checkpoint, bool he
     savesChanged_.wait(lock, [this] { return saving_ < kSavesAtOnce || !waiting_.empty(); });
     ++saving_;
   }
-  const auto done = [this](const std::string&) {
+  const auto done = [this] {
     {
       const std::lock_guard<std::mutex> guard(mutex_);
       --saving_;

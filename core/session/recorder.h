@@ -20,7 +20,7 @@ namespace moe {
 
 /// Hands what a training thread produces to the store's thread: rows about once a second, checkpoints with the rows
 /// before them. What the store refuses is kept and tried again, and training goes on. What there is no room for on the disk
-/// is kept with all that comes after it, until `retry` finds some: meanwhile the one who trains should wait, as nothing
+/// is kept with all that comes after it, and `flush` tries it again: meanwhile the one who trains should wait, as nothing
 /// more can be saved. Used by one thread.
 class Recorder {
  public:
@@ -44,10 +44,14 @@ class Recorder {
 
   /// Whether something waits for room on the disk.
   bool waitsForRoom() const;
-  /// Tries what waits again.
-  void retry();
+  /// What to say of that, behind problem().
+  static constexpr const char* kWaits =
+      ". Training waits and goes on by itself when there is room; nothing is lost while this program runs.";
+  /// How often one who waits should flush.
+  static constexpr std::chrono::milliseconds kBetweenTries{500};
 
-  /// Hands over the rows of the last second; `now`: all of them at once.
+  /// Hands over the rows of the last second; `now`: all of them at once. Where something waits for room, tries that again,
+  /// no more often than every kBetweenTries.
   void flush(bool now);
   /// Waits until everything is on the disk, refused, or waiting for room after one more try.
   void finish();
@@ -74,10 +78,10 @@ class Recorder {
   }
 
  private:
-  /// Something for the store's thread. `done` is told what refused it, or nothing.
+  /// Something for the store's thread. `done` is called when it is written, refused, or replaced by a newer one.
   struct Item {
     StoreThread::Work work;
-    std::function<void(const std::string&)> done;
+    std::function<void()> done;
     std::string Recorder::* problem;
     std::filesystem::path folder = {};                  // of a save that a newer one may take the place of
   };
@@ -85,6 +89,7 @@ class Recorder {
   void post(Item item);
   bool carryOut(RunStore& store, const Item& item);     // false: there was no room
   void waitForRoom(Item item);
+  void retry();
   void report(std::string Recorder::* problem, const std::string& sentence);
   void appendRows(RunStore& store);
   bool recorded(RunId run) const { return store_ && run > 0; }
@@ -102,6 +107,7 @@ class Recorder {
   std::vector<CheckpointRow> saved_;
   int saving_ = 0;
   std::deque<Item> waiting_;                            // for room, in order
+  bool retrying_ = false;                               // a try is on its way: a large save may take seconds to be refused
   std::string rowsProblem_, checkpointProblem_;
 };
 

@@ -4,7 +4,6 @@
 #include <new>
 
 #include "core/base/error.h"
-#include "core/base/number_text.h"
 #include "core/base/utf8.h"
 #include "core/session/run_preparation.h"
 

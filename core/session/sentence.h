@@ -2,9 +2,9 @@
 #include <exception>
 #include <string>
 
-#include "core/train/run_config.h"
-
 namespace moe {
+
+struct RunConfig;
 
 /// What went wrong, for a person: "train.steps: ..." without "[config]" before it. Out of memory is a sentence too: what was
 /// asked for, what the run was predicted to take (`config`, where there is one) and what is free.

@@ -11,7 +11,6 @@ namespace moe {
 namespace {
 
 constexpr auto kStatusInterval = std::chrono::milliseconds(30);
-constexpr auto kBetweenTries = std::chrono::milliseconds(500);  // to find room on the disk
 
 }  // namespace
 
@@ -37,7 +36,6 @@ void Worker::run() {
     recorder_.flush(!mayStep());
     publishStatus();
     carryOutAll(!mayStep() && !inquiries_.pending(run_.get()));
-    if (waiting_) recorder_.retry();
     if (mailbox_.closed()) break;
     try {
       const bool playing = playing_;
@@ -46,7 +44,7 @@ void Worker::run() {
       if (collapsed_) restartAfterCollapse(playing);
       inquiries_.turn(run_.get(), mayStep());
     } catch (const std::exception& problem) {
-      fail(sentenceOf(problem, run_ ? &run_->config() : nullptr));
+      fail(problem);
     }
   }
   settle();
@@ -56,7 +54,7 @@ void Worker::run() {
 }
 
 void Worker::carryOutAll(bool wait) {
-  const std::vector<Command> commands = waiting_ ? mailbox_.take(wait, kBetweenTries) : mailbox_.take(wait);
+  const std::vector<Command> commands = waiting_ ? mailbox_.take(wait, Recorder::kBetweenTries) : mailbox_.take(wait);
   if (!commands.empty()) settle();
   for (const Command& command : commands) {
     if (mailbox_.closed()) return;
@@ -95,7 +93,7 @@ void Worker::settle() {
     for (RunInTraining* run : runs())
       while (run->inFlight()) stepRun(*run, false);
   } catch (const std::exception& problem) {
-    fail(sentenceOf(problem, run_ ? &run_->config() : nullptr));
+    fail(problem);
   }
 }
 
@@ -135,7 +133,8 @@ void Worker::play(bool playing) {
   }
 }
 
-void Worker::fail(const std::string& sentence) {
+void Worker::fail(const std::exception& problem, const RunConfig* config) {
+  const std::string sentence = sentenceOf(problem, config ? config : run_ ? &run_->config() : nullptr);
   playing_ = false;
   singleSteps_ = 0;
   failed_ = true;
@@ -166,7 +165,7 @@ void Worker::takeReports() {
     statusChanged_ = true;
   }
   std::string problem = recorder_.problem();
-  if (waiting_) problem += ". Training waits and goes on by itself when there is room; nothing is lost while this program runs.";
+  if (waiting_) problem += Recorder::kWaits;
   if (problem != storeProblem_) {
     storeProblem_ = std::move(problem);
     statusChanged_ = true;

@@ -76,7 +76,8 @@ class Worker {
   void stepRun(RunInTraining& run, bool ahead);
   void settle();                             // no step is on its way any more
   void play(bool playing);
-  void fail(const std::string& sentence);
+  /// `config`: of the run that it happened to, where that is not there yet.
+  void fail(const std::exception& problem, const RunConfig* config = nullptr);
   void takeReports();
   void publish(const RunEvent& event);
   void record(RunInTraining& run, RunEvent::Kind kind, std::string text = {});

@@ -105,7 +105,7 @@ void Worker::replaceBy(std::function<std::unique_ptr<RunInTraining>()> make, con
     prepareBackend(config);
     run_ = make();
   } catch (const std::exception& problem) {
-    fail(sentenceOf(problem, &config));
+    fail(problem, &config);
     throw;
   }
   inquiries_.runChanged();

@@ -1,5 +1,4 @@
 #include <cstring>
-#include <numeric>
 
 #include "core/store/run_store_impl.h"
 
@@ -7,7 +6,6 @@ namespace moe {
 namespace {
 
 constexpr std::int64_t kMostNarrow = 32'767;  // experts whose numbers fit two bytes
-
 
 /// Names, each ended by a zero byte, which no file name holds.
 std::string joined(const std::vector<std::string>& names) {
@@ -120,9 +118,8 @@ std::shared_ptr<const RunStudy> RunStore::study(RunId run, std::int64_t step) co
     for (const std::int32_t expert : layer.selections)
       if (expert < -1 || expert >= experts) impl_->damaged();
     // Older programs kept tables of all experts, however many.
-    layer.listed = listedExperts(layer.selections, experts);
     const bool all = layers.blob(4).size() == static_cast<std::size_t>(experts * experts) * sizeof(float);
-    if (all) layer.listed.resize(static_cast<std::size_t>(experts)), std::iota(layer.listed.begin(), layer.listed.end(), 0);
+    layer.listed = all ? allExperts(experts) : listedExperts(layer.selections, experts);
     const auto listed = static_cast<std::int64_t>(layer.listed.size());
     layer.coactivation = checked(valuesOf<float>(layers.blob(4), listed * listed));
     layer.domains = checked(valuesOf<float>(layers.blob(5), domains * listed));

@@ -38,9 +38,14 @@ std::optional<double> RunStudy::maxVioGlobal() const {
   return sum / static_cast<double>(layers.size());
 }
 
+std::vector<std::int32_t> allExperts(std::int64_t experts) {
+  std::vector<std::int32_t> all(static_cast<std::size_t>(experts));
+  std::iota(all.begin(), all.end(), 0);
+  return all;
+}
+
 std::vector<std::int32_t> listedExperts(std::span<const std::int32_t> selections, std::int64_t experts) {
-  std::vector<std::int32_t> listed(static_cast<std::size_t>(experts));
-  std::iota(listed.begin(), listed.end(), 0);
+  std::vector<std::int32_t> listed = allExperts(experts);
   if (experts <= kStudiedExperts) return listed;
   const std::vector<std::int64_t> counts = countSelections(selections, experts);
   const auto end = listed.begin() + kStudiedExperts;
@@ -55,18 +60,22 @@ std::vector<std::int32_t> listedExperts(std::span<const std::int32_t> selections
 
 std::vector<float> evenShares(const LayerStudy& layer) {
   const std::size_t listed = layer.listed.size();
+  if (listed == 0) return {};
+  const std::size_t domains = layer.domains.size() / listed;
+  const auto experts = static_cast<double>(layer.experts);
+  if (static_cast<std::int32_t>(listed) < layer.experts) {
+    // The tables lack a part of the sum, which is that of the whole text: as many choices a token in every domain, or
+    // weights that sum to 1.
+    const auto all = static_cast<double>(layer.selections.size());
+    const auto used = static_cast<double>(std::ranges::count_if(layer.selections, [](std::int32_t expert) { return expert >= 0; }));
+    const double choices = layer.slots == layer.experts && used == all ? 1 : used * layer.slots / std::max(1.0, all);
+    return std::vector<float>(domains, static_cast<float>(choices / experts));
+  }
   std::vector<float> shares;
-  // Where not all are listed, the sum over all is that of the whole text: as many choices a token in every domain, or
-  // weights that sum to 1.
-  const auto used = static_cast<double>(std::ranges::count_if(layer.selections, [](std::int32_t expert) { return expert >= 0; }));
-  const double choices = layer.slots == layer.experts && used == static_cast<double>(layer.selections.size())
-                             ? 1
-                             : used * layer.slots / static_cast<double>(std::max<std::size_t>(1, layer.selections.size()));
-  for (std::size_t begin = 0; listed > 0 && begin < layer.domains.size(); begin += listed) {
+  for (std::size_t domain = 0; domain < domains; ++domain) {
     double sum = 0;
-    for (std::size_t e = 0; e < listed; ++e) sum += static_cast<double>(layer.domains[begin + e]);
-    const bool all = static_cast<std::int32_t>(listed) == layer.experts;
-    shares.push_back(static_cast<float>((all ? sum : choices) / static_cast<double>(layer.experts)));
+    for (std::size_t e = 0; e < listed; ++e) sum += static_cast<double>(layer.domains[domain * listed + e]);
+    shares.push_back(static_cast<float>(sum / experts));
   }
   return shares;
 }

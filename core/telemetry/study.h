@@ -43,6 +43,8 @@ struct RunStudy {
   std::optional<double> maxVioGlobal() const;
 };
 
+/// 0 to experts - 1.
+std::vector<std::int32_t> allExperts(std::int64_t experts);
 /// All experts in order; where there are more than kStudiedExperts, those chosen most (the first of equals), in order.
 std::vector<std::int32_t> listedExperts(std::span<const std::int32_t> selections, std::int64_t experts);
 

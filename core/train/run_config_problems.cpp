@@ -1,9 +1,8 @@
-#include "core/backend/registry.h"
-#include "core/train/run_config.h"
-
 #include <algorithm>
 
+#include "core/backend/registry.h"
 #include "core/telemetry/explanation_text.h"
+#include "core/train/run_config.h"
 
 namespace moe {
 namespace {
