@@ -40,6 +40,7 @@ class PlainView : public TrainView {
   }
   void note(RunInTraining&, const RunEvent& event) override {
     std::printf("step %lld: %s\n", static_cast<long long>(event.step), shownName(event.text).c_str());
+    std::fflush(stdout);  // what it tells of may take long
   }
   void end(const Closing& closing) override { std::printf("%s", closingText(closing).c_str()); }
 };

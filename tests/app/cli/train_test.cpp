@@ -35,6 +35,26 @@ std::string weights(const test::TemporaryFolder& folder, const char* step) {
 class TrainTest : public QObject {
   Q_OBJECT
  private Q_SLOTS:
+  void onAFullDiskItWaitsAndGoesOnByItselfWhenThereIsRoom() {
+    const test::TemporaryFolder folder;
+    // A limit of what the process may write, that a checkpoint of 1.5 MB passes and the store does not.
+    const QStringList words = QStringList{"ulimit -S -f 1000; exec", test::commandLineProgram()} + tinyTraining(folder) +
+                              QStringList{"--steps", "30", "--set", "experts.count=120"};
+    QProcess process;
+    process.start("/bin/bash", {"-c", words.join(' ')});
+    QByteArray output;
+    while (!output.contains("Training waits and goes on by itself") && process.waitForReadyRead(60'000)) output += process.readAllStandardOutput();
+    QVERIFY2(output.contains("write byte") && output.contains("Training waits and goes on by itself"), output + process.readAllStandardError());
+    QCOMPARE(QProcess::execute("prlimit", {"--pid", QString::number(process.processId()), "--fsize=unlimited"}), 0);
+    QVERIFY(process.waitForFinished(60'000));
+    output += process.readAllStandardOutput();
+    QVERIFY2(process.exitStatus() == QProcess::NormalExit && process.exitCode() == 0, process.readAllStandardError().constData());
+    QVERIFY2(output.contains("There is room again: training goes on."), output.constData());
+    const auto store = RunStore::open(folder / "runs.db", RunStore::Access::readOnly);
+    QVERIFY(store->run(1).state == RunSummary::State::finished);
+    QCOMPARE(store->points(1).size(), std::size_t{30});
+    for (const char* step : {"step-0", "step-30"}) QVERIFY2(std::filesystem::exists(folder / "out" / step / "state.json"), step);
+  }
   void theClosingLinesNameTenDeadExpertsAndCountTheRest() {
     const test::TemporaryFolder folder;
     const auto result = switchyard(tinyTraining(folder) << "--steps" << "2" << "--set" << "experts.count=500");
@@ -297,6 +317,12 @@ class TrainTest : public QObject {
                                                         << "train.schedule=constant");
     QCOMPARE(result.code, 1);
     QVERIFY2(result.errors.contains("not a finite number"), result.errors.constData());
+    const auto store = RunStore::open(folder / "runs.db", RunStore::Access::readOnly);
+    QVERIFY(store->run(1).state == RunSummary::State::failed);
+    const RunEvent last = store->events(1).back();
+    QVERIFY(last.kind == RunEvent::Kind::failed);
+    const std::string begins = "Failed after step " + std::to_string(last.step) + ", saved as of step " + std::to_string(last.step) + ": the loss of step ";
+    QVERIFY2(last.text.starts_with(begins), last.text.c_str());
   }
   void expertsGrowOutOfADenseRun() {
     const test::TemporaryFolder folder;
