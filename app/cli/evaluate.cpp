@@ -7,6 +7,7 @@
 #include "app/cli/backend_option.h"
 #include "app/cli/commands.h"
 #include "app/cli/json_lines.h"
+#include "app/cli/progress_line.h"
 #include "core/base/checksum.h"
 #include "core/base/error.h"
 #include "core/base/utf8.h"
@@ -79,14 +80,16 @@ void run(const Options& options) {
   if (device.computeType == DType::f64) device.computeType = DType::f32;
   const std::unique_ptr<Backend> backend = backendOfStored(device, options.backend);
   const std::string trainedOn = options.data.empty() ? checkpoint.about.textChecksum : "";
+  ProgressLine line;
   const StoredModel stored = loadStoredModel(*backend, checkpoint);
-  const std::shared_ptr<const Corpus> corpus = loadCorpus(stored.config.data, stored.tokenizer);
+  const std::shared_ptr<const Corpus> corpus = loadCorpus(stored.config.data, stored.tokenizer, line.progress());
   if (!trainedOn.empty() && checksumText(corpus->checksum()) != trainedOn)
     std::fprintf(stderr, "%s is not the text that the run was trained on: another checksum.\n", shownName(stored.config.data.source).c_str());
   leaveOut(*stored.model, left);
   Batch batch;
   const HeldOutLoss result =
-      heldOutLoss(*stored.model, *corpus, batch, stored.config.train.batch, options.tokens);
+      heldOutLoss(*stored.model, *corpus, batch, stored.config.train.batch, options.tokens, {}, {}, line.progress());
+  line.clear();
   const std::vector<std::string> notes = notesOf(stored.config, left);
   if (options.json)
     return printLine({{"run", stored.run},

@@ -55,7 +55,10 @@ class LiveView : public TrainView {
   ~LiveView() override {
     if (lines_ > 0) std::fputs("\x1b[?25h", stdout), std::fflush(stdout);
   }
-  void begin(RunInTraining& run, const std::string& backend) override { headline_ = headline(run, backend); }
+  void begin(RunInTraining& run, const std::string& backend) override {
+    headline_ = headline(run, backend);
+    if (lines_ == 0) write({cut(headline_, terminalSize().columns)});  // the first step may take long
+  }
   void step(RunInTraining& run, const StepPoint& point, const std::vector<RunEvent>& events) override {
     speed_.pass(run.tokensPerStep());
     if (point.validationLoss) validation_ = point.validationLoss;
@@ -111,7 +114,11 @@ class LiveView : public TrainView {
     if (alerts.size() > kAlertsShown) lines.push_back("⚠ and " + std::to_string(alerts.size() - kAlertsShown) + " more");
     if (alerts.empty() && !news_.empty()) lines.push_back(cut(news_, size.columns));
     if (static_cast<int>(lines.size()) >= size.rows && size.rows > 4) lines.resize(static_cast<std::size_t>(size.rows - 1));
+    write(lines);
+  }
 
+  /// In the place of what was drawn last.
+  void write(const std::vector<std::string>& lines) {
     std::string out = lines_ == 0 ? "\x1b[?25l" : "\x1b[" + std::to_string(lines_) + "A";
     for (const std::string& line : lines) out += "\r\x1b[2K" + line + "\n";
     out += "\x1b[J";

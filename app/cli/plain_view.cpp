@@ -24,7 +24,10 @@ class JsonView : public TrainView {
 
 class PlainView : public TrainView {
  public:
-  void begin(RunInTraining& run, const std::string& backend) override { std::printf("%s\n", headline(run, backend).c_str()); }
+  void begin(RunInTraining& run, const std::string& backend) override {
+    std::printf("%s\n", headline(run, backend).c_str());
+    std::fflush(stdout);  // the first step may take long
+  }
   void step(RunInTraining& run, const StepPoint& point, const std::vector<RunEvent>& events) override {
     for (const RunEvent& event : events) std::printf("step %lld: %s\n", static_cast<long long>(event.step), shownName(event.text).c_str());
     if (point.step % kEvery == 0 || point.validationLoss || run.finished()) {

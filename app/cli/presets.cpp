@@ -4,6 +4,7 @@
 
 #include "app/cli/commands.h"
 #include "app/cli/json_lines.h"
+#include "core/data/text_files.h"
 #include "core/train/run_config.h"
 
 namespace moe::cli {
@@ -35,7 +36,7 @@ void show(const std::string& id, bool asJson) {
                  {"total_parameters", size.totalParameters},
                  {"active_parameters", size.activeParameters},
                  {"flops_per_token", size.flopsPerToken},
-                 {"predicted_memory", predictedMemory(config)}});
+                 {"predicted_memory", predictedMemory(config, textSize(config.data))}});
     } else {
       std::printf("%s (%s)\n%s\n%s\n\n%s\n", preset.label.c_str(), preset.source.c_str(), preset.about.c_str(),
                   preset.scaled.c_str(), toJson(config).dump(2).c_str());

@@ -10,6 +10,7 @@
 #include <thread>
 
 #include "app/cli/commands.h"
+#include "app/cli/progress_line.h"
 #include "app/cli/train_options.h"
 #include "app/cli/train_view.h"
 #include "core/base/error.h"
@@ -65,7 +66,8 @@ class HeadlessRun {
   }
 
   void begin() {
-    PreparedRun prepared = prepareRun(configOf(options_), {});
+    PreparedRun prepared = prepareRun(configOf(options_), {.progress = progress()});
+    line_.clear();
     const std::string beginning = beginningOf(prepared);
     RunSummary first = summaryOf(prepared);
     if (const auto& dense = prepared.dense) {
@@ -96,9 +98,10 @@ class HeadlessRun {
   void resume() {
     const auto changes = changesOf(options_);
     const fs::path path = fs::canonical(checkpointAt(options_.resume));
-    Checkpoint checkpoint = loadCheckpoint(path);
+    Checkpoint checkpoint = openToResume(path);
     if (options_.data) checkpoint.config.data.source = *options_.data;
-    PreparedRun prepared = prepareRun(checkpoint, {.acceptOtherText = options_.acceptOtherText});
+    PreparedRun prepared = prepareRun(checkpoint, {.acceptOtherText = options_.acceptOtherText, .progress = progress()});
+    line_.clear();
     const RunSummary now = summaryOf(prepared);
     const CheckpointRow row{.run = checkpoint.run, .step = checkpoint.state.step, .path = path.string(),
                             .healthy = checkpoint.watch.alerts.empty(), .pinned = false, .bytes = bytesOf(path)};
@@ -137,9 +140,11 @@ class HeadlessRun {
     view_->begin(*run_, describe(*backend_));
     if (const std::string skipped = skippedText(*run_->prepared().corpus); !skipped.empty()) say(skipped.substr(1));
     if (!rateNote_.empty()) say(rateNote_);
-    bool collapse = false;
+    bool collapse = false, ended = false;
     while (run_->inFlight() || (!run_->finished() && !askedToEnd())) {
       const RunInTraining::Step step = run_->step(!askedToEnd() && !collapse);
+      line_.clear();
+      ended = step.validationEnded;
       if (!step.finite) notFinite();
       if (step.point.tokensPerSecond > 0) seconds_ += static_cast<double>(run_->tokensPerStep()) / step.point.tokensPerSecond;
       tokens_ += run_->tokensPerStep();
@@ -155,7 +160,7 @@ class HeadlessRun {
       waitForRoom();
       check(recorder_);
     }
-    run_->finished() ? finish() : stop();
+    run_->finished() && !ended ? finish() : stop();
   }
 
   /// What is known of the run stays with it; whatever is refused now is of no more interest than the problem itself.
@@ -191,6 +196,14 @@ class HeadlessRun {
   }
   bool askedToEnd() const { return ending_.asked() || std::ferror(stdout) != 0; }
 
+  /// Shown while it is slow, and ended where the run is asked to end.
+  Progress progress() {
+    return [this](const std::string& what, double share) {
+      if (askedToEnd()) throw Ended();
+      line_.show(what, share);
+    };
+  }
+
   /// To the person; a reader of the JSON lines gets steps alone.
   void say(const std::string& note) {
     if (options_.json)
@@ -211,7 +224,7 @@ class HeadlessRun {
       view_->note(*run_, note);
       return;
     }
-    PreparedRun prepared = prepareRun(fork->checkpoint, {});
+    PreparedRun prepared = prepareRun(fork->checkpoint, {.memoryReturned = memoryHeld(run_->config()), .similar = &run_->prepared(), .progress = progress()});
     RunSummary first = summaryOf(prepared);
     first.parent = run_->id();
     first.parentStep = fork->checkpoint.state.step;
@@ -246,6 +259,7 @@ class HeadlessRun {
     folder = fs::absolute(folder).lexically_normal();
     backend_ = makeBackend(backendOptions(prepared.config));
     run_ = std::make_unique<RunInTraining>(std::move(summary), std::move(folder), std::move(prepared), *backend_, recorder_);
+    run_->setProgress(progress());
   }
 
   /// Whether this store's run of that number wrote the checkpoint: the same seed, and its checkpoints in the same folder.
@@ -305,7 +319,12 @@ class HeadlessRun {
       run_->record(run_->eventOf(RunEvent::Kind::finished, "Finished after " + std::to_string(run_->stepsDone()) + " steps."));
     } else {  // nothing was left to train
       trainLoss_ = run_->summary().trainLoss;
-      validationLoss_ = run_->trainer().evaluate();
+      try {
+        validationLoss_ = run_->trainer().evaluate(kValidationTokens, progress());
+      } catch (const Ended&) {
+        return stop();
+      }
+      line_.clear();
     }
     run_->saveIfChanged();
     settle(RunSummary::State::finished);
@@ -332,6 +351,7 @@ class HeadlessRun {
   std::unique_ptr<Backend> backend_;          // before the run: it uses it
   std::unique_ptr<RunInTraining> run_;
   std::unique_ptr<TrainView> view_;
+  ProgressLine line_;
   std::optional<double> trainLoss_, validationLoss_;
   std::int64_t tokens_ = 0;
   std::string rateNote_;                      // what another target does to the learning rate

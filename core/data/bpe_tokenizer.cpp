@@ -3,6 +3,7 @@
 #include <functional>
 #include <nlohmann/json.hpp>
 #include <queue>
+#include <utility>
 
 #include "core/base/error.h"
 
@@ -65,6 +66,7 @@ void BpeTokenizer::encodePiece(std::string_view piece, std::vector<std::int32_t>
 void BpeTokenizer::encode(std::string_view utf8, const TokenSink& sink) const {
   constexpr std::size_t kLongestKept = 32, kMostKept = 1 << 18;  // longer pieces are seldom met again
   std::vector<std::int32_t> ids;
+  std::size_t bytes = 0;  // of the text of these
   std::unordered_map<std::string_view, std::vector<std::int32_t>> known;
   pretokenizer_.split(utf8, [&](std::string_view piece) {
     const auto found = known.find(piece);
@@ -76,11 +78,12 @@ void BpeTokenizer::encode(std::string_view utf8, const TokenSink& sink) const {
       if (piece.size() <= kLongestKept && known.size() < kMostKept)
         known.try_emplace(piece, ids.begin() + static_cast<std::ptrdiff_t>(begin), ids.end());
     }
+    bytes += piece.size();
     if (ids.size() < kTokensAtOnce) return;
-    sink(ids);
+    sink(ids, std::exchange(bytes, 0));
     ids.clear();
   });
-  if (!ids.empty()) sink(ids);
+  if (!ids.empty()) sink(ids, bytes);
 }
 
 std::string BpeTokenizer::bytesOf(std::int32_t id) const {

@@ -3,6 +3,8 @@
 #include <iterator>
 #include <queue>
 #include <unordered_map>
+#include <unordered_set>
+#include <utility>
 
 #include "core/base/error.h"
 #include "core/data/bpe_tokenizer.h"
@@ -12,32 +14,108 @@
 namespace moe {
 namespace {
 
+/// The distinct pieces of texts that are given one after the other, as if they stood in one, and how often each is met.
+class Words {
+ public:
+  Words() : known_(8, Hash{this}, Equal{this}) {}
+
+  void add(std::string_view text, const std::function<void(std::size_t)>& counted) {
+    if (!open_.empty()) text.remove_prefix(closeInto(text, counted));
+    std::string_view last;
+    std::size_t bytes = 0;
+    pretokenizer_.split(text, [&](std::string_view piece) {
+      if (!last.empty()) count(last);
+      last = piece;
+      bytes += piece.size();
+      if (bytes < kTokensAtOnce) return;
+      if (counted) counted(std::exchange(bytes, 0));
+    });
+    if (counted) counted(bytes);
+    if (!text.empty()) open_ = last;
+  }
+  void finish() {
+    if (!open_.empty()) count(std::exchange(open_, {}));
+    known_ = decltype(known_)(0, Hash{this}, Equal{this});
+  }
+
+  std::size_t size() const { return counts_.size(); }
+  std::string_view word(std::size_t i) const { return std::string_view(letters_).substr(begins_[i], end(i) - begins_[i]); }
+  std::int64_t count(std::size_t i) const { return counts_[i]; }
+  std::size_t letters() const { return letters_.size(); }
+
+ private:
+  struct Hash {
+    using is_transparent = void;
+    const Words* words;
+    std::size_t operator()(std::string_view piece) const { return std::hash<std::string_view>()(piece); }
+    std::size_t operator()(std::size_t i) const { return (*this)(words->word(i)); }
+  };
+  struct Equal {
+    using is_transparent = void;
+    const Words* words;
+    bool operator()(std::string_view piece, std::size_t i) const { return piece == words->word(i); }
+    bool operator()(std::size_t i, std::string_view piece) const { return piece == words->word(i); }
+    bool operator()(std::size_t i, std::size_t j) const { return i == j; }
+  };
+
+  std::size_t end(std::size_t i) const { return i + 1 < begins_.size() ? begins_[i + 1] : letters_.size(); }
+
+  void count(std::string_view piece) {
+    const auto found = known_.find(piece);
+    if (found != known_.end()) {
+      ++counts_[*found];
+      return;
+    }
+    begins_.push_back(letters_.size());
+    counts_.push_back(1);
+    letters_ += piece;
+    known_.insert(counts_.size() - 1);
+  }
+
+  /// Counts the last piece of the text before, which the beginning of this one may lengthen. Returns the bytes it took of it.
+  std::size_t closeInto(std::string_view text, const std::function<void(std::size_t)>& counted) {
+    constexpr std::size_t kLongerThanAnyPiece = 1024;
+    const std::string joined = open_ + std::string(text.substr(0, kLongerThanAnyPiece));
+    std::string_view first;
+    pretokenizer_.split(joined, [&](std::string_view piece) { first = first.empty() ? piece : first; });
+    const std::size_t taken = first.size() - open_.size();
+    if (taken == text.size()) {
+      open_ = joined;  // all of a short text: the next one may lengthen it still
+    } else {
+      count(first);
+      open_.clear();
+    }
+    if (counted) counted(taken);
+    return taken;
+  }
+
+  const Pretokenizer pretokenizer_;
+  std::string letters_;                 // of all words, one behind the other, in the order of first meeting
+  std::vector<std::size_t> begins_;     // of each in letters_
+  std::vector<std::int64_t> counts_;
+  std::unordered_set<std::size_t, Hash, Equal> known_;
+  std::string open_;                    // the last piece of the text so far, not yet counted
+};
+
 /// The distinct pieces lie one behind the other, a place a byte, each ended by a place that holds none. A token stands at
 /// its first byte's place; merging leaves the places behind it empty, so that a merge costs what it changes and no more.
 class Training {
  public:
-  explicit Training(std::string_view text) {
-    std::unordered_map<std::string_view, std::size_t> seen;
-    const Pretokenizer pretokenizer;
-    std::size_t places = 0;
-    pretokenizer.split(text, [&](std::string_view piece) {
-      const auto [entry, isNew] = seen.try_emplace(piece, words_.size());
-      if (isNew) {
-        words_.push_back({places, 0});
-        places += piece.size() + 1;
-      }
-      ++words_[entry->second].count;
-    });
+  explicit Training(const Words& words) {
+    const std::size_t places = words.letters() + words.size();
     if (places > kNowhere)
       throw Error("tokenizer", "expected at most 4 GB of distinct words to train on, found more; choose less text or the tokenizer bytes");
     ids_.assign(places, kNone);
     before_.resize(places);
-    for (const auto& [piece, word] : seen)
+    for (std::size_t word = 0, begin = 0; word < words.size(); ++word) {
+      const std::string_view piece = words.word(word);
+      words_.push_back({begin, words.count(word)});
       for (std::size_t i = 0; i < piece.size(); ++i) {
-        const std::size_t place = words_[word].begin + i;
-        ids_[place] = static_cast<unsigned char>(piece[i]);
-        before_[place] = i == 0 ? kNowhere : static_cast<Place>(place - 1);
+        ids_[begin + i] = static_cast<unsigned char>(piece[i]);
+        before_[begin + i] = i == 0 ? kNowhere : static_cast<Place>(begin + i - 1);
       }
+      begin += piece.size() + 1;
+    }
     words_.push_back({places, 0});
     for (std::size_t word = 0; word + 1 < words_.size(); ++word)
       for (std::size_t place = words_[word].begin; ids_[place + 1] != kNone; ++place) pairAt(place, place + 1).count += words_[word].count;
@@ -166,18 +244,39 @@ class Training {
   std::vector<std::uint64_t> made_;   // pairs, within one merge
 };
 
+class BpeTraining final : public TokenizerTraining {
+ public:
+  explicit BpeTraining(int vocabulary) : vocabulary_(vocabulary), words_(std::make_unique<Words>()) {
+    if (vocabulary < 256)
+      throw Error("tokenizer", "vocabulary: expected at least the 256 bytes, found " + std::to_string(vocabulary) + "; choose a larger one");
+  }
+  void add(std::string_view utf8, const std::function<void(std::size_t)>& counted) override { words_->add(utf8, counted); }
+  std::unique_ptr<Tokenizer> finish(const Progress& progress) override {
+    words_->finish();
+    Training training(*words_);
+    words_.reset();
+    Steps steps(progress, "learning the tokenizer", vocabulary_ - 256);
+    std::vector<BpeTokenizer::Pair> merges;
+    for (BpeTokenizer::Pair pair; 256 + static_cast<int>(merges.size()) < vocabulary_; steps.add(1)) {
+      if (!training.mergeNext(pair, 256 + static_cast<std::int32_t>(merges.size()))) break;
+      merges.push_back(pair);
+    }
+    return std::make_unique<BpeTokenizer>(std::move(merges));
+  }
+
+ private:
+  const int vocabulary_;
+  std::unique_ptr<Words> words_;
+};
+
 }  // namespace
 
+std::unique_ptr<TokenizerTraining> bpeTraining(int vocabulary) { return std::make_unique<BpeTraining>(vocabulary); }
+
 std::unique_ptr<Tokenizer> trainBpeTokenizer(std::string_view text, int vocabulary) {
-  if (vocabulary < 256)
-    throw Error("tokenizer", "vocabulary: expected at least the 256 bytes, found " + std::to_string(vocabulary) + "; choose a larger one");
-  Training training(text);
-  std::vector<BpeTokenizer::Pair> merges;
-  for (BpeTokenizer::Pair pair; 256 + static_cast<int>(merges.size()) < vocabulary;) {
-    if (!training.mergeNext(pair, 256 + static_cast<std::int32_t>(merges.size()))) break;
-    merges.push_back(pair);
-  }
-  return std::make_unique<BpeTokenizer>(std::move(merges));
+  BpeTraining training(vocabulary);
+  training.add(text, {});
+  return training.finish({});
 }
 
 }  // namespace moe

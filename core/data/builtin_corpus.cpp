@@ -1,5 +1,7 @@
 #include "core/data/builtin_corpus.h"
 
+#include <iterator>
+
 #include "core/data/builtin/draws.h"
 
 namespace moe {
@@ -21,6 +23,8 @@ constexpr Kind kKinds[] = {
 };
 
 }  // namespace
+
+std::int64_t builtinBytes() { return static_cast<std::int64_t>(std::size(kKinds) * kBytesPerDomain); }
 
 std::vector<LabelledText> builtinDomains(std::uint64_t seed) {
   std::vector<LabelledText> domains;

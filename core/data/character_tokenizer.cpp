@@ -12,25 +12,50 @@ CharacterTokenizer::CharacterTokenizer(std::vector<char32_t> characters) : chara
   for (std::size_t i = 0; i < characters_.size(); ++i) ids_.emplace(characters_[i], static_cast<std::int32_t>(i) + 1);
 }
 
+namespace {
+
+class CharacterTraining final : public TokenizerTraining {
+ public:
+  void add(std::string_view text, const std::function<void(std::size_t)>& counted) override {
+    for (std::size_t at = 0; at < text.size();) {
+      const std::size_t begin = at, end = std::min(text.size(), begin + kTokensAtOnce);
+      while (at < end) ++counts_[nextCodePoint(text, at)];
+      if (counted) counted(at - begin);
+    }
+  }
+  std::unique_ptr<Tokenizer> finish(const Progress&) override {
+    std::vector<std::pair<char32_t, std::int64_t>> byFrequency;
+    for (std::size_t character = 0; character < counts_.size(); ++character)
+      if (counts_[character] > 0) byFrequency.emplace_back(static_cast<char32_t>(character), counts_[character]);
+    std::stable_sort(byFrequency.begin(), byFrequency.end(), [](auto& a, auto& b) { return a.second > b.second; });
+    std::vector<char32_t> characters;
+    for (const auto& [character, count] : byFrequency) characters.push_back(character);
+    return std::make_unique<CharacterTokenizer>(std::move(characters));
+  }
+
+ private:
+  std::vector<std::int64_t> counts_ = std::vector<std::int64_t>(0x110000);  // by code point
+};
+
+}  // namespace
+
+std::unique_ptr<TokenizerTraining> characterTraining() { return std::make_unique<CharacterTraining>(); }
+
 std::unique_ptr<Tokenizer> trainCharacterTokenizer(std::string_view text) {
-  std::vector<std::int64_t> counts(0x110000);
-  for (std::size_t at = 0; at < text.size();) ++counts[nextCodePoint(text, at)];
-  std::vector<std::pair<char32_t, std::int64_t>> byFrequency;
-  for (std::size_t character = 0; character < counts.size(); ++character)
-    if (counts[character] > 0) byFrequency.emplace_back(static_cast<char32_t>(character), counts[character]);
-  std::stable_sort(byFrequency.begin(), byFrequency.end(), [](auto& a, auto& b) { return a.second > b.second; });
-  std::vector<char32_t> characters;
-  for (const auto& [character, count] : byFrequency) characters.push_back(character);
-  return std::make_unique<CharacterTokenizer>(std::move(characters));
+  CharacterTraining training;
+  training.add(text, {});
+  return training.finish({});
 }
 
 void CharacterTokenizer::encode(std::string_view utf8, const TokenSink& sink) const {
   std::vector<std::int32_t> ids;
+  std::size_t begin = 0;  // of the text of these
   for (std::size_t at = 0; at < utf8.size();) {
     const auto found = ids_.find(nextCodePoint(utf8, at));
     ids.push_back(found == ids_.end() ? 0 : found->second);
     if (ids.size() < kTokensAtOnce && at < utf8.size()) continue;
-    sink(ids);
+    sink(ids, at - begin);
+    begin = at;
     ids.clear();
   }
 }

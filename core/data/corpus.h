@@ -79,8 +79,9 @@ class Corpus {
 /// Reads and tokenises what `config` names. Errors ("data"): missing, empty, binary or non-UTF-8 file (with the byte
 /// offset), an unreadable folder, no text in it. What is neither a regular file nor a folder (a pipe, a socket, a device, a
 /// link that leads nowhere or back to a folder it lies in) is refused, or skipped and counted where it lies in a folder.
-std::shared_ptr<const Corpus> loadCorpus(const DataConfig& config);
+/// One file is held at a time, and read twice where a tokenizer is learnt.
+std::shared_ptr<const Corpus> loadCorpus(const DataConfig& config, const Progress& progress = {});
 /// The same with a tokenizer that is already given (a checkpoint's): the config's tokenizer is not trained anew.
-std::shared_ptr<const Corpus> loadCorpus(const DataConfig& config, std::shared_ptr<const Tokenizer> tokenizer);
+std::shared_ptr<const Corpus> loadCorpus(const DataConfig& config, std::shared_ptr<const Tokenizer> tokenizer, const Progress& progress = {});
 
 }  // namespace moe

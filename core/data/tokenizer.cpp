@@ -19,7 +19,7 @@ class ByteTokenizer final : public Tokenizer {
       const std::string_view part = utf8.substr(at, kTokensAtOnce);
       const auto* bytes = reinterpret_cast<const unsigned char*>(part.data());
       ids.assign(bytes, bytes + part.size());
-      sink(ids);
+      sink(ids, part.size());
     }
   }
   std::string bytesOf(std::int32_t id) const override {
@@ -32,7 +32,7 @@ class ByteTokenizer final : public Tokenizer {
 
 std::vector<std::int32_t> Tokenizer::encode(std::string_view utf8) const {
   std::vector<std::int32_t> ids;
-  encode(utf8, [&ids](std::span<const std::int32_t> more) { ids.insert(ids.end(), more.begin(), more.end()); });
+  encode(utf8, [&ids](std::span<const std::int32_t> more, std::size_t) { ids.insert(ids.end(), more.begin(), more.end()); });
   return ids;
 }
 

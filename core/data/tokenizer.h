@@ -9,13 +9,14 @@
 #include <string_view>
 #include <vector>
 
+#include "core/base/progress.h"
 #include "core/data/data_config.h"
 
 namespace moe {
 
-/// A sink is given about so many.
+/// A sink is given about so many, and the bytes of text that they are.
 inline constexpr std::size_t kTokensAtOnce = 1 << 16;
-using TokenSink = std::function<void(std::span<const std::int32_t>)>;
+using TokenSink = std::function<void(std::span<const std::int32_t> ids, std::size_t bytes)>;
 
 /// Text to ids and back. Immutable; may be used from several threads.
 class Tokenizer {
@@ -35,10 +36,23 @@ class Tokenizer {
 };
 
 std::unique_ptr<Tokenizer> makeByteTokenizer();                                 // 256 ids
-std::unique_ptr<Tokenizer> trainCharacterTokenizer(std::string_view text);      // one id a code point, by frequency; 0 unknown
-/// Byte-level byte-pair encoding trained on `text` to `vocabulary` ids (the first 256 are the bytes). Ties go to the pair
-/// met first, so training is deterministic. Fewer ids where no pair is met twice any more. Takes some 15 bytes for each
-/// byte of its distinct words.
+/// Learns a tokenizer from texts given one after the other, as if they stood in one.
+class TokenizerTraining {
+ public:
+  virtual ~TokenizerTraining() = default;
+  /// `counted` is told of bytes when they have been taken in.
+  virtual void add(std::string_view utf8, const std::function<void(std::size_t bytes)>& counted = {}) = 0;
+  /// Nothing may be added afterwards.
+  virtual std::unique_ptr<Tokenizer> finish(const Progress& progress = {}) = 0;
+};
+std::unique_ptr<TokenizerTraining> characterTraining();                         // one id a code point, by frequency; 0 unknown
+/// Byte-level byte-pair encoding to `vocabulary` ids (the first 256 are the bytes). Ties go to the pair met first, so
+/// training is deterministic. Fewer ids where no pair is met twice any more. Takes some kBytesAWordByte for each byte of its
+/// distinct words. Throws Error("tokenizer").
+std::unique_ptr<TokenizerTraining> bpeTraining(int vocabulary);
+inline constexpr std::int64_t kBytesAWordByte = 16;
+
+std::unique_ptr<Tokenizer> trainCharacterTokenizer(std::string_view text);
 std::unique_ptr<Tokenizer> trainBpeTokenizer(std::string_view text, int vocabulary);
 /// Throws Error("tokenizer") naming what is missing or wrong.
 std::unique_ptr<Tokenizer> tokenizerFromJson(const nlohmann::json& json);

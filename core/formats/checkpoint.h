@@ -18,6 +18,7 @@ namespace moe {
 struct Checkpoint {
   RunConfig config;
   TrainingState state;
+  std::shared_ptr<const StateSource> stored = {};  // where the tensors of `state` are read from; null: they are in it
   std::shared_ptr<const Tokenizer> tokenizer;
   std::string textChecksum;              // Corpus::checksum() as text of what it was trained on; in state.json; empty in older ones
   RunId run = 0;                         // as it was in the store that wrote it
@@ -42,6 +43,9 @@ CheckpointFile openCheckpoint(const std::filesystem::path& path);
 
 /// With the model's tensors, and without the optimizer's.
 Checkpoint loadWeights(const std::filesystem::path& path);
+
+/// To go on from: all of it is checked, and its tensors are read when a trainer takes them.
+Checkpoint openToResume(const std::filesystem::path& path);
 
 /// Reads it back. `path` may be the folder itself or one that holds step-N folders (then `latest` is taken). Every count
 /// and length is checked against the file before anything is allocated.

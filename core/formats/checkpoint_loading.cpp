@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <array>
 #include <charconv>
 #include <nlohmann/json.hpp>
 #include <optional>
@@ -129,6 +130,57 @@ CheckpointFile open(const fs::path& folder, Checked checked) {
   return file;
 }
 
+/// The files of a checkpoint that was checked when it was opened. They are held open, so that they are there even when
+/// retention has let their folder go.
+class StoredState : public StateSource {
+ public:
+  StoredState(std::int64_t step, SafetensorsFile model, const std::vector<std::string>& biases, SafetensorsFile optimizer)
+      : step_(step), model_(std::move(model)), optimizer_(std::move(optimizer)) {
+    for (const SafetensorsFile::Entry& entry : model_.entries())
+      places(std::ranges::find(biases, entry.name) == biases.end() ? Part::parameters : Part::selectionBias).push_back(&entry);
+    for (const SafetensorsFile::Entry& entry : optimizer_.entries()) {
+      if (!entry.name.starts_with("m.") && !entry.name.starts_with("v."))
+        refuse(optimizer_.path(), entry.name + ": expected a name that begins with m. or v., found another");
+      places(entry.name[0] == 'm' ? Part::firstMoments : Part::secondMoments).push_back(&entry);
+    }
+  }
+  std::int64_t step() const override { return step_; }
+  std::vector<Entry> entries(Part part) const override {
+    std::vector<Entry> all;
+    for (const SafetensorsFile::Entry* entry : places(part)) all.push_back({nameOf(part, *entry), entry->shape, entry->dtype});
+    return all;
+  }
+  void read(Part part, std::size_t place, const std::function<void(const TensorView&)>& take) const override {
+    take(tensor(part, place).view());
+  }
+  Tensor tensor(Part part, std::size_t place) const {
+    const bool moments = part == Part::firstMoments || part == Part::secondMoments;
+    return within(moments ? optimizer_.path() : model_.path(), [&] { return (moments ? optimizer_ : model_).read(*places(part)[place]); });
+  }
+  /// All of them.
+  void readInto(TrainingState& state) const {
+    const auto list = [&](Part part, std::vector<TrainingState::Named>& to) {
+      for (std::size_t i = 0; i < places(part).size(); ++i) to.push_back({nameOf(part, *places(part)[i]), tensor(part, i)});
+    };
+    list(Part::parameters, state.parameters);
+    list(Part::selectionBias, state.selectionBias);
+    list(Part::firstMoments, state.optimizerM);
+    list(Part::secondMoments, state.optimizerV);
+  }
+
+ private:
+  using Places = std::vector<const SafetensorsFile::Entry*>;
+  static std::string nameOf(Part part, const SafetensorsFile::Entry& entry) {
+    return part == Part::firstMoments || part == Part::secondMoments ? entry.name.substr(2) : entry.name;
+  }
+  Places& places(Part part) { return places_[static_cast<std::size_t>(part)]; }
+  const Places& places(Part part) const { return places_[static_cast<std::size_t>(part)]; }
+
+  const std::int64_t step_;
+  const SafetensorsFile model_, optimizer_;
+  std::array<Places, 4> places_;  // by Part
+};
+
 Checkpoint withModel(CheckpointFile file) {
   Checkpoint checkpoint = std::move(file.about);
   for (const SafetensorsFile::Entry& entry : file.weights.entries()) {
@@ -178,19 +230,22 @@ Checkpoint loadWeights(const fs::path& path) {
   return within(folder, [&] { return withModel(open(folder, Checked::allButOptimizer)); });
 }
 
-Checkpoint loadCheckpoint(const fs::path& path) {
+Checkpoint openToResume(const fs::path& path) {
   const fs::path folder = checkpointAt(path);
   return within(folder, [&] {
-    Checkpoint checkpoint = withModel(open(folder, Checked::all));
-    const SafetensorsFile optimizer(folder / kOptimizerFile);
+    CheckpointFile file = open(folder, Checked::all);
+    SafetensorsFile optimizer(folder / kOptimizerFile);
     checkTypes(folder / kOptimizerFile, optimizer);
-    for (const SafetensorsFile::Entry& entry : optimizer.entries()) {
-      if (!entry.name.starts_with("m.") && !entry.name.starts_with("v."))
-        refuse(folder / kOptimizerFile, entry.name + ": expected a name that begins with m. or v., found another");
-      (entry.name[0] == 'm' ? checkpoint.state.optimizerM : checkpoint.state.optimizerV).push_back({entry.name.substr(2), optimizer.read(entry)});
-    }
-    return checkpoint;
+    file.about.stored = std::make_shared<StoredState>(file.about.state.step, std::move(file.weights), file.selectionBias, std::move(optimizer));
+    return std::move(file.about);
   });
+}
+
+Checkpoint loadCheckpoint(const fs::path& path) {
+  Checkpoint checkpoint = openToResume(path);
+  static_cast<const StoredState&>(*checkpoint.stored).readInto(checkpoint.state);
+  checkpoint.stored.reset();
+  return checkpoint;
 }
 
 }  // namespace moe

@@ -45,6 +45,7 @@ class SafetensorsFile {
   /// Null where there is none of that name.
   const Entry* find(std::string_view name) const;
   Tensor read(const Entry& entry) const;
+  const std::filesystem::path& path() const { return file_.path(); }
 
  private:
   [[noreturn]] void refuse(const std::string& sentence) const;

@@ -24,7 +24,7 @@ Checkpoint newestHealthy(RunId run, std::vector<CheckpointRow> rows) {
   if (rows.empty()) throw Error("session", "this run has no healthy checkpoint to go back to; restart it");
   for (const CheckpointRow& row : rows) {
     try {
-      Checkpoint checkpoint = loadCheckpoint(row.path);
+      Checkpoint checkpoint = openToResume(row.path);
       checkpoint.run = run;
       return checkpoint;
     } catch (const Error&) {

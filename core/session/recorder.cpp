@@ -1,6 +1,7 @@
 #include "core/session/recorder.h"
 
 #include <algorithm>
+#include <optional>
 #include <utility>
 
 #include "core/base/error.h"
@@ -10,7 +11,6 @@ namespace moe {
 
 namespace {
 constexpr auto kBatch = std::chrono::seconds(1);
-constexpr int kSavesAtOnce = 2;  // each holds a copy of the whole training state
 }  // namespace
 
 Recorder::Recorder(StoreThread* store, std::function<void()> onReport) : store_(store), onReport_(std::move(onReport)) {}
@@ -190,25 +190,29 @@ void Recorder::flush(bool now) {
   post([this](RunStore& store) { appendRows(store); }, &Recorder::rowsProblem_);
 }
 
-void Recorder::save(std::filesystem::path folder, Checkpoint checkpoint, bool healthy, bool pinned) {
-  if (!recorded(checkpoint.run) || folder.empty()) return;
+void Recorder::save(RunId run, std::filesystem::path folder, const std::function<Checkpoint()>& take, bool healthy, bool pinned) {
+  if (!recorded(run) || folder.empty()) return;
   flush(true);
   {
     std::unique_lock<std::mutex> lock(mutex_);
-    savesChanged_.wait(lock, [this] { return saving_ < kSavesAtOnce || !waiting_.empty(); });
+    savesChanged_.wait(lock, [this] { return saving_ == 0 || !waiting_.empty(); });
+  }
+  auto held = std::make_shared<std::optional<Checkpoint>>(take());
+  {
+    const std::lock_guard<std::mutex> guard(mutex_);
     ++saving_;
   }
-  const auto done = [this] {
+  const auto done = [this, held] {
+    held->reset();  // before the next one is taken
     {
       const std::lock_guard<std::mutex> guard(mutex_);
       --saving_;
     }
     savesChanged_.notify_all();
   };
-  auto shared = std::make_shared<const Checkpoint>(std::move(checkpoint));
   const std::filesystem::path replaceable = pinned ? std::filesystem::path() : folder;
-  post({[this, folder = std::move(folder), shared, healthy, pinned](RunStore& store) {
-          const CheckpointRow row = keepCheckpoint(store, folder, *shared, healthy, pinned);
+  post({[this, folder = std::move(folder), held, healthy, pinned](RunStore& store) {
+          const CheckpointRow row = keepCheckpoint(store, folder, **held, healthy, pinned);
           {
             const std::lock_guard<std::mutex> guard(mutex_);
             saved_.push_back(row);

@@ -39,8 +39,9 @@ class Recorder {
   void setTargetSteps(RunId run, std::int64_t steps);
   /// This process trains the run no more: another may.
   void release(RunId run);
-  /// Writes folder/step-N, its row, and removes what retention lets go. Waits only while two others are being written.
-  void save(std::filesystem::path folder, Checkpoint checkpoint, bool healthy, bool pinned);
+  /// Writes folder/step-N, its row, and removes what retention lets go. Waits while another is being written, and only then
+  /// calls `take`: no more than one copy of a training state is held.
+  void save(RunId run, std::filesystem::path folder, const std::function<Checkpoint()>& take, bool healthy, bool pinned);
 
   /// Whether something waits for room on the disk.
   bool waitsForRoom() const;

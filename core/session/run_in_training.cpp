@@ -51,7 +51,10 @@ RunEvent RunInTraining::begin(const RunEvent& event) {
 }
 
 void RunInTraining::restore(const Checkpoint& checkpoint, const std::vector<RunEvent>& past) {
-  trainer_.restore(checkpoint.state);
+  if (checkpoint.stored)
+    trainer_.restore(*checkpoint.stored);
+  else
+    trainer_.restore(checkpoint.state);
   detector_.restore(checkpoint.watch);
   restarts_ = checkpoint.watch.restarts;
   savedStep_ = stepsDone();
@@ -96,8 +99,12 @@ RunInTraining::Step RunInTraining::step(bool ahead) {
   point.tokensPerSecond = static_cast<double>(tokensPerStep()) / std::max(1e-9, seconds.count());
   const TrainConfig& train = config().train;
   if (trainer_.validationDue(stepsDone())) {
-    point.validationLoss = trainer_.evaluate();
-    result.studies.push_back(study());
+    try {
+      point.validationLoss = trainer_.evaluate(kValidationTokens, progress_);
+      result.studies.push_back(study());
+    } catch (const Ended&) {
+      result.validationEnded = true;
+    }
   }
   result.events = detector_.update(point);
   for (LayerPoint& layer : point.layers)
@@ -179,7 +186,7 @@ Checkpoint RunInTraining::checkpoint() const {
 
 void RunInTraining::saveCheckpoint(bool pinned) {
   if (folder_.empty()) return;
-  recorder_.save(folder_, checkpoint(), finite_ && detector_.standing().empty(), pinned);
+  recorder_.save(id(), folder_, [this] { return checkpoint(); }, finite_ && detector_.standing().empty(), pinned);
   savedStep_ = stepsDone();
   changedSince_ = false;
 }

@@ -24,11 +24,15 @@ class RunInTraining {
   /// Goes on from a checkpoint, with the knobs turned at its very step; `past` are the run's events up to there.
   void restore(const Checkpoint& checkpoint, const std::vector<RunEvent>& past);
 
+  /// Told of validations; where it throws Ended, the step goes without one.
+  void setProgress(Progress progress) { progress_ = std::move(progress); }
+
   struct Step {
     StepPoint point;                      // as recorded; not where the loss was not finite
     std::vector<RunEvent> events;
     std::vector<std::shared_ptr<const RunStudy>> studies;  // before the first step, and whenever the run is validated
     bool finite = true;
+    bool validationEnded = false;         // one was due, and nobody waited for it
   };
   /// `ahead`: the caller steps on at once, so that the step behind this one may be asked for before this one's numbers
   /// are there; it is then inFlight(). Only where the backend works on by itself, and nothing that needs the model as it
@@ -89,6 +93,7 @@ class RunInTraining {
   Trainer trainer_;
   CollapseDetector detector_;
   std::vector<Knob> turned_;
+  Progress progress_;
   int restarts_ = 0;
   std::int64_t savedStep_ = -1;           // of the newest checkpoint handed over
   bool changedSince_ = false;             // a knob was turned since

@@ -13,6 +13,7 @@
 #include "core/model/upcycle.h"
 #include "core/train/compute_type.h"
 #include "core/train/evaluation.h"
+#include "core/train/run_facts.h"
 
 namespace moe {
 
@@ -20,13 +21,17 @@ std::string gigabytes(std::int64_t bytes) { return fixedText(static_cast<double>
 
 namespace {
 
-void refuse(const RunConfig& config, const Surroundings& surroundings) {
+/// Before anything is read: the sizes are those that the file system tells.
+void refuse(const RunConfig& config, const TextSize& text, const Surroundings& surroundings) {
   if (const std::vector<Problem> found = problems(config); !found.empty())
     throw Error("config", found.front().path + ": " + found.front().sentence);
-  const std::int64_t free = freeMemory(), needed = predictedMemory(config);
-  if (free > 0 && needed > free + surroundings.memoryReturned)
-    throw Error("memory", "this model needs about " + gigabytes(needed) + " to train, " +
-                              gigabytes(free + surroundings.memoryReturned) +
+  const std::int64_t free = freeMemory(), room = free + surroundings.memoryReturned;
+  if (free == 0) return;  // the system does not say
+  if (const std::int64_t loading = predictedMemoryParts(config, text).loading; loading > room)
+    throw Error("memory", "this text needs about " + gigabytes(loading) + " to be loaded, " + gigabytes(room) +
+                              " are free; choose less text" + (text.words > 0 ? ", or another tokenizer" : ""));
+  if (const std::int64_t needed = predictedMemory(config, text); needed > room)
+    throw Error("memory", "this model needs about " + gigabytes(needed) + " to train, " + gigabytes(room) +
                               " are free; choose a smaller model, batch or context");
 }
 
@@ -57,19 +62,25 @@ PreparedRun prepare(RunConfig config, std::shared_ptr<const Tokenizer> tokenizer
   config.computeType = chosenComputeType(config);
   if (!config.data.source.starts_with("builtin:") && !config.data.source.empty())
     config.data.source = std::filesystem::absolute(config.data.source).lexically_normal().string();
-  refuse(config, surroundings);
   PreparedRun run;
-  const bool same = surroundings.similar && surroundings.similar->config.data == config.data && !tokenizer;
-  run.corpus = same ? surroundings.similar->corpus : tokenizer ? loadCorpus(config.data, tokenizer) : loadCorpus(config.data);
+  run.text = textSize(config.data);
+  if (tokenizer) run.text.words = 0;  // nothing is learnt
+  refuse(config, run.text, surroundings);
+  const PreparedRun* similar = surroundings.similar;
+  const bool same = similar && similar->config.data == config.data &&
+                    (!tokenizer || tokenizer == similar->corpus->sharedTokenizer() || tokenizer->toJson() == similar->corpus->tokenizer().toJson());
+  run.corpus = same ? similar->corpus : tokenizer ? loadCorpus(config.data, tokenizer, surroundings.progress) : loadCorpus(config.data, surroundings.progress);
   run.corpus->requireBatch(config.train.batch, config.model.context);
   run.corpus->requireHeldOut();
   config.model.vocabulary = run.corpus->tokenizer().vocabulary();
-  refuse(config, surroundings);
+  refuse(config, {}, surroundings);  // the vocabulary is known only now
   run.config = std::move(config);
   return run;
 }
 
 }  // namespace
+
+std::int64_t memoryHeld(const RunConfig& config) { return predictedMemory(config, {}) - kProgramMemory; }
 
 int threadsAt(bool fluid) { return std::max(1, static_cast<int>(std::thread::hardware_concurrency()) - (fluid ? 1 : 0)); }
 

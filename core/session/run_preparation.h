@@ -4,7 +4,9 @@
 #include <string>
 
 #include "core/backend/backend.h"
+#include "core/base/progress.h"
 #include "core/data/corpus.h"
+#include "core/data/text_files.h"
 #include "core/formats/checkpoint.h"
 #include "core/store/run_store.h"
 #include "core/train/run_config.h"
@@ -16,6 +18,7 @@ struct PreparedRun {
   RunConfig config;                      // threads counted out, number type chosen, vocabulary the tokenizer's, a path made absolute
   std::shared_ptr<const Corpus> corpus;
   std::shared_ptr<const Checkpoint> dense;  // whose networks its experts are made of; null: weights from the seed alone
+  TextSize text;                         // of what `corpus` was made of
 };
 
 /// What a run starts under besides its configuration.
@@ -23,7 +26,8 @@ struct Surroundings {
   bool fluid = false;                    // threads 0 leaves one core free
   std::int64_t memoryReturned = 0;       // bytes the present runs give back before this one begins
   bool acceptOtherText = false;          // a checkpoint goes on though its text is not the one it was trained on
-  const PreparedRun* similar = nullptr;  // its corpus is taken where the data settings are equal
+  const PreparedRun* similar = nullptr;  // its corpus is taken where the data settings and the tokenizer are equal
+  Progress progress = {};                // told of loading the text
 };
 
 /// Checks and loads, before anything of the model is allocated. Throws Error("config") with the first problem,
@@ -33,6 +37,9 @@ PreparedRun prepareRun(RunConfig config, const Surroundings& surroundings);
 /// The same for a checkpoint, whose tokenizer is given; its weights are its own, whatever it started from. Throws
 /// Error("data") where the text is not the one it was trained on, by its checksum.
 PreparedRun prepareRun(const Checkpoint& checkpoint, const Surroundings& surroundings);
+
+/// Bytes that a run which trains gives back when it ends.
+std::int64_t memoryHeld(const RunConfig& config);
 
 /// Cores that train: all of this machine (fast), or all but one (fluid).
 int threadsAt(bool fluid);

@@ -5,6 +5,7 @@
 
 #include "core/base/error.h"
 #include "core/base/utf8.h"
+#include "core/data/text_files.h"
 #include "core/session/run_preparation.h"
 
 namespace moe {
@@ -13,7 +14,7 @@ std::string sentenceOf(const std::exception& problem, const RunConfig* config) {
   if (dynamic_cast<const std::bad_alloc*>(&problem)) {
     const auto* asked = dynamic_cast<const NoMemory*>(&problem);
     std::string sentence = "The machine has no memory left for this: " + (asked ? gigabytes(asked->bytes()) + " more were asked for" : "more was asked for");
-    if (config) sentence += ", the run was predicted to take " + gigabytes(predictedMemory(*config)) + " in all";
+    if (config) sentence += ", the run was predicted to take " + gigabytes(predictedMemory(*config, textSize(config->data))) + " in all";
     if (const std::int64_t free = freeMemory(); free > 0) sentence += ", and the system says that " + gigabytes(free) + " are free";
     return sentence + "; choose a smaller model, batch or context, or end another program.";
   }

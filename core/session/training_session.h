@@ -8,8 +8,10 @@
 #include <variant>
 #include <vector>
 
+#include "core/data/text_files.h"
 #include "core/inspect/text_routing.h"
 #include "core/session/store_thread.h"
+#include "core/session/work_estimate.h"
 #include "core/store/run_store.h"
 #include "core/telemetry/points.h"
 #include "core/telemetry/snapshot.h"
@@ -54,9 +56,11 @@ struct SessionStatus {
   double tokensPerSecond = 0;                         // over the last seconds
   double secondsLeft = 0;                             // to the target, at that speed; 0 unknown
   std::optional<RunConfig> config;                    // of the run, as it is now
+  TextSize text;                                      // that it was loaded from
   std::optional<ModelSize> size;
   std::optional<ModelSize> routedSize;                // what a token of the newest step passed, given its routing
   std::optional<std::int64_t> peakMemory;             // bytes the run has taken at most, measured; none beside a twin
+  std::optional<Work> work;                           // beside steps: text being loaded, a validation
   std::string backend;                                // "onednn, f32, 2 threads"
   std::string storeProblem;                           // why nothing is being recorded; empty: all is well
   std::string message;                                // why paused or failed; empty otherwise

@@ -99,6 +99,7 @@ void Worker::settle() {
 
 void Worker::stepRun(RunInTraining& run, bool ahead) {
   const RunInTraining::Step step = run.step(ahead);
+  if (std::exchange(work_, {})) statusChanged_ = true;
   if (step.finite) {
     if (&run == run_.get()) speed_.pass(run.tokensPerStep());
     out_.put([&](Outbox& box) {
@@ -195,6 +196,7 @@ SessionStatus Worker::status() const {
   status.state = state();
   status.storeProblem = storeProblem_;
   status.message = message_;
+  status.work = work_;
   status.fluid = fluid_;
   if (!run_) return status;
   status.run = run_->id();
@@ -205,6 +207,7 @@ SessionStatus Worker::status() const {
   if (status.tokensPerSecond > 0)
     status.secondsLeft = static_cast<double>((status.targetSteps - status.step) * run_->tokensPerStep()) / status.tokensPerSecond;
   status.config = run_->config();
+  status.text = run_->prepared().text;
   status.size = sizeOf(run_->config());
   status.routedSize = run_->trainer().routedSize();
   if (alone_ && run_->stepsDone() > 0) status.peakMemory = peak_.bytes();
@@ -218,6 +221,15 @@ SessionStatus Worker::status() const {
     status.alerts.insert(status.alerts.end(), more.begin(), more.end());
   }
   return status;
+}
+
+Progress Worker::progress() {
+  return [this](const std::string& what, double share) {
+    if (mailbox_.closed()) throw Ended();
+    work_ = estimate_.pass(what, share);
+    if (work_) statusChanged_ = true;
+    publishStatus();
+  };
 }
 
 /// At once where something changed; while training also so that step and speed stay fresh.

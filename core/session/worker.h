@@ -81,6 +81,8 @@ class Worker {
   void takeReports();
   void publish(const RunEvent& event);
   void record(RunInTraining& run, RunEvent::Kind kind, std::string text = {});
+  /// Shows slow work while it is done, and ends it where the session ends.
+  Progress progress();
   void publishStatus();
   SessionStatus status() const;
   SessionStatus::State state() const;
@@ -106,6 +108,8 @@ class Worker {
   bool collapsed_ = false;                 // the last step raised an alert in run_
   RunId gaveUp_ = 0;                       // the run of which was said that it is not restarted
   std::string storeProblem_;
+  WorkEstimate estimate_;
+  std::optional<Work> work_;               // beside steps
   bool statusChanged_ = true;
   std::chrono::steady_clock::time_point statusAt_;
 };

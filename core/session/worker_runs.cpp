@@ -24,9 +24,9 @@ Surroundings Worker::surroundings() const {
   around.fluid = fluid_;
   if (run_) {
     around.similar = &run_->prepared();
-    around.memoryReturned = predictedMemory(run_->config());
+    around.memoryReturned = memoryHeld(run_->config());
   }
-  if (twin_) around.memoryReturned += predictedMemory(twin_->config());
+  if (twin_) around.memoryReturned += memoryHeld(twin_->config());
   return around;
 }
 
@@ -37,11 +37,13 @@ template <class Source> PreparedRun Worker::prepare(const Source& source, bool b
     ~Preparing() { say(false); }
     void say(bool preparing) {
       worker.preparing_ = preparing;
+      worker.work_.reset();
       worker.statusChanged_ = true;
       if (preparing) worker.publishStatus();
     }
   } preparing(*this);
   Surroundings around = surroundings();
+  around.progress = progress();
   if (beside) around.memoryReturned = 0;
   return prepareRun(source, around);
 }
@@ -62,6 +64,7 @@ Backend& Worker::prepareBackend(const RunConfig& config) {
 
 std::unique_ptr<RunInTraining> Worker::makeRun(PreparedRun prepared, RunSummary stored, std::filesystem::path folder) {
   auto run = std::make_unique<RunInTraining>(stored, std::move(folder), std::move(prepared), *backend_, recorder_);
+  run->setProgress(progress());
   out_.put([&](Outbox& box) { box.startedRuns.push_back(stored); });
   return run;
 }
@@ -167,6 +170,7 @@ void Worker::moveTo(const std::string& backend) {
     auto there = std::make_unique<RunInTraining>(run->summary(), run->folder(), std::move(prepared), *next, recorder_);
     auto past = recorder_.ask([&](RunStore& store) { return store.events(run->id()); });
     // What the checkpoint says is of this moment: knobs of earlier steps are only there to be undone.
+    there->setProgress(progress());
     there->restore(checkpoint, past);
     there->setUnsaved();
     return there;
@@ -189,7 +193,7 @@ Checkpoint Worker::newestOf(RunId run, CheckpointRow& row) {
   std::sort(rows.begin(), rows.end(), [](const CheckpointRow& a, const CheckpointRow& b) { return a.step > b.step; });
   for (const CheckpointRow& candidate : rows) {
     try {
-      Checkpoint checkpoint = loadCheckpoint(candidate.path);
+      Checkpoint checkpoint = openToResume(candidate.path);
       row = candidate;
       return checkpoint;
     } catch (const Error& problem) {

@@ -95,12 +95,14 @@ Explanation explain(RunQuantity quantity, const StepPoint& point, const RunFacts
               "Attention is counted at half the context on average."};
     case RunQuantity::memory: {
       const RunFacts::Memory& memory = facts.memory;
-      const double total = static_cast<double>(facts.totalParameters) * memory.parameterBytes + static_cast<double>(memory.tokens) * memory.tokenBytes +
-                           static_cast<double>(memory.other);
-      return {"Memory of training, predicted", "parameters \u00b7 bytes each + tokens of a batch \u00b7 bytes each + the program",
+      const double total = memory.training(facts.totalParameters), loading = static_cast<double>(memory.loading);
+      const bool text = memory.text > 0;
+      return {"Memory of training, predicted",
+              std::string("parameters \u00b7 bytes each + tokens of a batch \u00b7 bytes each + ") + (text ? "the text + " : "") + "the program",
               figureText(static_cast<double>(facts.totalParameters)) + " \u00b7 " + figureText(memory.parameterBytes) + " B + " +
                   figureText(static_cast<double>(memory.tokens)) + " \u00b7 " + figureText(std::round(memory.tokenBytes)) + " B + " +
-                  mebibytes(static_cast<double>(memory.other)) + " = " + mebibytes(total),
+                  (text ? mebibytes(static_cast<double>(memory.text)) + " + " : "") + mebibytes(static_cast<double>(memory.other)) + " = " +
+                  mebibytes(total) + (loading > total ? "; before that its text takes " + mebibytes(loading) + " to be loaded" : ""),
               "A parameter has its value, its gradient and two moments of the optimizer, and all but the gradient once more while a checkpoint is written; a token what forward leaves to backward, and the widest layer's gradients."};
     }
   }

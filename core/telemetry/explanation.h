@@ -54,11 +54,17 @@ struct RunFacts {
     std::int64_t count = 0;
   };
   std::vector<Part> parts;            // of the parameters, by what they do
-  /// Predicted peak of training: parameters and tokens of a batch, each times its bytes, and the program's own.
+  /// Predicted peak of a run: what its text takes to be loaded, or, where that is more, training: parameters and tokens of a
+  /// batch, each times its bytes, the text as tokens, and the program with what it remembers.
   struct Memory {
     double parameterBytes = 0, tokenBytes = 0;
     std::int64_t tokens = 0;          // in one batch
+    std::int64_t text = 0;            // bytes
     std::int64_t other = 0;           // bytes
+    std::int64_t loading = 0;         // bytes, before there is a model
+    double training(std::int64_t parameters) const {
+      return static_cast<double>(parameters) * parameterBytes + static_cast<double>(tokens) * tokenBytes + static_cast<double>(text + other);
+    }
   } memory;
 };
 

@@ -25,7 +25,7 @@ class NumberTokenizer : public Tokenizer {
       if (error == std::errc{}) ids.push_back(std::clamp(id, 0, vocabulary_ - 1));
       at = error == std::errc{} ? next : at + 1;
     }
-    sink(ids);
+    sink(ids, utf8.size());
   }
   std::string bytesOf(std::int32_t id) const override { return std::to_string(id) + ' '; }
   nlohmann::json toJson() const override { return {{"kind", "numbers"}, {"vocabulary", vocabulary_}}; }

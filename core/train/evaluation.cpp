@@ -16,16 +16,18 @@ std::int64_t heldOutTargets(const Corpus& corpus, std::int64_t length, std::int6
 }
 
 HeldOutLoss heldOutLoss(Model& model, const Corpus& corpus, Batch& batch, std::int64_t sequences, std::int64_t maxTokens,
-                        PassSettings settings, const std::function<void()>& seen) {
+                        PassSettings settings, const std::function<void()>& seen, const Progress& progress) {
   settings.phase = Phase::evaluation;
   corpus.requireHeldOut();
   const std::vector<HeldOutWindow> windows = corpus.heldOutWindows(model.config().context, maxTokens);
   HeldOutLoss sum;
+  Steps steps(progress, "validating", static_cast<double>(windows.size()));
   for (std::span<const HeldOutWindow> rest = windows; corpus.heldOutBatch(batch, rest, sequences);) {
     const LossSums sums = model.forward(batch, settings);
     sum.loss += sums.loss;
     sum.tokens += sums.targets;
     if (seen) seen();
+    steps.add(static_cast<double>(batch.sequences));
   }
   sum.loss /= static_cast<double>(sum.tokens);
   return sum;

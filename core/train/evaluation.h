@@ -2,6 +2,7 @@
 #include <cstdint>
 #include <functional>
 
+#include "core/base/progress.h"
 #include "core/data/corpus.h"
 #include "core/model/model.h"
 
@@ -20,8 +21,8 @@ struct HeldOutLoss {
 /// The loss over at most `maxTokens` of the held-out split, the same ones every time (Corpus::heldOutWindows);
 /// `sequences` at a time, which is what capacity counts slots from. `batch` is room that callers keep. Draws nothing.
 /// `seen` is called after each batch, while the model still holds its routing. Throws Error("data") where no text is held
-/// out.
+/// out, and what `progress` throws.
 HeldOutLoss heldOutLoss(Model& model, const Corpus& corpus, Batch& batch, std::int64_t sequences, std::int64_t maxTokens,
-                        PassSettings settings = {}, const std::function<void()>& seen = {});
+                        PassSettings settings = {}, const std::function<void()>& seen = {}, const Progress& progress = {});
 
 }  // namespace moe

@@ -1,5 +1,7 @@
 #include <algorithm>
 
+#include "core/data/text_files.h"
+#include "core/data/tokenizer.h"
 #include "core/model/mixture_language_head.h"
 #include "core/model/segments.h"
 #include "core/train/compute_type.h"
@@ -45,11 +47,11 @@ double bankGradients(double assignments, double hidden, ExpertKind kind, double 
   return 1.25 * assignments * ((1 + 2 * hiddenShare) * width + hiddenShare * arrays * hidden);
 }
 
-/// Bytes one token needs in a layer's router: (T, E) tables in the model's type, their gradients and the statistics in
-/// f64, and (T, slots) tables of indices and weights.
+/// Bytes one token needs in a layer's router: (T, E) tables in the model's type (logits, scores, ranking) and the gradients
+/// of two, more of them with noise, and (T, slots) tables of indices and weights.
 double routerBytes(const Recipe& recipe, double element) {
   const double noisy = recipe.perturb.noise == Recipe::Perturb::Noise::none ? 0 : 3;
-  return recipe.experts.count * ((5 + noisy) * element + 2 * 8) + recipe.slotsPerToken() * 80.0;
+  return recipe.experts.count * (5 + noisy) * element + recipe.slotsPerToken() * 80.0;
 }
 
 /// Bytes of a mixture head beside its parameters: a chunk's outputs and what its experts leave to their backward, then
@@ -63,16 +65,34 @@ double headBytes(const Recipe& recipe, const ModelConfig& model, double tokens, 
          tokens * (routerBytes(recipe, element) + 3 * 8 * E + element * model.vocabulary);
 }
 
-}  // namespace
+/// Of loads of one step in the alerts' window, and a step's own.
+constexpr double kLayerOfWindow = 96, kStepOfWindow = 96;
 
-std::int64_t predictedMemory(const RunConfig& config) {
-  const RunFacts::Memory parts = predictedMemoryParts(config);
-  double parameters = 0;
-  for (const Segment& segment : modelSegments(config.model)) parameters += static_cast<double>(segment.shape.elements());
-  return parts.other + static_cast<std::int64_t>(parameters * parts.parameterBytes + static_cast<double>(parts.tokens) * parts.tokenBytes);
+/// The loads that alerts look back on, and as much again while a checkpoint holds a copy of them.
+double windowBytes(const RunConfig& config) {
+  double step = kStepOfWindow;
+  for (const LayerConfig& layer : config.model.layers)
+    if (layer.hasExperts) step += kLayerOfWindow + sizeof(float) * layer.recipe.experts.count;
+  return 2 * step * static_cast<double>(std::min<std::int64_t>(config.alerts.window, config.train.steps));
 }
 
-RunFacts::Memory predictedMemoryParts(const RunConfig& config) {
+/// While a text is loaded: one of its files beside the words that its tokenizer learns from, then beside the tokens.
+std::int64_t loadingBytes(const TextSize& text) {
+  constexpr std::int64_t kRemembered = 24 << 20;  // pieces whose tokens are known, at most
+  const std::int64_t words = kBytesAWordByte * text.words;
+  return text.largest + std::max(words, text.tokens + std::min(kRemembered, words));
+}
+
+}  // namespace
+
+std::int64_t predictedMemory(const RunConfig& config, const TextSize& text) {
+  const RunFacts::Memory parts = predictedMemoryParts(config, text);
+  std::int64_t parameters = 0;
+  for (const Segment& segment : modelSegments(config.model)) parameters += segment.shape.elements();
+  return std::max(parts.loading, static_cast<std::int64_t>(parts.training(parameters)));
+}
+
+RunFacts::Memory predictedMemoryParts(const RunConfig& config, const TextSize& text) {
   const ModelConfig& model = config.model;
   const DType type = chosenComputeType(config);
   const double element = type == DType::f64 ? 8 : 4, hiddenShare = type == DType::bf16 ? 0.5 : 1;
@@ -103,8 +123,12 @@ RunFacts::Memory predictedMemoryParts(const RunConfig& config) {
   // keeps a copy of every matrix to multiply with.
   const double perParameter = 7 * element + (type == DType::bf16 ? 2 : 0);
   const double mixture = head ? headBytes(*head, model, tokens, element) : 0;
-  return {.parameterBytes = perParameter, .tokenBytes = perToken + largestBranch,
-          .tokens = std::int64_t{config.train.batch} * model.context, .other = kProgramMemory + kBookkeeping + codeBytes(config.backend, type) + static_cast<std::int64_t>(mixture)};
+  return {.parameterBytes = perParameter,
+          .tokenBytes = perToken + largestBranch,
+          .tokens = std::int64_t{config.train.batch} * model.context,
+          .text = text.tokens,
+          .other = kProgramMemory + kBookkeeping + codeBytes(config.backend, type) + static_cast<std::int64_t>(mixture + windowBytes(config)),
+          .loading = kProgramMemory + loadingBytes(text)};
 }
 
 }  // namespace moe

@@ -11,6 +11,8 @@
 
 namespace moe {
 
+struct TextSize;
+
 /// One routed expert; "2:5" in files: layer, expert.
 struct ExpertPlace {
   int layer = 0, expert = 0;
@@ -98,11 +100,11 @@ RunConfig grownFromDense(RunConfig wanted, const RunConfig& dense, const std::st
 /// All problems of a run; empty: it may start.
 std::vector<Problem> problems(const RunConfig& config);
 
-/// What the program holds besides a run, bytes: code and libraries in memory, the tokenised text, threads' stacks.
-/// Measured.
+/// What the program holds besides a run, bytes: code and libraries in memory, threads' stacks. Measured.
 inline constexpr std::int64_t kProgramMemory = 16 << 20;
-/// Peak memory of training this, in bytes, from the sizes alone, one checkpoint being written meanwhile.
-std::int64_t predictedMemory(const RunConfig& config);
+/// Peak memory of a run of this, in bytes, from the sizes alone: while its text is loaded, or while it trains and one
+/// checkpoint is being written.
+std::int64_t predictedMemory(const RunConfig& config, const TextSize& text);
 
 /// The presets of resources/presets, compiled into the program: id (the file's name), label, source, description, and JSON.
 struct Preset {

@@ -105,7 +105,7 @@ std::vector<RunFacts::Term> balanceTermsOf(const ModelConfig& model) {
   return terms;
 }
 
-RunFacts factsOf(const RunConfig& config) {
+RunFacts factsOf(const RunConfig& config, const TextSize& text) {
   RunFacts facts;
   facts.tokens = std::int64_t{config.train.batch} * config.train.microBatches * config.model.context;
   const ModelSize size = sizeOf(config);
@@ -117,7 +117,7 @@ RunFacts factsOf(const RunConfig& config) {
   facts.deadClears = config.alerts.clears;
   facts.deadWindow = config.alerts.window;
   facts.parts = partsOf(config.model);
-  facts.memory = predictedMemoryParts(config);
+  facts.memory = predictedMemoryParts(config, text);
   for (std::size_t i = 0; i < config.model.layers.size(); ++i)
     if (config.model.layers[i].hasExperts) facts.routers.push_back(routerFacts(config.model.layers[i].recipe, static_cast<int>(i)));
   if (const auto head = headRecipe(config.model)) facts.routers.push_back(routerFacts(*head, kHeadLayer));

@@ -2,19 +2,20 @@
 #include <optional>
 #include <string>
 
+#include "core/data/text_files.h"
 #include "core/telemetry/explanation.h"
 #include "core/train/run_config.h"
 
 namespace moe {
 
-/// What explanations of a run's numbers need to know of its configuration.
-RunFacts factsOf(const RunConfig& config);
+/// What explanations of a run's numbers need to know of its configuration and, where that is known, of its text.
+RunFacts factsOf(const RunConfig& config, const TextSize& text = {});
 
 /// One a balance term of the layers with experts, as the first of them says it.
 std::vector<RunFacts::Term> balanceTermsOf(const ModelConfig& model);
 
 /// What predictedMemory() is made of.
-RunFacts::Memory predictedMemoryParts(const RunConfig& config);
+RunFacts::Memory predictedMemoryParts(const RunConfig& config, const TextSize& text);
 
 /// Whether the run's routing of a token reads tokens that come after it, which a causal model must not: to be said on
 /// every picture of the run.

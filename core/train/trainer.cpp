@@ -244,13 +244,15 @@ bool Trainer::worthRunningAhead() const {
   return impl_->backend.asynchronous();
 }
 
-double Trainer::evaluate(std::int64_t maxTokens) {
+double Trainer::evaluate(std::int64_t maxTokens, const Progress& progress) {
   assert(inFlight() == 0);
   Impl& run = *impl_;
   run.validationLoads.assign(run.layers.size(), {});
+  run.validatedStep = -1;
+  const double loss = heldOutLoss(run.model, *run.corpus, run.batch, run.config.train.batch, maxTokens, run.settingsOf(0),
+                                  [&run] { run.countValidation(); }, progress).loss;
   run.validatedStep = run.done;
-  return heldOutLoss(run.model, *run.corpus, run.batch, run.config.train.batch, maxTokens, run.settingsOf(0),
-                     [&run] { run.countValidation(); }).loss;
+  return loss;
 }
 
 std::int64_t Trainer::stepsDone() const {

@@ -52,8 +52,8 @@ class Trainer {
   /// Whether the backend works on while it is not waited for.
   bool worthRunningAhead() const;
 
-  /// Mean loss in nats a token over the held-out split, at most `maxTokens`.
-  double evaluate(std::int64_t maxTokens = kValidationTokens);
+  /// Mean loss in nats a token over the held-out split, at most `maxTokens`. What `progress` throws ends it.
+  double evaluate(std::int64_t maxTokens = kValidationTokens, const Progress& progress = {});
   /// MaxVio of the loads over the whole validation, mean of the expert layers ("global" in Wang et al. 2024). The last
   /// evaluate() was at this very step.
   double validationMaxVio() const;
@@ -83,6 +83,8 @@ class Trainer {
   TrainingState state() const;
   /// Throws Error("checkpoint") naming the tensor whose shape or presence does not fit.
   void restore(const TrainingState& state);
+  /// The same of tensors that are read one by one. All of them are compared before the first is taken.
+  void restore(const StateSource& source);
 
  private:
   struct Impl;

@@ -24,19 +24,46 @@ Named clone(Backend& backend, const std::string& name, const TensorView& from) {
               name + ": expected " + expected + ", checkpoint has " + found + "; it belongs to a model of other sizes");
 }
 
+using Part = StateSource::Part;
+
 /// Every tensor the model wants is there under its name and in its shape, and nothing else is.
-void check(const std::vector<Named>& found, const std::vector<std::pair<std::string, Shape>>& wanted,
-           const std::string& part) {
+void check(const std::vector<StateSource::Entry>& found, const std::vector<std::pair<std::string, Shape>>& wanted, const std::string& part) {
   for (std::size_t i = 0; i < std::max(found.size(), wanted.size()); ++i) {
-    if (i >= wanted.size()) misfit(part + found[i].name, "no such tensor", "shape " + found[i].tensor.shape().text());
+    if (i >= wanted.size()) misfit(part + found[i].name, "no such tensor", "shape " + found[i].shape.text());
     const auto& [name, shape] = wanted[i];
     if (i >= found.size()) misfit(part + name, "shape " + shape.text(), "no such tensor");
     if (found[i].name != name) misfit(part + name, "shape " + shape.text(), found[i].name + " in its place");
-    if (found[i].tensor.shape() != shape) misfit(part + name, "shape " + shape.text(), found[i].tensor.shape().text());
-    if (found[i].tensor.dtype() != DType::f32 && found[i].tensor.dtype() != DType::f64)
-      misfit(part + name, "f32 or f64", std::string(nameOf(found[i].tensor.dtype())));
+    if (found[i].shape != shape) misfit(part + name, "shape " + shape.text(), found[i].shape.text());
+    if (found[i].dtype != DType::f32 && found[i].dtype != DType::f64) misfit(part + name, "f32 or f64", std::string(nameOf(found[i].dtype)));
   }
 }
+
+/// One that is in memory.
+class HeldState : public StateSource {
+ public:
+  explicit HeldState(const TrainingState& state) : state_(state) {}
+  std::int64_t step() const override { return state_.step; }
+  std::vector<Entry> entries(Part part) const override {
+    std::vector<Entry> all;
+    for (const Named& named : list(part)) all.push_back({named.name, named.tensor.shape(), named.tensor.dtype()});
+    return all;
+  }
+  void read(Part part, std::size_t place, const std::function<void(const TensorView&)>& take) const override {
+    take(list(part)[place].tensor.view());
+  }
+
+ private:
+  const std::vector<Named>& list(Part part) const {
+    switch (part) {
+      case Part::parameters: return state_.parameters;
+      case Part::firstMoments: return state_.optimizerM;
+      case Part::secondMoments: return state_.optimizerV;
+      case Part::selectionBias: break;
+    }
+    return state_.selectionBias;
+  }
+  const TrainingState& state_;
+};
 
 }  // namespace
 
@@ -65,6 +92,10 @@ TrainingState Trainer::state() const {
 }
 
 void Trainer::restore(const TrainingState& state) {
+  restore(HeldState(state));
+}
+
+void Trainer::restore(const StateSource& source) {
   assert(inFlight() == 0);
   Impl& run = *impl_;
   std::vector<std::pair<std::string, Shape>> weights, biases;
@@ -77,23 +108,26 @@ void Trainer::restore(const TrainingState& state) {
     biases.emplace_back(biasName(layer), bias.shape);
     targets.push_back(bias);
   }
-  check(state.parameters, weights, "");
-  check(state.optimizerM, weights, "first moment of ");
-  check(state.optimizerV, weights, "second moment of ");
-  check(state.selectionBias, biases, "");
-  if (state.step < 0)
-    throw Error("checkpoint", "step: expected 0 or more, checkpoint has " + std::to_string(state.step));
+  check(source.entries(Part::parameters), weights, "");
+  check(source.entries(Part::firstMoments), weights, "first moment of ");
+  check(source.entries(Part::secondMoments), weights, "second moment of ");
+  check(source.entries(Part::selectionBias), biases, "");
+  if (source.step() < 0)
+    throw Error("checkpoint", "step: expected 0 or more, checkpoint has " + std::to_string(source.step()));
 
+  const auto copy = [&](Part part, std::size_t i, const TensorView& to) {
+    source.read(part, i, [&](const TensorView& from) { run.backend.copy(to, from); });
+  };
   for (std::size_t i = 0; i < parameters.size(); ++i) {
-    run.backend.copy(parameters[i].value, state.parameters[i].tensor);
+    copy(Part::parameters, i, parameters[i].value);
     run.backend.parametersChanged(parameters[i].value);
-    run.backend.copy(run.optimizer.firstMoments()[i], state.optimizerM[i].tensor);
-    run.backend.copy(run.optimizer.secondMoments()[i], state.optimizerV[i].tensor);
+    copy(Part::firstMoments, i, run.optimizer.firstMoments()[i]);
+    copy(Part::secondMoments, i, run.optimizer.secondMoments()[i]);
   }
-  for (std::size_t i = 0; i < targets.size(); ++i) run.backend.copy(targets[i], state.selectionBias[i].tensor);
+  for (std::size_t i = 0; i < targets.size(); ++i) copy(Part::selectionBias, i, targets[i]);
   run.backend.fill(run.health, 0);
   run.backend.synchronize();
-  run.done = state.step;
+  run.done = source.step();
 }
 
 }  // namespace moe

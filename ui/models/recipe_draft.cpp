@@ -165,6 +165,14 @@ void RecipeDraft::choosePreset(const std::string& id) {
   settle();
 }
 
+const TextSize& RecipeDraft::textSize() const {
+  if (measured_ != draft_.data) {
+    text_ = moe::textSize(draft_.data);
+    measured_ = draft_.data;
+  }
+  return text_;
+}
+
 std::string RecipeDraft::text() const {
   const nlohmann::json all = toJson(draft_);
   nlohmann::ordered_json shown;  // the routing first: it is what one comes here for

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "core/data/text_files.h"
 #include "core/telemetry/points.h"
 #include "core/train/run_config.h"
 
@@ -23,6 +24,8 @@ class RecipeDraft : public QObject {
   void setPresent(RunId run, const std::optional<RunConfig>& config);
   bool running() const { return present_.has_value(); }
   const RunConfig& config() const { return draft_; }
+  /// Of the text that it names; looked up anew where another is named.
+  const TextSize& textSize() const;
 
   /// One setting. A value that cannot be read stays out of the draft, and its sentence beside its path.
   void change(const std::string& path, const std::string& value);
@@ -77,6 +80,8 @@ class RecipeDraft : public QObject {
   std::map<std::string, std::string> sent_;  // live settings on their way to the run
   RunConfig expected_;                       // the run's configuration once they have arrived
   RunConfig draft_;
+  mutable std::optional<DataConfig> measured_;  // whose size is text_
+  mutable TextSize text_;
   std::optional<RunConfig> preset_;          // of draft_.preset
   mutable Values draftValues_, expectedValues_, presetValues_;  // of the three since the last change
   std::map<std::string, std::string> unreadable_;

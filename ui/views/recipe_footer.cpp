@@ -37,7 +37,7 @@ RecipeFooter::RecipeFooter(Theme& theme, RecipeDraft& draft, QWidget* parent)
   sizes_->setSource([this] {
     std::vector<Explanation> all;
     if (!moe::problems(draft_.config()).empty()) return all;
-    const RunFacts facts = factsOf(draft_.config());
+    const RunFacts facts = factsOf(draft_.config(), draft_.textSize());
     for (const RunQuantity quantity : {RunQuantity::totalParameters, RunQuantity::activeParameters, RunQuantity::flops, RunQuantity::memory})
       all.push_back(explain(quantity, StepPoint{}, facts));
     return all;
@@ -81,7 +81,7 @@ void RecipeFooter::refresh() {
     const ModelSize size = sizeOf(draft_.config());
     sizes_->setText(tr("%1 parameters, %2 active\n%3 a token · %4 to train")
                         .arg(shortCount(static_cast<double>(size.totalParameters)), shortCount(static_cast<double>(size.activeParameters)),
-                             flops(size.flopsPerToken), moe::problems(draft_.config()).empty() ? bytes(predictedMemory(draft_.config())) : QString(QChar(0x2013))));
+                             flops(size.flopsPerToken), moe::problems(draft_.config()).empty() ? bytes(predictedMemory(draft_.config(), draft_.textSize())) : QString(QChar(0x2013))));
   } else {
     sizes_->setText(tr("Sizes: –"));
   }

@@ -23,6 +23,12 @@ namespace {
 
 using State = SessionStatus::State;
 
+/// "reading the text 40 %, about 0:12 left"
+QString workText(const Work& work) {
+  const QString done = QObject::tr("%1 %2").arg(QString::fromStdString(work.what), percent(work.share));
+  return work.secondsLeft > 0 ? QObject::tr("%1, about %2 left").arg(done, duration(work.secondsLeft)) : done;
+}
+
 bool running(State state) { return state == State::training || state == State::preparing || state == State::waiting; }
 
 const QString kDot = QString::fromUtf8(" \u00b7 ");
@@ -136,8 +142,11 @@ void RunBar::refresh() {
   QStringList words;
   switch (status.state) {
     case State::idle: words << (status.run == 0 ? tr("no run") : tr("idle")); break;
-    case State::preparing: words << tr("preparing data and model"); break;
-    case State::training: if (asked_ == 0) words << tr("pausing after this step"); break;
+    case State::preparing: words << (status.work ? workText(*status.work) : tr("preparing data and model")); break;
+    case State::training:
+      if (status.work) words << workText(*status.work);
+      if (asked_ == 0) words << tr("pausing after this step");
+      break;
     case State::waiting: words << tr("waiting for room on the disk"); break;
     case State::paused: words << (asked_ == 1 ? tr("going on") : tr("paused")); break;
     case State::finished: words << tr("finished"); break;
@@ -148,7 +157,7 @@ void RunBar::refresh() {
     const std::size_t last = run->columns.size() - 1;
     if (const auto loss = run->columns.valueAt(Metric::loss, 0, last)) words << tr("loss %1").arg(number(*loss));
   }
-  if (status.state == State::training) {
+  if (status.state == State::training && !status.work) {
     words << speed(status.tokensPerSecond);
     if (status.secondsLeft > 0) words << tr("%1 left").arg(duration(status.secondsLeft));
   }

@@ -10,6 +10,7 @@
 #include <cmath>
 
 #include "core/base/utf8.h"
+#include "core/train/run_facts.h"
 #include "ui/models/run_history.h"
 #include "ui/models/run_marks.h"
 #include "ui/models/selection.h"
@@ -77,7 +78,12 @@ ThisRunPanel::ThisRunPanel(const PageContext& context, QWidget* parent)
               all.push_back(explainRouted(static_cast<double>(routed->activeParameters), routed->flopsPerToken, run.facts));
             return all;
           });
-  addFact("memory", tr("memory"), tr("Peak memory of training, predicted and so far measured: weights, gradients, optimizer, activations, and a checkpoint being written."), one(RunQuantity::memory));
+  addFact("memory", tr("memory"), tr("Peak memory of training, predicted and so far measured: weights, gradients, optimizer, activations, and a checkpoint being written."),
+          [this](const RunHistory::Run&, const StepPoint& point) {
+            const SessionStatus& status = context_.session.status();
+            if (!status.config) return std::vector<Explanation>{};
+            return std::vector<Explanation>{explain(RunQuantity::memory, point, factsOf(*status.config, status.text))};
+          });
   addFact("seed", tr("seed"), tr("With the same seed and thread count every number comes out the same."));
   addFact("backend", tr("backend"), tr("What does the mathematics, its number type and its threads."));
   addFact("data", tr("data"), tr("The text the model is trained on; its last tenth is held out for validation."));
@@ -157,8 +163,8 @@ void ThisRunPanel::follow(const SessionStatus& status) {
   form_->setRowVisible(values_.at("routed"), status.routedSize.has_value());
   if (status.routedSize)
     put("routed", tr("%1, %2 a token").arg(shortCount(static_cast<double>(status.routedSize->activeParameters)), flops(status.routedSize->flopsPerToken)));
-  put("memory", status.peakMemory ? tr("%1 predicted, %2 measured").arg(bytes(predictedMemory(config)), bytes(*status.peakMemory))
-                                  : tr("%1 predicted").arg(bytes(predictedMemory(config))));
+  put("memory", status.peakMemory ? tr("%1 predicted, %2 measured").arg(bytes(predictedMemory(config, status.text)), bytes(*status.peakMemory))
+                                  : tr("%1 predicted").arg(bytes(predictedMemory(config, status.text))));
   showBalance();
   put("seed", QString::number(config.seed));
   put("backend", QString::fromStdString(status.backend));

@@ -1,41 +1,14 @@
 // Predicted peak memory beside what a whole training took, for every preset and for what a preset does not reach.
-#include <fcntl.h>
-#include <sys/resource.h>
-#include <sys/wait.h>
-#include <unistd.h>
-
 #include <cmath>
 
+#include "core/data/text_files.h"
 #include "core/backend/backend.h"
 #include "core/train/run_config.h"
 #include "tests/support/command_line.h"
+#include "tests/support/measured_process.h"
 
 using namespace moe;
 using namespace moe::test;
-
-namespace {
-
-/// Bytes that the program held at its peak; 0 where it failed.
-double peakOf(const std::vector<std::string>& arguments) {
-  std::vector<char*> list;
-  for (const std::string& argument : arguments) list.push_back(const_cast<char*>(argument.c_str()));
-  list.push_back(nullptr);
-  const std::string program = commandLineProgram().toStdString();
-  const pid_t child = ::fork();
-  if (child == 0) {
-    const int nowhere = ::open("/dev/null", O_WRONLY);
-    ::dup2(nowhere, STDOUT_FILENO);
-    ::dup2(nowhere, STDERR_FILENO);
-    ::execv(program.c_str(), list.data());
-    ::_exit(1);
-  }
-  int status = 1;
-  rusage used{};
-  ::wait4(child, &status, 0, &used);
-  return WIFEXITED(status) && WEXITSTATUS(status) == 0 ? 1024.0 * static_cast<double>(used.ru_maxrss) : 0;
-}
-
-}  // namespace
 
 class MemoryTest : public QObject {
   Q_OBJECT
@@ -63,12 +36,12 @@ class MemoryTest : public QObject {
     config.train.recompute = recompute;
     const TemporaryFolder folder;
     // Steps enough to have the first checkpoint written beside them.
-    const double measured = peakOf({"switchyard-cli", "train", "--preset", preset.toStdString(), "--steps", "12", "--dtype", narrow ? "bf16" : "f32",
+    const Taken taken = measured(commandLineProgram().toStdString(), {"switchyard-cli", "train", "--preset", preset.toStdString(), "--steps", "12", "--dtype", narrow ? "bf16" : "f32",
                                     "--threads", "1", "--store", (folder / "runs.db").string(), "--json", "--set", "train.validate_every=0", "--set",
                                     std::string("train.recompute=") + (recompute ? "true" : "false")});
-    QVERIFY(measured > 0);
-    const double ratio = static_cast<double>(predictedMemory(config)) / measured;
-    QVERIFY2(std::abs(ratio - 1) < 0.15, (std::to_string(ratio) + " of " + std::to_string(measured)).c_str());
+    QVERIFY(taken.succeeded);
+    const double ratio = static_cast<double>(predictedMemory(config, textSize(config.data))) / taken.peak;
+    QVERIFY2(std::abs(ratio - 1) < 0.15, (std::to_string(ratio) + " of " + std::to_string(taken.peak)).c_str());
   }
 };
 SWITCHYARD_TEST(MemoryTest)

@@ -284,6 +284,26 @@ class TrainTest : public QObject {
     const auto runs = switchyard({"runs", "list", "--store", pathIn(folder, "runs.db"), "--json"}).lines();
     QCOMPARE(runs.front()["state"].toString(), QStringLiteral("paused"));
   }
+  void askedToEndAmidAValidationItEndsThatAtOnce() {
+    const test::TemporaryFolder folder;
+    QStringList arguments = tinyTraining(folder);
+    std::string text;
+    for (int i = 0; i < 8000; ++i) text += "the yard is full of trains. ";
+    test::writeText(folder / "yard.txt", text);
+    QProcess process;
+    process.start(test::commandLineProgram(), arguments << "--steps" << "1" << "--set" << "data.held_out=0.5");
+    QVERIFY(process.waitForReadyRead(60'000));  // the headline; after one short step comes a long validation
+    ::kill(static_cast<pid_t>(process.processId()), SIGINT);
+    QVERIFY(process.waitForFinished(60'000));
+    QCOMPARE(process.exitCode(), 0);
+    const QByteArray errors = process.readAllStandardError();
+    QVERIFY2(errors.contains("--resume"), errors.constData());
+    QVERIFY(!process.readAllStandardOutput().contains("validation"));
+    // What was not waited for is made up for when the run goes on.
+    const auto resumed = switchyard({"train", "--resume", pathIn(folder, "out"), "--store", pathIn(folder, "runs.db"), "--json"});
+    QCOMPARE(resumed.code, 0);
+    QVERIFY(resumed.lines().back()["val_loss"].isDouble());
+  }
   void itsComputingThreadsTakeNoSignal() {
     const test::TemporaryFolder folder;
     QProcess process;

@@ -2,6 +2,7 @@
 #include <unistd.h>
 
 #include "core/data/corpus.h"
+#include "core/data/text_files.h"
 #include "tests/support/register.h"
 #include "tests/support/temporary_folder.h"
 
@@ -53,6 +54,58 @@ class CorpusLoadingTest : public QObject {
     QCOMPARE(trainingText(*corpus, 0), std::string(9, '1') + std::string(9, '2'));
     QCOMPARE(heldOutText(*corpus, 0), std::string("12"));
     QCOMPARE(corpus->domains()[1].name, std::string("b"));
+  }
+  void loadingTellsHowFarItHasComeAndEndsWhereNobodyWaits() {
+    const TemporaryFolder folder;
+    for (const char* name : {"a", "b", "c"}) writeText(folder / name, std::string(100'000, 'x') + " of " + name);
+    const DataConfig config{.source = folder.path().string(), .tokenizer = TokenizerKind::bpe, .vocabulary = 260};
+    std::vector<std::pair<std::string, double>> told;
+    const auto corpus = loadCorpus(config, [&](const std::string& what, double share) { told.emplace_back(what, share); });
+    std::vector<std::string> stages;
+    for (std::size_t i = 0; i < told.size(); ++i) {
+      const auto& [what, share] = told[i];
+      QVERIFY(share >= 0 && share <= 1);
+      if (stages.empty() || stages.back() != what) stages.push_back(what);
+      else QVERIFY(share > told[i - 1].second);
+    }
+    QCOMPARE(stages, (std::vector<std::string>{"reading the text", "learning the tokenizer", "cutting the text into tokens"}));
+    QVERIFY(told.back().second > 0.98);
+    QVERIFY_EXCEPTION_THROWN(loadCorpus(config, [](const std::string&, double share) { if (share > 0.3) throw Ended(); }), Ended);
+  }
+  void theSizeOfATextIsToldWithoutReadingIt() {
+    const TemporaryFolder folder;
+    std::string spaced, unspaced;
+    for (int i = 0; i < 20'000; ++i) {
+      spaced += i % 3 ? "the yard is full " : "of trains. ";
+      const char32_t character = 0x4E00 + static_cast<char32_t>(i * i % 1999);
+      unspaced += QString::fromUcs4(&character, 1).toStdString();
+    }
+    writeText(folder / "text/spaced", spaced);
+    writeText(folder / "text/deep/a/unspaced", unspaced);
+    writeText(folder / "text/.hidden", spaced);
+    const auto all = static_cast<std::int64_t>(spaced.size() + unspaced.size());
+    DataConfig config{.source = (folder / "text").string()};
+    TextSize size = textSize(config);
+    QCOMPARE(size.bytes, all);
+    QCOMPARE(size.largest, static_cast<std::int64_t>(spaced.size()));
+    QCOMPARE(size.tokens, all);
+    QCOMPARE(size.words, std::int64_t{0});
+    for (const char* part : {"spaced", "deep"}) {  // as they are cut
+      DataConfig cut{.source = (folder / (std::string("text/") + part)).string(), .tokenizer = TokenizerKind::characters};
+      const auto corpus = loadCorpus(cut);
+      const auto tokens = (corpus->trainingTokens() + corpus->heldOutTokens()) * tokenBytes(corpus->tokenizer().vocabulary());
+      QCOMPARE(textSize(cut).tokens, tokens);
+    }
+    config.tokenizer = TokenizerKind::bpe;
+    config.source = (folder / "text/deep").string();
+    size = textSize(config);
+    QVERIFY(size.words > static_cast<std::int64_t>(unspaced.size()) * 9 / 10);
+    config.source = (folder / "text/spaced").string();
+    size = textSize(config);
+    QVERIFY(size.words < size.bytes / 2);
+    config.source = (folder / "nothing").string();
+    QCOMPARE(textSize(config).bytes, std::int64_t{0});
+    QVERIFY(textSize({}).bytes > 290'000);
   }
   void theBuiltInCorpusHasItsDomainsAndItsHeldOutPart() {
     const auto corpus = loadCorpus({});

@@ -155,6 +155,34 @@ class TokenizerTest : public QObject {
     QCOMPARE(tokenizer->toJson()["merges"], nlohmann::json(merges));
     QCOMPARE(tokenizer->encode(text.toStdString()), tokensByDefinition(text.toStdString(), merges));
   }
+  void textsGivenOneByOneTeachWhatTheyTeachInOne() {
+    const std::string text = builtinText() + "   \n\n 12345 " + std::string(300, 'x') + " end";
+    std::mt19937 random(11);
+    const auto bpe = bpeTraining(700);
+    const auto characters = characterTraining();
+    std::size_t counted = 0;
+    for (std::size_t at = 0; at < text.size();) {
+      std::size_t end = std::min(text.size(), at + (random() % 4 == 0 ? random() % 5000 : random() % 7));
+      while (end < text.size() && (static_cast<unsigned char>(text[end]) & 0xC0) == 0x80) ++end;
+      bpe->add(std::string_view(text).substr(at, end - at), [&](std::size_t bytes) { counted += bytes; });
+      characters->add(std::string_view(text).substr(at, end - at));
+      at = end;
+    }
+    QCOMPARE(counted, text.size());
+    QCOMPARE(bpe->finish()->toJson(), trainBpeTokenizer(text, 700)->toJson());
+    QCOMPARE(characters->finish()->toJson(), trainCharacterTokenizer(text)->toJson());
+  }
+  void aSinkIsToldWhichBytesItsTokensAre() {
+    const std::string text = builtinText();
+    for (const auto& tokenizer : {makeByteTokenizer(), trainCharacterTokenizer(text), trainBpeTokenizer(text, 300)}) {
+      std::size_t at = 0;
+      tokenizer->encode(text, [&](std::span<const std::int32_t> ids, std::size_t bytes) {
+        QCOMPARE(tokenizer->decode(ids), text.substr(at, bytes));
+        at += bytes;
+      });
+      QCOMPARE(at, text.size());
+    }
+  }
   void trainingTwiceGivesTheSameMerges() {
     const std::string text = builtinText();
     QCOMPARE(trainBpeTokenizer(text, 800)->toJson(), trainBpeTokenizer(text, 800)->toJson());

@@ -46,6 +46,34 @@ class CheckpointTest : public QObject {
     compare(loaded.state.selectionBias, saved.state.selectionBias);
     QCOMPARE(loaded.tokenizer->encode("the cat"), saved.tokenizer->encode("the cat"));
   }
+  void aStateIsReadOneByOneThoughItsFolderHasGone() {
+    using Part = StateSource::Part;
+    const TemporaryFolder folder;
+    const Checkpoint saved = smallCheckpoint();
+    saveCheckpoint(folder / "step-300", saved);
+    const Checkpoint opened = openToResume(folder.path());
+    fs::remove_all(folder / "step-300");
+    QVERIFY(opened.state.parameters.empty());
+    QCOMPARE(opened.stored->step(), saved.state.step);
+    for (const auto& [part, list] : {std::pair(Part::parameters, &saved.state.parameters), {Part::firstMoments, &saved.state.optimizerM},
+                                     {Part::secondMoments, &saved.state.optimizerV}, {Part::selectionBias, &saved.state.selectionBias}}) {
+      std::vector<TrainingState::Named> read;
+      for (const StateSource::Entry& entry : opened.stored->entries(part)) {
+        TrainingState::Named& named = read.emplace_back(entry.name, hostTensor(entry.shape, entry.dtype));
+        opened.stored->read(part, read.size() - 1, [&](const TensorView& view) { std::ranges::copy(view.span<float>(), named.tensor.span<float>().begin()); });
+      }
+      compare(read, *list);
+    }
+  }
+  void anAlteredMomentIsFoundBeforeAnythingIsRead() {
+    const TemporaryFolder folder;
+    saveCheckpoint(folder / "step-300", smallCheckpoint());
+    std::string bytes = readText(folder / "step-300/optimizer.safetensors");
+    bytes.back() ^= 1;
+    writeText(folder / "step-300/optimizer.safetensors", bytes);
+    const std::string said = sentenceOf([&] { openToResume(folder.path()); });
+    QVERIFY2(said.find("optimizer.safetensors: expected checksum") != std::string::npos, said.c_str());
+  }
   void theWeightsAloneAreReadOneByOneAndTheOptimizersFileIsNotTouched() {
     const TemporaryFolder folder;
     const Checkpoint saved = smallCheckpoint();

@@ -1,5 +1,6 @@
 #include <functional>
 
+#include "core/data/text_files.h"
 #include "core/backend/backend.h"
 #include "core/train/run_config.h"
 #include "tests/support/register.h"
@@ -81,9 +82,9 @@ class RecomputeTest : public QObject {
     setByPath(config, "model.layers", "24");
     setByPath(config, "model.context", "256");
     config.train.batch = 32;
-    const auto kept = static_cast<double>(predictedMemory(config));
+    const auto kept = static_cast<double>(predictedMemory(config, textSize(config.data)));
     setByPath(config, "train.recompute", "true");
-    const double share = static_cast<double>(predictedMemory(config)) / kept;
+    const double share = static_cast<double>(predictedMemory(config, textSize(config.data))) / kept;
     QVERIFY2(share > 0.2 && share < 0.55, std::to_string(share).c_str());
   }
   void theStackOfADeepModelIsLowerWhereLayersAreNotKept() {
