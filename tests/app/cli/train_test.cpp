@@ -55,6 +55,21 @@ class TrainTest : public QObject {
     QCOMPARE(store->points(1).size(), std::size_t{30});
     for (const char* step : {"step-0", "step-30"}) QVERIFY2(std::filesystem::exists(folder / "out" / step / "state.json"), step);
   }
+  void withoutMemoryItSaysWhatWasAskedPredictedAndFree() {
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+    QSKIP("the sanitizers take more address space than any limit leaves");
+#endif
+    const test::TemporaryFolder folder;
+    const QStringList words = QStringList{"ulimit -v 600000; exec", test::commandLineProgram()} + tinyTraining(folder) +
+                              QStringList{"--steps", "2", "--set", "experts.count=9000", "--set", "experts.hidden=200"};
+    const auto result = test::shell(words.join(' '));
+    QCOMPARE(result.code, 1);
+    static const QRegularExpression line("The machine has no memory left for this: .*asked for, the run was predicted to take \\d+\\.\\d GB in all, and "
+                                         "the system says that \\d+\\.\\d GB are free; choose a smaller model");
+    QVERIFY2(QString::fromUtf8(result.errors).contains(line), result.errors.constData());
+    const auto runs = switchyard({"runs", "list", "--store", pathIn(folder, "runs.db"), "--json"}).lines();
+    QCOMPARE(runs.front()["state"].toString(), QStringLiteral("failed"));
+  }
   void theClosingLinesNameTenDeadExpertsAndCountTheRest() {
     const test::TemporaryFolder folder;
     const auto result = switchyard(tinyTraining(folder) << "--steps" << "2" << "--set" << "experts.count=500");

@@ -1,8 +1,10 @@
 #include "core/session/checkpoints.h"
 
+#include "core/base/error.h"
 #include "tests/support/register.h"
 #include "tests/support/small_checkpoint.h"
 #include "tests/support/temporary_folder.h"
+#include "tests/support/write_limit.h"
 
 using namespace moe;
 
@@ -46,6 +48,30 @@ class CheckpointsTest : public QObject {
     QCOMPARE(gone(rows, {}), (std::vector<std::int64_t>{0, 100, 200}));
     QCOMPARE(gone(rows, {alertAt(150), alertAt(160)}), (std::vector<std::int64_t>{0, 200}));
     QCOMPARE(gone(rows, {alertAt(50), alertAt(160)}), std::vector<std::int64_t>{200});
+  }
+  void withoutRoomForANewOneThoseThatArentNeededGoFirst() {
+    const test::TemporaryFolder folder;
+    const auto store = RunStore::open(folder / "runs.db", RunStore::Access::write);
+    const RunId run = store->createRun({});
+    const auto keep = [&](std::int64_t step, bool pinned) {
+      Checkpoint checkpoint = test::smallCheckpoint();
+      checkpoint.run = run;
+      checkpoint.state.step = step;
+      checkpoint.state.parameters.push_back({"z large", hostTensor({1 << 18}, DType::f32)});  // a file larger than the store's
+      keepCheckpoint(*store, folder / "run", checkpoint, true, pinned);
+    };
+    for (const std::int64_t step : {0, 10, 20, 30}) keep(step, step == 0);
+    {
+      const test::WriteLimit full(1'000'000);
+      QVERIFY_EXCEPTION_THROWN(keep(40, false), NoRoom);
+    }
+    std::vector<std::int64_t> steps;
+    for (const CheckpointRow& row : store->checkpoints(run)) steps.push_back(row.step);
+    QCOMPARE(steps, (std::vector<std::int64_t>{0, 20, 30}));  // with the new one the newest three, and the pinned
+    for (const char* gone : {"step-10", "step-40"}) QVERIFY2(!std::filesystem::exists(folder / "run" / gone), gone);
+    QCOMPARE(loadCheckpoint(folder / "run").state.step, std::int64_t{30});
+    keep(40, false);
+    QCOMPARE(loadCheckpoint(folder / "run").state.step, std::int64_t{40});
   }
   void whatIsLetGoLeavesTheDiskAndTheStore() {
     const test::TemporaryFolder folder;

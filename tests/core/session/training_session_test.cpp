@@ -6,6 +6,7 @@
 #include "core/formats/checkpoint.h"
 #include "tests/support/register.h"
 #include "tests/support/session_listener.h"
+#include "tests/support/write_limit.h"
 
 using namespace moe;
 using test::SessionListener;
@@ -48,6 +49,24 @@ class TrainingSessionTest : public QObject {
     });
     QVERIFY(session.problems.empty());
     QVERIFY(session.status.storeProblem.empty());
+  }
+  void onAFullDiskItWaitsAndGoesOnByItselfWhenThereIsRoom() {
+    const test::TemporaryFolder folder;
+    RunConfig config = tinyRun(folder, 40);
+    for (LayerConfig& layer : config.model.layers) layer.recipe.experts.count = 200;  // a checkpoint is larger than the store
+    SessionListener session(folder / "runs.db");
+    session.post(command::Start{.config = config, .paused = true});
+    QVERIFY(session.untilState(State::paused));
+    QVERIFY(session.until([&] { return session.count(Kind::checkpoint) == 1; }));
+    test::WriteLimit full(static_cast<rlim_t>(std::filesystem::file_size(folder / "runs.db")) + 100'000);
+    session.post(command::Play{});
+    QVERIFY(session.untilState(State::waiting));
+    QVERIFY2(session.status.storeProblem.find("goes on by itself when there is room") != std::string::npos, session.status.storeProblem.c_str());
+    full.lift();
+    QVERIFY(session.untilState(State::finished));
+    QVERIFY(session.until([&] { return session.status.storeProblem.empty(); }));
+    session.withStore([&](RunStore& store) { QCOMPARE(store.points(session.status.run).size(), std::size_t{40}); });
+    QVERIFY(session.problems.empty());
   }
   void pauseStepAndPlayTakeEffectAtTheNextStep() {
     const test::TemporaryFolder folder;

@@ -51,6 +51,17 @@ class TrainPageTest : public QObject {
     window.runBar().playAction()->trigger();
     QCOMPARE(w.postedOf<command::Pause>().size(), 1u);
     QCOMPARE(window.runBar().playAction()->text(), QString("Play"));  // at once, before the worker answers
+    for (const auto state : {SessionStatus::State::preparing, SessionStatus::State::training}) {
+      w.status.state = state;
+      w.status.work = Work{"validating", 0.4, 12};
+      w.deliver();
+      QVERIFY2(window.runBar().summary().contains("validating 40 %, about 12 s left"), qPrintable(window.runBar().summary()));
+      QVERIFY(!window.runBar().summary().contains("tok/s"));
+    }
+    w.status.work.reset();
+    w.status.state = SessionStatus::State::waiting;
+    w.deliver();
+    QVERIFY(window.runBar().summary().contains("waiting for room on the disk"));
     w.status.state = SessionStatus::State::paused;
     w.deliver();
     QVERIFY(window.runBar().summary().startsWith("paused"));
