@@ -98,7 +98,7 @@ class HeadlessRun {
   void resume() {
     const auto changes = changesOf(options_);
     const fs::path path = fs::canonical(checkpointAt(options_.resume));
-    Checkpoint checkpoint = openToResume(path);
+    Checkpoint checkpoint = openToResume(path, {});
     if (options_.data) checkpoint.config.data.source = *options_.data;
     PreparedRun prepared = prepareRun(checkpoint, {.acceptOtherText = options_.acceptOtherText, .progress = progress()});
     line_.clear();

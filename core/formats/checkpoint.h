@@ -44,6 +44,9 @@ CheckpointFile openCheckpoint(const std::filesystem::path& path);
 /// With the model's tensors, and without the optimizer's.
 Checkpoint loadWeights(const std::filesystem::path& path);
 
+/// Its configuration alone, unchecked against the checksum.
+RunConfig configOfCheckpoint(const std::filesystem::path& path);
+
 /// To go on from: all of it is checked, and its tensors are read when a trainer takes them.
 Checkpoint openToResume(const std::filesystem::path& path);
 

@@ -230,6 +230,11 @@ Checkpoint loadWeights(const fs::path& path) {
   return within(folder, [&] { return withModel(open(folder, Checked::allButOptimizer)); });
 }
 
+RunConfig configOfCheckpoint(const fs::path& path) {
+  const fs::path folder = checkpointAt(path);
+  return within(folder, [&] { return runConfigFromJson(readJson(folder / kConfigFile)); });
+}
+
 Checkpoint openToResume(const fs::path& path) {
   const fs::path folder = checkpointAt(path);
   return within(folder, [&] {

@@ -21,10 +21,7 @@ std::string gigabytes(std::int64_t bytes) { return fixedText(static_cast<double>
 
 namespace {
 
-/// Before anything is read: the sizes are those that the file system tells.
-void refuse(const RunConfig& config, const TextSize& text, const Surroundings& surroundings) {
-  if (const std::vector<Problem> found = problems(config); !found.empty())
-    throw Error("config", found.front().path + ": " + found.front().sentence);
+void requireMemory(const RunConfig& config, const TextSize& text, const Surroundings& surroundings) {
   const std::int64_t free = freeMemory(), room = free + surroundings.memoryReturned;
   if (free == 0) return;  // the system does not say
   if (const std::int64_t loading = predictedMemoryParts(config, text).loading; loading > room)
@@ -33,6 +30,13 @@ void refuse(const RunConfig& config, const TextSize& text, const Surroundings& s
   if (const std::int64_t needed = predictedMemory(config, text); needed > room)
     throw Error("memory", "this model needs about " + gigabytes(needed) + " to train, " + gigabytes(room) +
                               " are free; choose a smaller model, batch or context");
+}
+
+/// Before anything is read: the sizes are those that the file system tells.
+void refuse(const RunConfig& config, const TextSize& text, const Surroundings& surroundings) {
+  if (const std::vector<Problem> found = problems(config); !found.empty())
+    throw Error("config", found.front().path + ": " + found.front().sentence);
+  requireMemory(config, text, surroundings);
 }
 
 [[noreturn]] void refuse(const Problem& problem) { throw Error("config", problem.path + ": " + problem.sentence); }
@@ -56,6 +60,13 @@ std::shared_ptr<const Checkpoint> denseOf(RunConfig& config) {
   return dense;
 }
 
+/// Where the tokenizer is given, nothing is learnt.
+TextSize sizeOfText(const DataConfig& data, bool tokenizerGiven) {
+  TextSize text = textSize(data);
+  if (tokenizerGiven) text.words = 0;
+  return text;
+}
+
 PreparedRun prepare(RunConfig config, std::shared_ptr<const Tokenizer> tokenizer, const Surroundings& surroundings) {
   if (config.threads == 0)
     config.threads = threadsAt(surroundings.fluid);
@@ -63,8 +74,7 @@ PreparedRun prepare(RunConfig config, std::shared_ptr<const Tokenizer> tokenizer
   if (!config.data.source.starts_with("builtin:") && !config.data.source.empty())
     config.data.source = std::filesystem::absolute(config.data.source).lexically_normal().string();
   PreparedRun run;
-  run.text = textSize(config.data);
-  if (tokenizer) run.text.words = 0;  // nothing is learnt
+  run.text = sizeOfText(config.data, tokenizer != nullptr);
   refuse(config, run.text, surroundings);
   const PreparedRun* similar = surroundings.similar;
   const bool same = similar && similar->config.data == config.data &&
@@ -92,6 +102,12 @@ PreparedRun prepareRun(RunConfig config, const Surroundings& surroundings) {
       refuse(found.front());
   run.dense = std::move(dense);
   return run;
+}
+
+Checkpoint openToResume(const std::filesystem::path& path, const Surroundings& surroundings) {
+  const RunConfig config = configOfCheckpoint(path);
+  requireMemory(config, sizeOfText(config.data, true), surroundings);
+  return openToResume(path);
 }
 
 PreparedRun prepareRun(const Checkpoint& checkpoint, const Surroundings& surroundings) {

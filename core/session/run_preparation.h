@@ -38,6 +38,10 @@ PreparedRun prepareRun(RunConfig config, const Surroundings& surroundings);
 /// Error("data") where the text is not the one it was trained on, by its checksum.
 PreparedRun prepareRun(const Checkpoint& checkpoint, const Surroundings& surroundings);
 
+/// To go on from; where there is no memory for its run, that is said before the gigabytes of its tensors are checked. Throws
+/// Error("checkpoint"), Error("memory").
+Checkpoint openToResume(const std::filesystem::path& path, const Surroundings& surroundings);
+
 /// Bytes that a run which trains gives back when it ends.
 std::int64_t memoryHeld(const RunConfig& config);
 

@@ -193,10 +193,11 @@ Checkpoint Worker::newestOf(RunId run, CheckpointRow& row) {
   std::sort(rows.begin(), rows.end(), [](const CheckpointRow& a, const CheckpointRow& b) { return a.step > b.step; });
   for (const CheckpointRow& candidate : rows) {
     try {
-      Checkpoint checkpoint = openToResume(candidate.path);
+      Checkpoint checkpoint = openToResume(candidate.path, surroundings());
       row = candidate;
       return checkpoint;
     } catch (const Error& problem) {
+      if (problem.tag() == "memory") throw;  // an older one would not fit either
       out_.put([&](Outbox& box) { box.problems.push_back(problem.what()); });
     }
   }

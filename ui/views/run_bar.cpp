@@ -25,7 +25,7 @@ using State = SessionStatus::State;
 
 /// "reading the text 40 %, about 0:12 left"
 QString workText(const Work& work) {
-  const QString done = QObject::tr("%1 %2").arg(QString::fromStdString(work.what), percent(work.share));
+  const QString done = QObject::tr("%1 %2 %").arg(QString::fromStdString(work.what)).arg(qRound(100 * work.share));
   return work.secondsLeft > 0 ? QObject::tr("%1, about %2 left").arg(done, duration(work.secondsLeft)) : done;
 }
 
@@ -163,8 +163,9 @@ void RunBar::refresh() {
   }
   words_->setText(words.join(kDot));
   words_->setToolTip(words_->text());
-  progress_->setRange(0, static_cast<int>(std::max<std::int64_t>(status.targetSteps, 1)));
-  progress_->setValue(static_cast<int>(status.step));
+  const bool loading = status.state == State::preparing && status.work;
+  progress_->setRange(0, loading ? 100 : static_cast<int>(std::max<std::int64_t>(status.targetSteps, 1)));
+  progress_->setValue(loading ? qRound(100 * status.work->share) : static_cast<int>(status.step));
   details_->setText(QString::fromStdString(status.backend));
   for (QAction* action : paces_->actions()) action->setChecked(action->data().toBool() == status.fluid);
   const QString pace = status.fluid ? tr("fluid") : tr("fast");

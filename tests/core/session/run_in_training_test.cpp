@@ -3,6 +3,7 @@
 #include "core/backend/reference/reference_backend.h"
 #include "core/session/work_estimate.h"
 #include "tests/support/register.h"
+#include "tests/support/small_checkpoint.h"
 #include "tests/support/temporary_folder.h"
 #include "tests/support/tiny_model.h"
 
@@ -50,6 +51,20 @@ class RunInTrainingTest : public QObject {
     QVERIFY(!estimate.pass("validating", 0.5, start + 2400ms));
     QVERIFY(!estimate.pass("validating", 0, start + 2500ms));        // the same once more
     QCOMPARE(estimate.pass("validating", 0, start + 3500ms)->secondsLeft, 0.0);  // who knows
+  }
+  void aRunThatDoesNotFitIsRefusedBeforeItsTensorsAreRead() {
+    const test::TemporaryFolder folder;
+    Checkpoint checkpoint = test::smallCheckpoint();
+    checkpoint.config = test::tinyConfig();
+    checkpoint.config.train.batch = 1'000'000;
+    checkpoint.config.model.context = 100'000;
+    saveCheckpoint(folder / "step-300", checkpoint);
+    test::writeText(folder / "step-300/model.safetensors", "would be refused by its checksum");
+    const std::string said = test::sentenceOf([&] { openToResume(folder.path(), {}); });
+    QVERIFY2(said.starts_with("[memory] this model needs about"), said.c_str());
+    // What the present runs give back counts.
+    const std::string fits = test::sentenceOf([&] { openToResume(folder.path(), {.memoryReturned = std::int64_t{1} << 60}); });
+    QVERIFY2(fits.find("checksum") != std::string::npos || fits.find("bytes that were saved") != std::string::npos, fits.c_str());
   }
   void aTextThatDoesNotFitIsRefusedBeforeItIsRead() {
     const test::TemporaryFolder folder;
