@@ -130,17 +130,18 @@ CheckpointFile open(const fs::path& folder, Checked checked) {
   return file;
 }
 
-/// The files of a checkpoint that was checked when it was opened. They are held open, so that they are there even when
-/// retention has let their folder go.
+/// The files of a checkpoint that was checked when it was opened; without the optimizer's there are no moments. They are
+/// held open, so that they are there even when retention has let their folder go.
 class StoredState : public StateSource {
  public:
-  StoredState(std::int64_t step, SafetensorsFile model, const std::vector<std::string>& biases, SafetensorsFile optimizer)
+  StoredState(std::int64_t step, SafetensorsFile model, const std::vector<std::string>& biases, std::optional<SafetensorsFile> optimizer)
       : step_(step), model_(std::move(model)), optimizer_(std::move(optimizer)) {
     for (const SafetensorsFile::Entry& entry : model_.entries())
       places(std::ranges::find(biases, entry.name) == biases.end() ? Part::parameters : Part::selectionBias).push_back(&entry);
-    for (const SafetensorsFile::Entry& entry : optimizer_.entries()) {
+    if (!optimizer_) return;
+    for (const SafetensorsFile::Entry& entry : optimizer_->entries()) {
       if (!entry.name.starts_with("m.") && !entry.name.starts_with("v."))
-        refuse(optimizer_.path(), entry.name + ": expected a name that begins with m. or v., found another");
+        refuse(optimizer_->path(), entry.name + ": expected a name that begins with m. or v., found another");
       places(entry.name[0] == 'm' ? Part::firstMoments : Part::secondMoments).push_back(&entry);
     }
   }
@@ -154,8 +155,8 @@ class StoredState : public StateSource {
     take(tensor(part, place).view());
   }
   Tensor tensor(Part part, std::size_t place) const {
-    const bool moments = part == Part::firstMoments || part == Part::secondMoments;
-    return within(moments ? optimizer_.path() : model_.path(), [&] { return (moments ? optimizer_ : model_).read(*places(part)[place]); });
+    const SafetensorsFile& file = ofOptimizer(part) ? *optimizer_ : model_;
+    return within(file.path(), [&] { return file.read(*places(part)[place]); });
   }
   /// All of them.
   void readInto(TrainingState& state) const {
@@ -170,25 +171,16 @@ class StoredState : public StateSource {
 
  private:
   using Places = std::vector<const SafetensorsFile::Entry*>;
-  static std::string nameOf(Part part, const SafetensorsFile::Entry& entry) {
-    return part == Part::firstMoments || part == Part::secondMoments ? entry.name.substr(2) : entry.name;
-  }
+  static bool ofOptimizer(Part part) { return part == Part::firstMoments || part == Part::secondMoments; }
+  static std::string nameOf(Part part, const SafetensorsFile::Entry& entry) { return ofOptimizer(part) ? entry.name.substr(2) : entry.name; }
   Places& places(Part part) { return places_[static_cast<std::size_t>(part)]; }
   const Places& places(Part part) const { return places_[static_cast<std::size_t>(part)]; }
 
   const std::int64_t step_;
-  const SafetensorsFile model_, optimizer_;
+  const SafetensorsFile model_;
+  const std::optional<SafetensorsFile> optimizer_;
   std::array<Places, 4> places_;  // by Part
 };
-
-Checkpoint withModel(CheckpointFile file) {
-  Checkpoint checkpoint = std::move(file.about);
-  for (const SafetensorsFile::Entry& entry : file.weights.entries()) {
-    const bool bias = std::find(file.selectionBias.begin(), file.selectionBias.end(), entry.name) != file.selectionBias.end();
-    (bias ? checkpoint.state.selectionBias : checkpoint.state.parameters).push_back({entry.name, file.weights.read(entry)});
-  }
-  return checkpoint;
-}
 
 }  // namespace
 
@@ -227,7 +219,11 @@ CheckpointFile openCheckpoint(const fs::path& path) {
 
 Checkpoint loadWeights(const fs::path& path) {
   const fs::path folder = checkpointAt(path);
-  return within(folder, [&] { return withModel(open(folder, Checked::allButOptimizer)); });
+  return within(folder, [&] {
+    CheckpointFile file = open(folder, Checked::allButOptimizer);
+    StoredState(file.about.state.step, std::move(file.weights), file.selectionBias, std::nullopt).readInto(file.about.state);
+    return std::move(file.about);
+  });
 }
 
 RunConfig configOfCheckpoint(const fs::path& path) {
