@@ -167,7 +167,9 @@ void RecipeDraft::choosePreset(const std::string& id) {
 
 const TextSize& RecipeDraft::textSize() const {
   if (measured_ != draft_.data) {
-    text_ = moe::textSize(draft_.data);
+    std::error_code code;
+    // A folder may be the whole disk, and the window does not wait for a walk through that: the worker takes it.
+    text_ = std::filesystem::is_directory(draft_.data.source, code) ? TextSize{} : moe::textSize(draft_.data);
     measured_ = draft_.data;
   }
   return text_;

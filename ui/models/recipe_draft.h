@@ -24,7 +24,7 @@ class RecipeDraft : public QObject {
   void setPresent(RunId run, const std::optional<RunConfig>& config);
   bool running() const { return present_.has_value(); }
   const RunConfig& config() const { return draft_; }
-  /// Of the text that it names; looked up anew where another is named.
+  /// Of the text that it names, where that is one file; a folder is measured when a run begins.
   const TextSize& textSize() const;
 
   /// One setting. A value that cannot be read stays out of the draft, and its sentence beside its path.

@@ -32,7 +32,7 @@ RecipeFooter::RecipeFooter(Theme& theme, RecipeDraft& draft, QWidget* parent)
     all->addWidget(label);
   }
   sizes_->setToolTip(tr("Of the model as it stands here. Active: what one token passes, all but the experts not chosen.\n"
-                        "FLOP: 2 a multiply-add, forward and backward. Memory: the peak of training, predicted."));
+                        "FLOP: 2 a multiply-add, forward and backward. Memory: the peak of training, predicted; the texts of a folder are counted when the run begins."));
   sizes_->setAccessibleName(tr("Sizes"));
   sizes_->setSource([this] {
     std::vector<Explanation> all;
