@@ -10,8 +10,8 @@ namespace moe::cli {
 
 void ProgressLine::show(const std::string& what, double share) {
   const bool terminal = ::isatty(STDERR_FILENO);
-  if (what != what_) what_ = what, shown_ = std::chrono::steady_clock::now();
   const auto now = std::chrono::steady_clock::now();
+  if (what != what_) what_ = what, shown_ = now;
   const auto work = estimate_.pass(what, share, now);
   if (!work || now - shown_ < (terminal ? std::chrono::milliseconds(100) : std::chrono::milliseconds(10'000))) return;
   shown_ = now;

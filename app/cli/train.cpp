@@ -224,7 +224,7 @@ class HeadlessRun {
       view_->note(*run_, note);
       return;
     }
-    PreparedRun prepared = prepareRun(fork->checkpoint, {.memoryReturned = memoryHeld(run_->config()), .similar = &run_->prepared(), .progress = progress()});
+    PreparedRun prepared = prepareRun(fork->checkpoint, {.memoryReturned = memoryHeld(run_->config()), .similar = &run_->prepared()});
     RunSummary first = summaryOf(prepared);
     first.parent = run_->id();
     first.parentStep = fork->checkpoint.state.step;

@@ -10,6 +10,7 @@
 #include "core/base/checksum.h"
 #include "core/base/error.h"
 #include "core/base/number_text.h"
+#include "core/data/builtin_corpus.h"
 #include "core/model/upcycle.h"
 #include "core/train/compute_type.h"
 #include "core/train/evaluation.h"
@@ -71,7 +72,7 @@ PreparedRun prepare(RunConfig config, std::shared_ptr<const Tokenizer> tokenizer
   if (config.threads == 0)
     config.threads = threadsAt(surroundings.fluid);
   config.computeType = chosenComputeType(config);
-  if (!config.data.source.starts_with("builtin:") && !config.data.source.empty())
+  if (!config.data.source.starts_with(kBuiltinText) && !config.data.source.empty())
     config.data.source = std::filesystem::absolute(config.data.source).lexically_normal().string();
   PreparedRun run;
   run.text = sizeOfText(config.data, tokenizer != nullptr);
@@ -113,7 +114,7 @@ Checkpoint openToResume(const std::filesystem::path& path, const Surroundings& s
 PreparedRun prepareRun(const Checkpoint& checkpoint, const Surroundings& surroundings) {
   const std::string& source = checkpoint.config.data.source;
   std::error_code code;
-  if (!source.starts_with("builtin:") && !std::filesystem::exists(source, code))
+  if (!source.starts_with(kBuiltinText) && !std::filesystem::exists(source, code))
     throw Error("data", source + ": expected the text that run " + std::to_string(checkpoint.run) +
                             " was trained on, found nothing there; put it back, or name its new place (train --resume ... "
                             "--data PLACE)");
