@@ -22,7 +22,7 @@ namespace moe::cli {
 
 namespace {
 
-struct Options {
+struct EvaluateOptions {
   std::string backend;
   std::string checkpoint, data;
   std::vector<std::string> without, set;
@@ -32,7 +32,7 @@ struct Options {
 };
 
 /// Settings that keep every weight: k, capacity, the kind of weight ...
-void change(RunConfig& config, const Options& options) {
+void change(RunConfig& config, const EvaluateOptions& options) {
   if (options.set.empty()) return;
   const ModelConfig before = config.model;
   for (const std::string& setting : options.set) {
@@ -62,7 +62,7 @@ std::vector<std::string> notesOf(const RunConfig& config, const std::vector<Left
   return notes;
 }
 
-void run(const Options& options) {
+void evaluate(const EvaluateOptions& options) {
   std::vector<LeftOut> left;
   for (const std::string& text : options.without) {
     try {
@@ -110,7 +110,7 @@ void run(const Options& options) {
 }  // namespace
 
 void addEvaluate(CLI::App& program) {
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<EvaluateOptions>();
   CLI::App* command = program.add_subcommand("evaluate", "Validation loss of a checkpoint, with or without some experts");
   command->add_option("--checkpoint", options->checkpoint, "A checkpoint's folder, or a run's")->required();
   addBackendOption(*command, options->backend, "default: the run's own");
@@ -126,7 +126,7 @@ void addEvaluate(CLI::App& program) {
       ->capture_default_str();
   command->add_option("--threads", options->threads, "0: all cores (default: as the run had)")->check(CLI::Range(0, 1024));
   command->add_flag("--json", options->json, "One JSON object");
-  command->callback([options] { run(*options); });
+  command->callback([options] { evaluate(*options); });
 }
 
 }  // namespace moe::cli

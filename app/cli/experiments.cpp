@@ -23,7 +23,7 @@ namespace fs = std::filesystem;
 constexpr std::int64_t kLongestFile = 1 << 20;
 constexpr int kDeepest = 32;
 
-struct Options {
+struct ExperimentsOptions {
   std::vector<std::string> names;
   std::string out, report, texts;
   std::vector<std::uint64_t> seeds;
@@ -107,7 +107,7 @@ std::string today() {
 }
 
 /// As one types it anew: what only says where results lie is left out.
-std::string commandOf(const Options& options) {
+std::string commandOf(const ExperimentsOptions& options) {
   std::string text = "switchyard-cli experiments";
   for (const std::string& name : options.names) text += " " + name;
   if (!options.seeds.empty()) {
@@ -119,7 +119,7 @@ std::string commandOf(const Options& options) {
   return text + (options.report.empty() ? "" : " --report " + options.report);
 }
 
-void run(const Options& options) {
+void experiments(const ExperimentsOptions& options) {
   const std::vector<Experiment> experiments = chosen(options.names);
   if (options.list) {
     for (const Experiment& experiment : experiments)
@@ -150,7 +150,7 @@ void run(const Options& options) {
 }  // namespace
 
 void addExperiments(CLI::App& program) {
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<ExperimentsOptions>();
   CLI::App* command = program.add_subcommand(
       "experiments", "Tries published claims: trains every arm and seed, judges, writes the table");
   command->add_option("NAME", options->names, "Experiments, or files of your own (default: all that are shipped)");
@@ -165,7 +165,7 @@ void addExperiments(CLI::App& program) {
       ->capture_default_str();
   command->add_flag("--list", options->list, "Only says what there is");
   command->add_flag("--json", options->json, "One JSON object a line");
-  command->callback([options] { run(*options); });
+  command->callback([options] { experiments(*options); });
 }
 
 }  // namespace moe::cli

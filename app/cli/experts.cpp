@@ -13,13 +13,13 @@ namespace moe::cli {
 
 namespace {
 
-struct Options {
+struct ExpertsOptions {
   std::string checkpoint, to, layer = "all", from = "busiest";
   ExpertSurgery surgery;
   bool warmStart = false, json = false;
 };
 
-void run(Options options, ExpertSurgery::Kind kind) {
+void operateOn(ExpertsOptions options, ExpertSurgery::Kind kind) {
   ExpertSurgery surgery = options.surgery;
   surgery.kind = kind;
   surgery.layer = options.layer == "all" ? ExpertSurgery::kAllLayers : std::stoi(options.layer);
@@ -41,7 +41,7 @@ void run(Options options, ExpertSurgery::Kind kind) {
 void addExperts(CLI::App& program) {
   CLI::App* experts = program.add_subcommand("experts", "Adds experts to a checkpoint, or removes one: writes another checkpoint");
   experts->require_subcommand(1);
-  const auto options = std::make_shared<Options>();
+  const auto options = std::make_shared<ExpertsOptions>();
   const auto add = [&](const char* name, const char* about, ExpertSurgery::Kind kind) {
     CLI::App* command = experts->add_subcommand(name, about);
     command->add_option("--checkpoint", options->checkpoint, "A checkpoint's folder, or a run's")->required();
@@ -53,7 +53,7 @@ void addExperts(CLI::App& program) {
         })
         ->capture_default_str();
     command->add_flag("--json", options->json, "One JSON object");
-    command->callback([options, kind] { run(*options, kind); });
+    command->callback([options, kind] { operateOn(*options, kind); });
     return command;
   };
   CLI::App* more = add("add", "More experts, behind the present ones", ExpertSurgery::Kind::add);

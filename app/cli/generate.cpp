@@ -14,14 +14,14 @@ namespace moe::cli {
 
 namespace {
 
-struct Options {
+struct GenerateOptions {
   std::string backend;
   std::string checkpoint, prompt;
   GenerateSettings settings;
   bool json = false;
 };
 
-void run(const Options& options) {
+void generate(const GenerateOptions& options) {
   if (firstInvalidUtf8(options.prompt))
     throw Error("generate", "--prompt: expected UTF-8, found other bytes; save or paste it as UTF-8");
   const CheckpointFile checkpoint = openCheckpoint(options.checkpoint);
@@ -54,7 +54,7 @@ void run(const Options& options) {
 }  // namespace
 
 void addGenerate(CLI::App& program) {
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<GenerateOptions>();
   CLI::App* command = program.add_subcommand("generate", "Continues a prompt");
   command->add_option("--checkpoint", options->checkpoint, "A checkpoint's folder, or a run's")->required();
   addBackendOption(*command, options->backend, "default: the run's own");
@@ -65,7 +65,7 @@ void addGenerate(CLI::App& program) {
       ->capture_default_str();
   command->add_option("--seed", options->settings.seed, "Of the draws")->capture_default_str();
   command->add_flag("--json", options->json, "One JSON object, with every token's routing");
-  command->callback([options] { run(*options); });
+  command->callback([options] { generate(*options); });
 }
 
 }  // namespace moe::cli

@@ -16,7 +16,7 @@ namespace moe::cli {
 
 namespace {
 
-struct Options {
+struct InspectOptions {
   std::string backend;
   std::string checkpoint, text;
   bool json = false;
@@ -37,7 +37,7 @@ std::string shown(const std::string& text) {
   return text == "\n" ? "\\n" : text == "\t" ? "\\t" : text == "\r" ? "\\r" : text == " " ? "␠" : text;
 }
 
-void run(const Options& options) {
+void inspect(const InspectOptions& options) {
   if (firstInvalidUtf8(options.text)) throw Error("inspect", "--text: expected UTF-8, found other bytes; save or paste it as UTF-8");
   const CheckpointFile checkpoint = openCheckpoint(options.checkpoint);
   const std::unique_ptr<Backend> backend = backendOfStored({.name = checkpoint.about.config.backend}, options.backend);
@@ -70,13 +70,13 @@ void run(const Options& options) {
 }  // namespace
 
 void addInspect(CLI::App& program) {
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<InspectOptions>();
   CLI::App* command = program.add_subcommand("inspect", "Shows which experts every token of a text goes to");
   command->add_option("--checkpoint", options->checkpoint, "A checkpoint's folder, or a run's")->required();
   addBackendOption(*command, options->backend, "default: the run's own");
   command->add_option("--text", options->text, "The text")->required();
   command->add_flag("--json", options->json, "One JSON object");
-  command->callback([options] { run(*options); });
+  command->callback([options] { inspect(*options); });
 }
 
 }  // namespace moe::cli

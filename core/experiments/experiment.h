@@ -10,6 +10,8 @@
 
 namespace moe {
 
+constexpr const char* kExperimentTag = "experiment";  // of errors
+
 /// One of the models that an experiment compares: a preset with settings of its own.
 struct Arm {
   std::string name, preset;

@@ -14,7 +14,6 @@ namespace {
 using nlohmann::json;
 using Settings = std::vector<std::pair<std::string, std::string>>;
 
-constexpr const char* kTag = "experiment";
 constexpr std::int64_t kMostSteps = 1'000'000;
 constexpr std::pair<std::string_view, Band::Reading> kReadings[] = {{"each", Band::Reading::eachSeed},
                                                                     {"mean", Band::Reading::mean}};
@@ -56,7 +55,7 @@ std::vector<std::uint64_t> readSeeds(JsonObject& object) {
 }
 
 Arm readArm(const json& value, const std::string& path, const Settings& common) {
-  JsonObject object(value, kTag, path);
+  JsonObject object(value, kExperimentTag, path);
   Arm arm;
   readText(object, "name", arm.name);
   readText(object, "preset", arm.preset);
@@ -95,7 +94,7 @@ Quantity readQuantity(JsonObject& object, const Experiment& experiment, const Qu
 }
 
 Band readBand(const json& value, const std::string& path, const Experiment& experiment) {
-  JsonObject object(value, kTag, path);
+  JsonObject object(value, kExperimentTag, path);
   Band band;
   readText(object, "says", band.says);
   band.of = readQuantity(object, experiment, {});
@@ -105,7 +104,7 @@ Band readBand(const json& value, const std::string& path, const Experiment& expe
     if (!other) continue;
     if (band.against != Band::Against::nothing) object.refuse(key, "minus or over, not both");
     band.against = against;
-    JsonObject part(*other, kTag, object.pathOf(key));
+    JsonObject part(*other, kExperimentTag, object.pathOf(key));
     band.other = readQuantity(part, experiment, band.of);
     part.finish();
   }
@@ -131,7 +130,7 @@ void checkArms(const Experiment& experiment) {
   std::set<std::string> names;
   for (std::size_t i = 0; i < experiment.arms.size(); ++i) {
     const Arm& arm = experiment.arms[i];
-    const auto refuse = [&](const std::string& sentence) { throw Error(kTag, "arms." + std::to_string(i) + sentence); };
+    const auto refuse = [&](const std::string& sentence) { throw Error(kExperimentTag, "arms." + std::to_string(i) + sentence); };
     if (!arm.grownFrom.empty() && !names.contains(arm.grownFrom))
       refuse(".grown_from: expected the name of an arm before this one, found " + arm.grownFrom);
     if (!names.insert(arm.name).second) refuse(".name: expected each name once, found " + arm.name + " again");
@@ -148,7 +147,7 @@ void checkArms(const Experiment& experiment) {
 
 Experiment read(const json& value) {
   Experiment experiment;
-  JsonObject object(value, kTag, "");
+  JsonObject object(value, kExperimentTag, "");
   int order = 0;
   object.read("order", order);
   readText(object, "title", experiment.title);
@@ -166,7 +165,7 @@ Experiment read(const json& value) {
   checkArms(experiment);
   for (const json& name : listOf(object, "measures")) {
     const json one{{"measures", name}};  // so that a refusal shows the entry
-    JsonObject entry(one, kTag, "");
+    JsonObject entry(one, kExperimentTag, "");
     experiment.measures.push_back(readMeasure(entry, "measures", experiment));
   }
   const json& bands = listOf(object, "bands");
@@ -185,7 +184,7 @@ Experiment experimentFromJson(const json& value, const std::string& id) {
     return experiment;
   } catch (const Error& error) {
     const std::string sentence = error.what(), prefix = "[" + error.tag() + "] ";
-    throw Error(kTag, id + ": " + (sentence.starts_with(prefix) ? sentence.substr(prefix.size()) : sentence));
+    throw Error(kExperimentTag, id + ": " + (sentence.starts_with(prefix) ? sentence.substr(prefix.size()) : sentence));
   }
 }
 

@@ -12,17 +12,15 @@ namespace moe {
 namespace fs = std::filesystem;
 namespace {
 
-constexpr const char* kTag = "checkpoint";
-
 std::int64_t writeTensors(const fs::path& path, const std::vector<NamedView>& tensors) {
-  FileWriter file(kTag, path);
+  FileWriter file(kCheckpointTag, path);
   writeSafetensors(file, tensors);
   file.close();
   return file.written();
 }
 
 std::int64_t writeJson(const fs::path& path, const nlohmann::json& json) {
-  FileWriter file(kTag, path);
+  FileWriter file(kCheckpointTag, path);
   file.write(json.dump(1) + "\n");
   file.close();
   return file.written();
@@ -35,7 +33,7 @@ void addAll(std::vector<NamedView>& views, const std::vector<TrainingState::Name
 }  // namespace
 
 std::int64_t saveCheckpoint(const fs::path& path, const Checkpoint& checkpoint) {
-  AtomicFolder folder(kTag, path);
+  AtomicFolder folder(kCheckpointTag, path);
   const TrainingState& state = checkpoint.state;
   std::vector<NamedView> model, optimizer;
   addAll(model, state.parameters, "");
@@ -46,7 +44,7 @@ std::int64_t saveCheckpoint(const fs::path& path, const Checkpoint& checkpoint) 
   bytes += writeTensors(folder.partial() / kOptimizerFile, optimizer);
   bytes += writeJson(folder.partial() / kConfigFile, toJson(checkpoint.config));
   bytes += writeJson(folder.partial() / kTokenizerFile, checkpoint.tokenizer->toJson());
-  bytes += writeLoads(kTag, folder.partial() / kLoadsFile, checkpoint.watch.loads);
+  bytes += writeLoads(kCheckpointTag, folder.partial() / kLoadsFile, checkpoint.watch.loads);
 
   nlohmann::json json = {{"version", kCheckpointVersion}, {"step", state.step}, {"run", checkpoint.run}};
   if (!checkpoint.textChecksum.empty()) json["text_checksum"] = checkpoint.textChecksum;
@@ -55,13 +53,13 @@ std::int64_t saveCheckpoint(const fs::path& path, const Checkpoint& checkpoint) 
   for (const TrainingState::Named& named : state.selectionBias) json["selection_bias"].push_back(named.name);
   for (const char* file : kCheckedFiles)
     json["files"][file] = {{"bytes", fs::file_size(folder.partial() / file)},
-                           {"checksum", checksumText(checksumOfFile(kTag, folder.partial() / file))}};
+                           {"checksum", checksumText(checksumOfFile(kCheckpointTag, folder.partial() / file))}};
   json["checksum"] = checksumText(checksum(json.dump()));  // of this object without itself
   bytes += writeJson(folder.partial() / kStateFile, json);
   requireReadable(folder.partial());
   folder.commit();
   if (const std::string name = path.filename().string(); name.starts_with(kStepPrefix))
-    writeFileAtomically(kTag, path.parent_path() / kLatestFile, name + "\n");
+    writeFileAtomically(kCheckpointTag, path.parent_path() / kLatestFile, name + "\n");
   return bytes;
 }
 

@@ -4,6 +4,8 @@
 
 namespace moe {
 
+constexpr const char* kCheckpointTag = "checkpoint";  // of errors
+
 // What a checkpoint's folder holds.
 constexpr const char* kModelFile = "model.safetensors";
 constexpr const char* kOptimizerFile = "optimizer.safetensors";

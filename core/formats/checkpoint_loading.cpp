@@ -18,16 +18,15 @@ namespace moe {
 namespace fs = std::filesystem;
 namespace {
 
-constexpr const char* kTag = "checkpoint";
 constexpr const char* kRemedy = "; choose another checkpoint, or copy this one again";
 constexpr std::int64_t kLongestJson = 64 << 20;
 constexpr int kDeepest = 64;
 
-[[noreturn]] void refuse(const fs::path& subject, const std::string& sentence) { throw Error(kTag, subject.string() + ": " + sentence + kRemedy); }
+[[noreturn]] void refuse(const fs::path& subject, const std::string& sentence) { throw Error(kCheckpointTag, subject.string() + ": " + sentence + kRemedy); }
 
 nlohmann::json readJson(const fs::path& path) {
   std::string problem;
-  nlohmann::json json = parseStrictJson(readFile(kTag, path, kLongestJson), kDeepest, problem);
+  nlohmann::json json = parseStrictJson(readFile(kCheckpointTag, path, kLongestJson), kDeepest, problem);
   if (!problem.empty()) refuse(path, problem);
   return json;
 }
@@ -37,8 +36,8 @@ template <class Call> auto within(const fs::path& path, Call call) {
   try {
     return call();
   } catch (const Error& error) {
-    if (error.tag() == kTag) throw;
-    throw Error(kTag, path.string() + ": " + error.what());
+    if (error.tag() == kCheckpointTag) throw;
+    throw Error(kCheckpointTag, path.string() + ": " + error.what());
   }
 }
 
@@ -67,7 +66,7 @@ State readState(const fs::path& folder, Checked checked) {
   State state;
   std::int64_t version = 0;
   std::string said;
-  JsonObject object(json, kTag, path.string());
+  JsonObject object(json, kCheckpointTag, path.string());
   object.read("version", version);
   if (version != kCheckpointVersion)
     refuse(path, "expected version " + std::to_string(kCheckpointVersion) + ", found " + std::to_string(version));
@@ -77,7 +76,7 @@ State readState(const fs::path& folder, Checked checked) {
   object.read("text_checksum", state.textChecksum);
   const nlohmann::json* bias = object.take("selection_bias");
   const nlohmann::json* files = object.take("files");
-  if (const nlohmann::json* watch = object.take("watch")) state.watch = watchFromJson(*watch, kTag, path.string() + ".watch");
+  if (const nlohmann::json* watch = object.take("watch")) state.watch = watchFromJson(*watch, kCheckpointTag, path.string() + ".watch");
   object.finish();
   const bool older = files != nullptr && files->is_object() && !files->contains(kLoadsFile);  // the loads stand in "watch"
   if (state.step < 0) refuse(path, "expected a step of at least 0, found " + std::to_string(state.step));
@@ -93,17 +92,17 @@ State readState(const fs::path& folder, Checked checked) {
     if (files == nullptr || !files->is_object() || !files->contains(name)) refuse(path, "files: expected an entry for " + name + ", found none");
     std::int64_t bytes = 0;
     std::string sum;
-    JsonObject entry((*files)[name], kTag, key);
+    JsonObject entry((*files)[name], kCheckpointTag, key);
     entry.read("bytes", bytes);
     entry.read("checksum", sum);
     entry.finish();
     if (!fs::is_regular_file(file)) refuse(file, "expected this file, found none");
     if (const auto found = static_cast<std::int64_t>(fs::file_size(file)); found != bytes)
       refuse(file, "expected the " + std::to_string(bytes) + " bytes that were saved, found " + std::to_string(found));
-    if (const std::string found = checksumText(checksumOfFile(kTag, file)); found != sum)
+    if (const std::string found = checksumText(checksumOfFile(kCheckpointTag, file)); found != sum)
       refuse(file, "expected checksum " + sum + ", found " + found + ": it was altered after it was saved");
   }
-  if (!older) state.watch.loads = readLoads(kTag, folder / kLoadsFile);
+  if (!older) state.watch.loads = readLoads(kCheckpointTag, folder / kLoadsFile);
   json.erase("checksum");
   if (const std::string found = checksumText(checksum(json.dump())); found != said)
     refuse(path, "expected checksum " + said + ", found " + found + ": it was altered after it was saved");
@@ -188,10 +187,10 @@ fs::path checkpointAt(const fs::path& path) {
   std::error_code code;
   if (fs::exists(path / kStateFile, code)) return path;
   if (!fs::is_directory(path, code))
-    throw Error(kTag, path.string() + ": expected a checkpoint's folder, found " + (fs::exists(path, code) ? "a file" : "nothing there") +
+    throw Error(kCheckpointTag, path.string() + ": expected a checkpoint's folder, found " + (fs::exists(path, code) ? "a file" : "nothing there") +
                           "; name a step-N folder or the one that holds them");
   if (fs::exists(path / kLatestFile, code)) {
-    std::string name = readFile(kTag, path / kLatestFile, 4096);
+    std::string name = readFile(kCheckpointTag, path / kLatestFile, 4096);
     while (!name.empty() && name.back() == '\n') name.pop_back();
     if (stepOf(name) && fs::exists(path / name / kStateFile, code)) return path / name;
   }
@@ -201,7 +200,7 @@ fs::path checkpointAt(const fs::path& path) {
     if (step && fs::exists(entry->path() / kStateFile)) newest = std::max(newest, *step);
   }
   if (newest < 0)
-    throw Error(kTag, path.string() + ": expected a checkpoint (state.json) or step-N folders, found neither; name a folder that training has written");
+    throw Error(kCheckpointTag, path.string() + ": expected a checkpoint (state.json) or step-N folders, found neither; name a folder that training has written");
   return path / (kStepPrefix + std::to_string(newest));
 }
 

@@ -12,7 +12,7 @@ namespace moe {
 namespace {
 
 constexpr std::int64_t kLongestHeader = 100'000'000;  // as the format's own reader has it
-constexpr int kDeepest = 3;                           // header, tensor, list
+constexpr int kDeepestHeader = 3;                           // header, tensor, list
 /// Of the format, and not used here.
 constexpr const char* kOtherTypes[] = {"BOOL", "I8", "F8_E4M3", "F8_E5M2", "F8_E8M0", "F4", "F6_E2M3", "F6_E3M2",
                                        "I16", "U16", "F16", "U32", "U64", "C64"};
@@ -39,7 +39,7 @@ void SafetensorsFile::readHeader() {
   dataBegin_ = 8 + static_cast<std::int64_t>(length);
 
   std::string problem;
-  const nlohmann::json header = parseStrictJson(text, kDeepest, problem);
+  const nlohmann::json header = parseStrictJson(text, kDeepestHeader, problem);
   if (!problem.empty()) refuse("header: " + problem);
   if (!header.is_object()) refuse("header: expected a JSON object, found " + std::string(header.type_name()));
   for (const auto& [name, value] : header.items()) {

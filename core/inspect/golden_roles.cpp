@@ -14,10 +14,6 @@ namespace {
 using Type = GoldenTensor::Type;
 using Kind = GoldenVector::Kind;
 
-[[noreturn]] void fail(const std::string& subject, const std::string& sentence) {
-  throw Error("golden", subject + ": " + sentence);
-}
-
 enum class Need { no, allowed, required };
 
 /// What decides about a role: the recipe, and what else the file holds.
@@ -210,7 +206,7 @@ void fitOne(const GoldenInput& input, const Role& role, GoldenSizes& sizes) {
                                                         : 'b';
   const std::string_view types = role.types, pattern = role.shape;
   if (types.find(letter) == std::string_view::npos)
-    fail(subject, std::string("expected ") + (types[0] == 'f' ? "float64" : "int64") + ", found " +
+    failGolden(subject, std::string("expected ") + (types[0] == 'f' ? "float64" : "int64") + ", found " +
                       (letter == 'n'   ? "a plain number"
                        : letter == 'f' ? "float64"
                        : letter == 'i' ? "int64"
@@ -220,7 +216,7 @@ void fitOne(const GoldenInput& input, const Role& role, GoldenSizes& sizes) {
     if (matches(pattern.substr(begin, end - begin), input.tensor.shape, sizes)) return;
     begin = end + 1;
   }
-  fail(subject, "expected shape " + patternText(pattern, sizes) + ", found " + shapeText(input.tensor.shape));
+  failGolden(subject, "expected shape " + patternText(pattern, sizes) + ", found " + shapeText(input.tensor.shape));
 }
 
 void requireRange(const GoldenVector& file, const char* role, double low, double high, const std::string& what) {
@@ -228,7 +224,7 @@ void requireRange(const GoldenVector& file, const char* role, double low, double
   if (!tensor) return;
   for (const double value : tensor->data)
     if (!(value >= low && value < high))
-      fail(role, "expected " + what + ", found " + std::to_string(static_cast<std::int64_t>(value)));
+      failGolden(role, "expected " + what + ", found " + std::to_string(static_cast<std::int64_t>(value)));
 }
 
 void checkValues(const GoldenVector& file, const GoldenSizes& sizes) {
@@ -250,7 +246,7 @@ void checkValues(const GoldenVector& file, const GoldenSizes& sizes) {
   if (const GoldenTensor* keep = file.find("combine.expert_dropout.draw"))
     for (const double value : keep->data)
       if (value != 0 && value != 1)
-        fail("combine.expert_dropout.draw", "expected 0 or 1, found " + std::to_string(value));
+        failGolden("combine.expert_dropout.draw", "expected 0 or 1, found " + std::to_string(value));
   const GoldenTensor* target = file.find("head.target");
   if (target && target->type == Type::i64)
     requireRange(file, "head.target", 0, static_cast<double>(sizes['O']), "outputs of the experts");
@@ -261,7 +257,7 @@ void checkValues(const GoldenVector& file, const GoldenSizes& sizes) {
         sequences >= 1 && sequences <= static_cast<double>(T) ? T / static_cast<std::int64_t>(sequences) : 0;
     for (std::int64_t t = 0; t < T; ++t)
       if (length == 0 || T % length != 0 || index->data[static_cast<std::size_t>(t)] != static_cast<double>(t / length))
-        fail("batch.sequence_index", "expected sequences of equal length one behind the other, counted from 0");
+        failGolden("batch.sequence_index", "expected sequences of equal length one behind the other, counted from 0");
   }
 }
 
@@ -272,7 +268,7 @@ void checkJitter(const GoldenVector& file, const Recipe& recipe) {
   constexpr double kRounding = 1e-6;  // of a draw in single precision
   for (const double factor : factors->data)
     if (!(std::abs(factor - 1) <= recipe.perturb.inputJitter + kRounding))
-      fail("perturb.input_jitter.draw", "expected factors within " + std::to_string(recipe.perturb.inputJitter) +
+      failGolden("perturb.input_jitter.draw", "expected factors within " + std::to_string(recipe.perturb.inputJitter) +
                                             " of 1, found " + std::to_string(factor));
 }
 
@@ -306,17 +302,17 @@ GoldenSizes fitInputs(const GoldenVector& file, const GoldenCase& one) {
   if (const GoldenTensor* x = file.find("x"); x && x->shape.size() == 2 && sizes['O'] == 0)
     sizes.bind('O', x->shape[1]);
   for (const GoldenInput& input : file.inputs)
-    if (!roleOf(input.role)) fail("config.tensors." + input.name, "the role \"" + input.role + "\" is not known");
+    if (!roleOf(input.role)) failGolden("config.tensors." + input.name, "the role \"" + input.role + "\" is not known");
   for (const Role& role : roles()) {
     const auto input = std::find_if(file.inputs.begin(), file.inputs.end(),
                                     [&](const GoldenInput& candidate) { return candidate.role == role.name; });
     const bool present = input != file.inputs.end();
     if (!present && role.need(facts) == Need::required)
-      fail(role.name, "the recipe needs an input of this role, and the file has none");
+      failGolden(role.name, "the recipe needs an input of this role, and the file has none");
     if (present && role.need(facts) != Need::no) fitOne(*input, role, sizes);
   }
   if (!file.find("x") && !file.find("logits") && !file.find("select.index") && !file.find("run.step"))
-    fail("x", "expected an input of this role, or of logits, found neither");
+    failGolden("x", "expected an input of this role, or of logits, found neither");
   refuseUnrunnable(file, recipe, sizes);
   checkValues(file, sizes);
   checkJitter(file, recipe);
@@ -326,11 +322,11 @@ GoldenSizes fitInputs(const GoldenVector& file, const GoldenCase& one) {
 void refuseUnusedInputs(const GoldenVector& file) {
   for (const GoldenInput& input : file.inputs) {
     const Role* role = roleOf(input.role);
-    if (!role) fail("config.tensors." + input.name, "the role \"" + input.role + "\" is not known");
+    if (!role) failGolden("config.tensors." + input.name, "the role \"" + input.role + "\" is not known");
     const bool used = std::any_of(file.cases.begin(), file.cases.end(), [&](const GoldenCase& one) {
       return role->need({file, one.recipe}) != Need::no;
     });
-    if (!used) fail("inputs." + input.name, "no recipe of the file has a use for the role \"" + input.role + "\"");
+    if (!used) failGolden("inputs." + input.name, "no recipe of the file has a use for the role \"" + input.role + "\"");
   }
 }
 

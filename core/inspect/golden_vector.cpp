@@ -19,50 +19,46 @@ using Json = nlohmann::json;
 constexpr std::int64_t kLargestFile = 256LL << 20;
 constexpr double kLargestInteger = 9007199254740992.0;  // 2^53
 
-[[noreturn]] void fail(const std::string& field, const std::string& sentence) {
-  throw Error("golden", field + ": " + sentence);
-}
-
 const Json& member(const Json& object, const std::string& where, const char* key) {
   const auto found = object.find(key);
-  if (found == object.end()) fail(where.empty() ? key : where + "." + key, "expected this field, found none");
+  if (found == object.end()) failGolden(where.empty() ? key : where + "." + key, "expected this field, found none");
   return *found;
 }
 
 void requireObject(const Json& json, const std::string& where) {
-  if (!json.is_object()) fail(where, std::string("expected an object, found ") + json.type_name());
+  if (!json.is_object()) failGolden(where, std::string("expected an object, found ") + json.type_name());
 }
 
 void refuseOthers(const Json& object, const std::string& where, const std::set<std::string>& known) {
   for (const auto& [key, value] : object.items())
-    if (!known.contains(key)) fail(where.empty() ? key : where + "." + key, "this field is not known");
+    if (!known.contains(key)) failGolden(where.empty() ? key : where + "." + key, "this field is not known");
 }
 
 std::string text(const Json& json, const std::string& where) {
-  if (!json.is_string()) fail(where, std::string("expected a string, found ") + json.type_name());
+  if (!json.is_string()) failGolden(where, std::string("expected a string, found ") + json.type_name());
   return json.get<std::string>();
 }
 
 std::int64_t wholeNumber(const Json& json, const std::string& where) {
-  if (!json.is_number_integer()) fail(where, "expected an integer, found " + std::string(json.type_name()));
+  if (!json.is_number_integer()) failGolden(where, "expected an integer, found " + std::string(json.type_name()));
   if (json.is_number_unsigned() && json.get<std::uint64_t>() > static_cast<std::uint64_t>(kLargestInteger))
-    fail(where, "expected an integer below 2^53, found " + json.dump());
+    failGolden(where, "expected an integer below 2^53, found " + json.dump());
   const auto value = json.get<std::int64_t>();
   if (std::abs(static_cast<double>(value)) > kLargestInteger)
-    fail(where, "expected an integer below 2^53, found " + json.dump());
+    failGolden(where, "expected an integer below 2^53, found " + json.dump());
   return value;
 }
 
 std::int64_t positive(const Json& json, const std::string& where) {
   const std::int64_t value = wholeNumber(json, where);
-  if (value < 1) fail(where, "expected 1 or more, found " + json.dump());
+  if (value < 1) failGolden(where, "expected 1 or more, found " + json.dump());
   return value;
 }
 
 double finite(const Json& json, const std::string& where) {
-  if (!json.is_number()) fail(where, std::string("expected a number, found ") + json.type_name());
+  if (!json.is_number()) failGolden(where, std::string("expected a number, found ") + json.type_name());
   const auto value = json.get<double>();
-  if (!std::isfinite(value)) fail(where, "expected a finite number");
+  if (!std::isfinite(value)) failGolden(where, "expected a finite number");
   return value;
 }
 
@@ -82,21 +78,21 @@ GoldenTensor readTensor(const Json& json, const std::string& where) {
   else if (dtype == "bool")
     out.type = GoldenTensor::Type::boolean;
   else
-    fail(where + ".dtype", "expected float64, int64 or bool, found \"" + dtype + "\"");
+    failGolden(where + ".dtype", "expected float64, int64 or bool, found \"" + dtype + "\"");
   const Json &shape = member(json, where, "shape"), &data = member(json, where, "data");
   if (!shape.is_array() || shape.empty() || shape.size() > 4)
-    fail(where + ".shape", "expected a list of 1 to 4 extents");
-  if (!data.is_array()) fail(where + ".data", std::string("expected a list, found ") + data.type_name());
+    failGolden(where + ".shape", "expected a list of 1 to 4 extents");
+  if (!data.is_array()) failGolden(where + ".data", std::string("expected a list, found ") + data.type_name());
   std::int64_t elements = 1;
   for (const Json& extent : shape) {
     out.shape.push_back(wholeNumber(extent, where + ".shape"));
-    if (out.shape.back() < 1) fail(where + ".shape", "expected extents of at least 1, found " + shape.dump());
+    if (out.shape.back() < 1) failGolden(where + ".shape", "expected extents of at least 1, found " + shape.dump());
     const auto product = checkedMultiply(elements, out.shape.back());
-    if (!product) fail(where + ".shape", "expected extents that fit memory, found " + shape.dump());
+    if (!product) failGolden(where + ".shape", "expected extents that fit memory, found " + shape.dump());
     elements = *product;
   }
   if (static_cast<std::uint64_t>(elements) != data.size())
-    fail(where + ".data", "expected " + std::to_string(elements) + " numbers for shape " + shape.dump() + ", found " +
+    failGolden(where + ".data", "expected " + std::to_string(elements) + " numbers for shape " + shape.dump() + ", found " +
                               std::to_string(data.size()));
   out.data.reserve(data.size());
   for (const Json& number : data) {
@@ -104,7 +100,7 @@ GoldenTensor readTensor(const Json& json, const std::string& where) {
     const double value =
         real ? finite(number, where + ".data") : static_cast<double>(wholeNumber(number, where + ".data"));
     if (out.type == GoldenTensor::Type::boolean && value != 0 && value != 1)
-      fail(where + ".data", "expected 0 or 1 in a bool tensor, found " + number.dump());
+      failGolden(where + ".data", "expected 0 or 1 in a bool tensor, found " + number.dump());
     out.data.push_back(value);
   }
   return out;
@@ -120,11 +116,11 @@ void readExpected(std::vector<GoldenExpected>& out, std::vector<std::string> pat
     out.push_back({std::move(path), json.is_object() ? readTensor(json, where) : readNumber(json, where)});
     return;
   }
-  if (path.size() >= 3) fail(where, "expected a tensor or a number, found an object");
+  if (path.size() >= 3) failGolden(where, "expected a tensor or a number, found an object");
   static const std::set<std::string> groups{"losses", "unscaled", "grad_total", "grad_output_term", "grad_unscaled"};
   const std::size_t depth = path.empty() ? 0 : !groups.contains(path.front()) ? 0 : path.front() == "grad_unscaled" ? 2 : 1;
   if (json.empty() && path.size() > depth)
-    fail(where, "expected a tensor or a number, found an empty object");
+    failGolden(where, "expected a tensor or a number, found an empty object");
   for (const auto& [key, value] : json.items()) {
     std::vector<std::string> longer = path;
     longer.push_back(key);
@@ -174,7 +170,7 @@ GoldenCase readCase(GoldenVector::Kind kind, const std::string& name, const Json
   const std::string fields = where.empty() ? "expected" : where + ".expected";
   requireObject(expected, fields);
   readExpected(out.expected, {}, expected, fields);
-  if (out.expected.empty()) fail(fields, "expected at least one field, found none");
+  if (out.expected.empty()) failGolden(fields, "expected at least one field, found none");
   return out;
 }
 
@@ -184,7 +180,7 @@ void readConfig(GoldenVector& out, const Json& config) {
     if (key == "pipeline" || key == "tensors") continue;
     // Every other entry is a number for people to read; the reader uses two.
     if (!value.is_number() && !value.is_null())
-      fail("config." + key, std::string("expected a number, found ") + value.type_name());
+      failGolden("config." + key, std::string("expected a number, found ") + value.type_name());
     if (key == "vocabulary") out.vocabulary = positive(value, "config.vocabulary");
     if (key == "domains") out.domains = positive(value, "config.domains");
   }
@@ -194,16 +190,16 @@ void readInputs(GoldenVector& out, const Json& inputs, const Json& roles) {
   requireObject(inputs, "inputs");
   requireObject(roles, "config.tensors");
   for (const auto& [name, role] : roles.items())
-    if (!inputs.contains(name)) fail("inputs." + name, "config.tensors gives it a role, but it is missing");
+    if (!inputs.contains(name)) failGolden("inputs." + name, "config.tensors gives it a role, but it is missing");
   std::set<std::string> taken;
   for (const auto& [name, json] : inputs.items()) {
     const auto role = roles.find(name);
-    if (role == roles.end()) fail("config.tensors." + name, "expected a role for this input, found none");
+    if (role == roles.end()) failGolden("config.tensors." + name, "expected a role for this input, found none");
     GoldenInput input;
     input.name = name;
     input.role = text(*role, "config.tensors." + name);
     if (!taken.insert(input.role).second)
-      fail("config.tensors." + name, "another input has the role \"" + input.role + "\" already");
+      failGolden("config.tensors." + name, "another input has the role \"" + input.role + "\" already");
     input.tensor = json.is_object() ? readTensor(json, "inputs." + name) : readNumber(json, "inputs." + name);
     out.inputs.push_back(std::move(input));
   }
@@ -215,10 +211,12 @@ GoldenVector::Kind readKind(const Json& json) {
   if (kind == "stages") return GoldenVector::Kind::stages;
   if (kind == "metrics") return GoldenVector::Kind::metrics;
   if (kind == "schedule") return GoldenVector::Kind::schedule;
-  fail("kind", "expected layer, stages, metrics or schedule, found \"" + kind + "\"");
+  failGolden("kind", "expected layer, stages, metrics or schedule, found \"" + kind + "\"");
 }
 
 }  // namespace
+
+void failGolden(const std::string& where, const std::string& sentence) { throw Error("golden", where + ": " + sentence); }
 
 std::string GoldenExpected::text() const {
   std::string joined;
@@ -251,10 +249,10 @@ GoldenVector parseGoldenVector(std::string_view source) {
     out.cases.push_back(readCase(out.kind, "", member(config, "config", "pipeline"), member(json, "", "expected"), ""));
     return out;
   }
-  if (json.contains("expected")) fail("expected", "variants take its place, but the file has both");
-  if (config.contains("pipeline")) fail("config.pipeline", "variants take its place, but the file has both");
+  if (json.contains("expected")) failGolden("expected", "variants take its place, but the file has both");
+  if (config.contains("pipeline")) failGolden("config.pipeline", "variants take its place, but the file has both");
   const Json& variants = json["variants"];
-  if (!variants.is_array() || variants.empty()) fail("variants", "expected a list of at least one variant");
+  if (!variants.is_array() || variants.empty()) failGolden("variants", "expected a list of at least one variant");
   for (std::size_t i = 0; i < variants.size(); ++i) {
     const std::string where = "variants." + std::to_string(i);
     requireObject(variants[i], where);

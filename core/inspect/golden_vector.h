@@ -54,4 +54,7 @@ struct GoldenVector {
 GoldenVector readGoldenVector(const std::filesystem::path& path);
 GoldenVector parseGoldenVector(std::string_view text);
 
+/// Throws Error("golden") that names the field, input or case.
+[[noreturn]] void failGolden(const std::string& where, const std::string& sentence);
+
 }  // namespace moe

@@ -1,6 +1,7 @@
 // Observables of admission, expert choice and loads.
 #include <numeric>
 
+#include "core/base/index.h"
 #include "core/inspect/observables.h"
 #include "core/router/bias_update.h"
 
@@ -9,10 +10,6 @@ namespace moe {
 namespace {
 
 using Result = std::optional<Observed>;
-
-std::size_t at(std::int64_t i) {
-  return static_cast<std::size_t>(i);
-}
 
 Result keep(GoldenRun& run) {
   const Routing& routing = run.routing();

@@ -1,6 +1,7 @@
 // Observables of experts, combine, head and objective.
 #include <cmath>
 
+#include "core/base/index.h"
 #include "core/inspect/observables.h"
 
 namespace moe {
@@ -8,10 +9,6 @@ namespace moe {
 namespace {
 
 using Result = std::optional<Observed>;
-
-std::size_t at(std::int64_t i) {
-  return static_cast<std::size_t>(i);
-}
 
 bool isLayer(GoldenRun& run) {
   return run.file().kind == GoldenVector::Kind::layer;

@@ -3,6 +3,7 @@
 #include <cmath>
 #include <numeric>
 
+#include "core/base/index.h"
 #include "core/inspect/observables.h"
 #include "core/router/select.h"
 #include "core/tensor/scalar.h"
@@ -12,10 +13,6 @@ namespace moe {
 namespace {
 
 using Result = std::optional<Observed>;
-
-std::size_t at(std::int64_t i) {
-  return static_cast<std::size_t>(i);
-}
 
 /// A (T, columns) tensor of the routing, where this recipe makes one.
 template <class Member>

@@ -6,6 +6,7 @@
 #include <limits>
 
 #include "core/backend/host_mirror.h"
+#include "core/base/index.h"
 #include "core/base/log_sum_exp.h"
 #include "core/model/activations.h"
 #include "core/tensor/scalar.h"
@@ -16,10 +17,6 @@ namespace {
 
 using Form = Recipe::Head::Form;
 using Density = Recipe::Head::Density;
-
-std::size_t at(std::int64_t i) {
-  return static_cast<std::size_t>(i);
-}
 
 /// The target of one token under the head's density.
 class TokenTarget {

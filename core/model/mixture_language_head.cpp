@@ -6,6 +6,7 @@
 #include <limits>
 
 #include "core/backend/host_mirror.h"
+#include "core/base/index.h"
 #include "core/base/log_sum_exp.h"
 #include "core/telemetry/points.h"
 #include "core/tensor/scalar.h"
@@ -18,10 +19,6 @@ using Form = Recipe::Head::Form;
 /// Outputs that stand in memory at once: enough rows for a fast product, few enough for the cache.
 constexpr std::int64_t kChunkElements = std::int64_t{1} << 20;
 constexpr std::int64_t kLeastChunk = 16;  // tokens
-
-std::size_t at(std::int64_t i) {
-  return static_cast<std::size_t>(i);
-}
 
 }  // namespace
 

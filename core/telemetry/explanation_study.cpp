@@ -6,8 +6,6 @@
 namespace moe {
 namespace {
 
-std::string number(float value) { return figureText(static_cast<double>(value)); }
-
 std::string text(const RunStudy& study) { return "the same " + figureText(static_cast<double>(study.tokens)) + " held-out tokens each time"; }
 
 std::int64_t assignments(const LayerStudy& layer) {
@@ -46,7 +44,7 @@ Explanation explain(StudyQuantity quantity, const RunStudy& study, std::size_t i
     }
     case StudyQuantity::maxVioGlobal: {
       std::string sum;
-      for (const LayerStudy& one : study.layers) sum += (sum.empty() ? "(" : " + ") + number(one.maxVioGlobal);
+      for (const LayerStudy& one : study.layers) sum += (sum.empty() ? "(" : " + ") + figureText(one.maxVioGlobal);
       const auto mean = study.maxVioGlobal();
       return {nameAt("MaxVio global", -1, study.step), "mean over layers of (max c / mean c \u2212 1), c over the whole validation",
               mean ? sum + ") / " + std::to_string(study.layers.size()) + " = " + figureText(*mean) : "Not measured: this study came without a validation.",

@@ -8,6 +8,7 @@ namespace moe {
 
 /// Three digits that count, whole numbers from 1000 on grouped: 0.61, 1.2e-05, 4,096. "–" for what is not a number.
 std::string figureText(double value);
+inline std::string figureText(float value) { return figureText(static_cast<double>(value)); }
 /// 2.9 %
 std::string shareText(double share);
 /// 950; 80,000; 1.2 M

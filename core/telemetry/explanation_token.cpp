@@ -15,8 +15,7 @@ using Weight = RouterFacts::Weight;
 constexpr double kPlain = 6;       // logits up to here are raised as they are; e^z of larger ones is no number to read
 constexpr std::size_t kTerms = 4;  // of a sum that are written out
 
-std::string number(float value) { return figureText(static_cast<double>(value)); }
-double at(const std::vector<float>& values, int expert) {
+double valueAt(const std::vector<float>& values, int expert) {
   return static_cast<std::size_t>(expert) < values.size() ? static_cast<double>(values[static_cast<std::size_t>(expert)]) : NAN;
 }
 std::string named(const char* what, int expert) { return std::string(what) + " of expert " + std::to_string(expert); }
@@ -50,7 +49,7 @@ std::string softmaxText(double z, const std::vector<double>& logits) {
 
 std::vector<double> chosenOf(const TokenLayerRouting& layer, const std::vector<float>& values) {
   std::vector<double> chosen;
-  for (const int expert : layer.experts) chosen.push_back(at(values, expert));
+  for (const int expert : layer.experts) chosen.push_back(valueAt(values, expert));
   return chosen;
 }
 
@@ -60,7 +59,7 @@ Explanation weightOf(const TokenLayerRouting& layer, std::size_t place, std::int
   Explanation text{nameAt(named("Weight", expert), layer.layer, step), "w, as the weigh stage says", "= " + figureText(weight),
                    "What the expert's output is multiplied by before the chosen ones are added up."};
   if (!facts) return text;
-  const double s = at(layer.probabilities, expert);
+  const double s = valueAt(layer.probabilities, expert);
   const std::string scaled = facts->scale == 1 ? "" : " \u00b7 " + figureText(facts->scale);
   double computed = NAN;
   switch (facts->weight) {
@@ -87,8 +86,8 @@ Explanation weightOf(const TokenLayerRouting& layer, std::size_t place, std::int
       const Powers power(logits);
       double total = 0;
       for (const double one : logits) total += power(one);
-      text.values = softmaxText(at(layer.logits, expert), logits) + scaled;
-      computed = power(at(layer.logits, expert)) / total * facts->scale;
+      text.values = softmaxText(valueAt(layer.logits, expert), logits) + scaled;
+      computed = power(valueAt(layer.logits, expert)) / total * facts->scale;
       break;
     }
   }
@@ -104,22 +103,22 @@ Explanation weightOf(const TokenLayerRouting& layer, std::size_t place, std::int
 
 Explanation marginOf(const TokenLayerRouting& layer, std::int64_t step, const RouterFacts* facts) {
   const std::string ranking = facts && !facts->ranking.empty() ? ", " + facts->ranking : "";
-  Explanation text{nameAt("Margin", layer.layer, step), "smallest chosen r \u2212 largest not chosen r" + ranking, "= " + number(layer.margin),
+  Explanation text{nameAt("Margin", layer.layer, step), "smallest chosen r \u2212 largest not chosen r" + ranking, "= " + figureText(layer.margin),
                    "How close another choice was: at 0 two experts are equally good."};
   int last = -1, next = -1;
   for (int e = 0; e < static_cast<int>(layer.ranking.size()); ++e) {
     const bool chosen = std::find(layer.experts.begin(), layer.experts.end(), e) != layer.experts.end();
     int& best = chosen ? last : next;
-    const double value = at(layer.ranking, e);
-    if (best < 0 || (chosen ? value < at(layer.ranking, best) : value > at(layer.ranking, best))) best = e;
+    const double value = valueAt(layer.ranking, e);
+    if (best < 0 || (chosen ? value < valueAt(layer.ranking, best) : value > valueAt(layer.ranking, best))) best = e;
   }
-  if (last >= 0 && next >= 0 && std::isfinite(at(layer.ranking, next)))
-    text.values = figureText(at(layer.ranking, last)) + " (expert " + std::to_string(last) + ") \u2212 " + figureText(at(layer.ranking, next)) +
-                  " (expert " + std::to_string(next) + ") = " + number(layer.margin);
+  if (last >= 0 && next >= 0 && std::isfinite(valueAt(layer.ranking, next)))
+    text.values = figureText(valueAt(layer.ranking, last)) + " (expert " + std::to_string(last) + ") \u2212 " + figureText(valueAt(layer.ranking, next)) +
+                  " (expert " + std::to_string(next) + ") = " + figureText(layer.margin);
   return text;
 }
 
-Explanation entropyOf(const TokenLayerRouting& layer, double entropy, std::int64_t step) {
+Explanation explainEntropy(const TokenLayerRouting& layer, double entropy, std::int64_t step) {
   const double total = std::accumulate(layer.probabilities.begin(), layer.probabilities.end(), 0.0);
   std::vector<double> shares;
   for (const float s : layer.probabilities) shares.push_back(static_cast<double>(s) / total);
@@ -133,7 +132,7 @@ Explanation entropyOf(const TokenLayerRouting& layer, double entropy, std::int64
 }
 
 Explanation scoreOf(const TokenLayerRouting& layer, int expert, std::int64_t step, const RouterFacts* facts) {
-  const double s = at(layer.probabilities, expert), z = at(layer.logits, expert);
+  const double s = valueAt(layer.probabilities, expert), z = valueAt(layer.logits, expert);
   Explanation text{nameAt(named("Score", expert), layer.layer, step), "s, from the router's logits", "= " + figureText(s),
                    "What the router thinks of this expert for this token."};
   if (!facts || !std::isfinite(z)) return text;
@@ -185,7 +184,7 @@ std::vector<TokenExplanation> explainToken(const TokenLayerRouting& layer, std::
     all.push_back({TokenQuantity::weight, layer.experts[i], weightOf(layer, i, step, facts)});
   if (!layer.probabilities.empty() && layer.experts.size() < layer.probabilities.size())
     all.push_back({TokenQuantity::margin, -1, marginOf(layer, step, facts)});
-  if (const auto entropy = tokenEntropy(layer)) all.push_back({TokenQuantity::entropy, -1, entropyOf(layer, *entropy, step)});
+  if (const auto entropy = tokenEntropy(layer)) all.push_back({TokenQuantity::entropy, -1, explainEntropy(layer, *entropy, step)});
   for (int e = 0; e < static_cast<int>(layer.probabilities.size()); ++e)
     all.push_back({TokenQuantity::score, e, scoreOf(layer, e, step, facts)});
   return all;

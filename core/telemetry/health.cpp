@@ -7,22 +7,12 @@
 #include <limits>
 #include <numeric>
 
+#include "core/base/index.h"
+#include "core/telemetry/token_rows.h"
+
 namespace moe {
 
 namespace {
-
-std::size_t at(std::int64_t i) {
-  return static_cast<std::size_t>(i);
-}
-
-double entropyOf(double q) {
-  return q > 0 ? -q * std::log(q) : 0;
-}
-
-std::int64_t rowsOf(std::size_t elements, std::int64_t columns) {
-  assert(columns > 0 && static_cast<std::int64_t>(elements) % columns == 0);
-  return static_cast<std::int64_t>(elements) / columns;
-}
 
 std::span<const std::int32_t> rowOf(std::span<const std::int32_t> table, std::int64_t slots, std::int64_t t) {
   return table.subspan(at(t * slots), at(slots));

@@ -7,18 +7,10 @@
 
 #include "core/base/vector_math.h"
 #include "core/telemetry/health.h"
+#include "core/telemetry/token_rows.h"
 
 namespace moe {
 namespace {
-
-double entropyOf(double q) {
-  return q > 0 ? -q * std::log(q) : 0;
-}
-
-std::int64_t rowsOf(std::size_t elements, std::int64_t columns) {
-  assert(columns > 0 && static_cast<std::int64_t>(elements) % columns == 0);
-  return static_cast<std::int64_t>(elements) / columns;
-}
 
 /// importance (E) += p; returns H(p).
 double addRow(double* importance, const double* scores, std::int64_t experts) {

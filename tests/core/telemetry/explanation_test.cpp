@@ -64,9 +64,9 @@ class ExplanationTest : public QObject {
  private Q_SLOTS:
   void numbersHaveTheDigitsThatCount() {
     QCOMPARE(figureText(0.609375), std::string("0.609"));
-    QCOMPARE(figureText(256), std::string("256"));
-    QCOMPARE(figureText(4096), std::string("4,096"));
-    QCOMPARE(figureText(-1234567), std::string("-1,234,567"));
+    QCOMPARE(figureText(256.0), std::string("256"));
+    QCOMPARE(figureText(4096.0), std::string("4,096"));
+    QCOMPARE(figureText(-1234567.0), std::string("-1,234,567"));
     QCOMPARE(figureText(0.0000123), std::string("1.23e-05"));
     QCOMPARE(figureText(NAN), std::string("\u2013"));
   }
