@@ -1,5 +1,6 @@
 #include <QApplication>
 #include <QCommandLineParser>
+#include <QProcess>
 #include <QSettings>
 #include <QTemporaryDir>
 #include <algorithm>
@@ -30,7 +31,7 @@ namespace {
 using namespace moe;
 
 struct Arguments {
-  QString run;
+  QString run, store;
   std::optional<ScreenshotRequest> screenshot;
   std::optional<ui::Theme::Mode> theme;
   bool presenter = false;
@@ -71,12 +72,15 @@ Arguments parse(const QCoreApplication& application) {
                      {"size", "Size of the pictures, 1280x800 unless said.", "WxH"},
                      {"steps", "Steps trained before the pictures, 150 unless said.", "steps"},
                      {"theme", "light or dark.", "theme"},
+                     {"store", "The runs of <file> instead of those of this account.", "file"},
                      {"presenter", "Large type for a lecture hall."}});
   parser.process(application);
   Arguments arguments;
   if (parser.positionalArguments().size() > 1) refuse("expected one run, found more; see --help");
   arguments.run = parser.positionalArguments().value(0);
   arguments.presenter = parser.isSet("presenter");
+  arguments.store = parser.value("store");
+  if (parser.isSet("store") && (arguments.store.isEmpty() || parser.isSet("screenshot"))) refuse("--store: expected a file, and no --screenshot, which makes a store of its own");
   if (parser.isSet("theme")) {
     const QString theme = parser.value("theme");
     if (theme != "light" && theme != "dark") refuse("--theme: expected light or dark, found " + theme);
@@ -121,7 +125,7 @@ void begin(TrainingSession& session, ui::SessionBridge& bridge, ui::Notices& not
     QMetaObject::invokeMethod(&window, [&bridge, &notices, run = *left] {
       notices.show(ui::Notices::Kind::note,
                    QObject::tr("\"%1\" was left at step %2 of %3. It can go on where it was.")
-                       .arg(QString::fromStdString(run.name), ui::grouped(run.steps), ui::grouped(run.targetSteps)),
+                       .arg(ui::shown(run.name), ui::grouped(run.steps), ui::grouped(run.targetSteps)),
                    {{QObject::tr("Continue it"), [&bridge, id = run.id] { bridge.post(command::Open{.run = id, .paused = false}); }}}, "unfinished");
     }, Qt::QueuedConnection);
   });
@@ -137,7 +141,7 @@ void openRun(const QString& name, TrainingSession& session, ui::SessionBridge& b
       if (number ? run.id == id : run.name == name) found = run.id;
     QMetaObject::invokeMethod(&window, [&bridge, &notices, found, name] {
       if (found != 0) return bridge.post(command::Open{.run = found, .paused = true});
-      notices.show(ui::Notices::Kind::problem, QObject::tr("There is no run \"%1\" in the store.").arg(QString::fromStdString(name)));
+      notices.show(ui::Notices::Kind::problem, QObject::tr("There is no run \"%1\" in the store.").arg(ui::shown(name)));
     }, Qt::QueuedConnection);
   });
 }
@@ -161,7 +165,9 @@ int main(int argc, char** argv) {
 
   // Pictures are taken of a fresh program: an empty store, the standard layout.
   QTemporaryDir fresh;
-  const std::filesystem::path store = arguments.screenshot ? std::filesystem::path(fresh.filePath("runs.db").toStdString()) : defaultStorePath();
+  const std::filesystem::path store = arguments.screenshot          ? std::filesystem::path(fresh.filePath("runs.db").toStdString())
+                                      : arguments.store.isEmpty() ? defaultStorePath()
+                                                                   : std::filesystem::absolute(arguments.store.toStdString());
   QSettings settings(arguments.screenshot ? fresh.filePath("window.ini") : QSettings().fileName(),
                      arguments.screenshot ? QSettings::IniFormat : QSettings::NativeFormat);
   ui::Theme theme;
@@ -192,7 +198,15 @@ int main(int argc, char** argv) {
       QApplication::exit();
     }, Qt::QueuedConnection);
   });
+  QString next;  // the store to begin anew with
+  QObject::connect(&window, &ui::MainWindow::storeChosen, &window, [&](const QString& file) {
+    next = file;
+    window.close();
+    QApplication::exit();
+  });
   const int code = QApplication::exec();
   ending.endGently();  // the window is about to go
+  // It opens its own; what this one holds is saved as it goes.
+  if (!next.isEmpty()) QProcess::startDetached(QApplication::applicationFilePath(), {"--store", next});
   return code;
 }

@@ -6,12 +6,12 @@
 
 #include "app/cli/commands.h"
 #include "app/cli/json_lines.h"
+#include "core/base/json_text.h"
 #include "core/base/machine.h"
 #include "core/base/atomic_file.h"
 #include "core/base/error.h"
 #include "core/experiments/report.h"
 #include "core/experiments/runner.h"
-#include "core/formats/json_file.h"
 #include "core/store/run_store.h"
 
 namespace moe::cli {

@@ -1,6 +1,7 @@
 #include <csignal>
 #include <cstdio>
 #include <exception>
+#include <system_error>
 
 #include "app/cli/commands.h"
 #include "app/waiting.h"
@@ -43,6 +44,9 @@ int main(int argc, char** argv) {
     program.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
     if (program.exit(error) != 0) return 2;
+  } catch (const std::system_error& error) {
+    std::fprintf(stderr, "switchyard-cli: %s\n", moe::sentenceOf(error).c_str());
+    return 1;
   } catch (const std::bad_alloc& error) {
     std::fprintf(stderr, "switchyard-cli: %s\n", moe::sentenceOf(error).c_str());
     return 1;

@@ -7,6 +7,7 @@
 #include "core/base/atomic_file.h"
 #include "core/base/error.h"
 #include "core/base/json_object.h"
+#include "core/base/json_text.h"
 #include "core/formats/checkpoint.h"
 
 namespace moe::cli {
@@ -24,8 +25,10 @@ std::pair<std::string, std::string> split(const std::string& setting) {
 
 RunConfig readConfig(const std::string& path) {
   const std::string text = readFile("config", path, kLongestConfig);
-  nlohmann::json json = nlohmann::json::parse(text, nullptr, false);
-  if (json.is_discarded()) throw Error("config", path + ": expected JSON, found text that is none; check its commas and braces");
+  std::string problem;
+  const nlohmann::json json = parseStrictJson(text, kDeepestJson, problem);
+  if (json.is_discarded()) throw Error("config", path + ": " + problem + "; check its commas and braces");
+  if (!problem.empty()) throw Error("config", path + ": " + problem);
   try {
     return runConfigFromJson(json);
   } catch (const Error& error) {

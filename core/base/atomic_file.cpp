@@ -89,9 +89,10 @@ void makeFolder(const std::string& tag, const fs::path& folder) {
 
 }  // namespace
 
-FileWriter::FileWriter(std::string tag, fs::path path, Kind kind) : tag_(std::move(tag)), path_(std::move(path)) {
-  descriptor_ = kind == Kind::created ? ::open(path_.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666)
-                                      : ::open(path_.c_str(), O_WRONLY | O_CLOEXEC | O_NOCTTY);
+FileWriter::FileWriter(std::string tag, const fs::path& path, Kind kind, const fs::path& named)
+    : tag_(std::move(tag)), path_(named.empty() ? path : named) {
+  descriptor_ = kind == Kind::created ? ::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666)
+                                      : ::open(path.c_str(), O_WRONLY | O_CLOEXEC | O_NOCTTY);
   if (descriptor_ < 0) failed(tag_, path_, kind == Kind::created ? "create this file" : "open it to write", errno);
 }
 
@@ -134,7 +135,7 @@ AtomicFile::AtomicFile(const std::string& tag, fs::path path) : tag_(tag), path_
   makeFolder(tag_, folderOf(path_));
   sweepPartials(folderOf(path_));
   const std::lock_guard<std::mutex> guard(birthMutex);
-  writer_.emplace(tag_, partial_);
+  writer_.emplace(tag_, partial_, FileWriter::Kind::created, path_);
   ::flock(writer_->descriptor(), LOCK_EX);
   if (there && ::fchmod(writer_->descriptor(), older.st_mode & 07777) != 0)
     failed(tag_, path_, "keep this file's permissions", errno);

@@ -4,6 +4,11 @@
 
 #include <fstream>
 #include <thread>
+#include <algorithm>
+#include <condition_variable>
+#include <mutex>
+#include <system_error>
+#include <vector>
 
 namespace moe {
 
@@ -22,6 +27,29 @@ std::string machineName() {
 std::int64_t machineMemory() {
   const long pages = ::sysconf(_SC_PHYS_PAGES), size = ::sysconf(_SC_PAGESIZE);
   return pages > 0 && size > 0 ? static_cast<std::int64_t>(pages) * size : 0;
+}
+
+int threadsGiven(int wanted) {
+  std::mutex mutex;
+  std::condition_variable opened;
+  bool open = false;
+  std::vector<std::thread> begun;
+  begun.reserve(static_cast<std::size_t>(std::max(0, wanted)));
+  try {
+    while (static_cast<int>(begun.size()) + 1 < wanted)
+      begun.emplace_back([&] {
+        std::unique_lock lock(mutex);
+        opened.wait(lock, [&] { return open; });
+      });
+  } catch (const std::system_error&) {  // so many it gives
+  }
+  {
+    const std::lock_guard lock(mutex);
+    open = true;
+  }
+  opened.notify_all();
+  for (std::thread& thread : begun) thread.join();
+  return static_cast<int>(begun.size()) + 1;
 }
 
 }  // namespace moe

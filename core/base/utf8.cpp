@@ -3,6 +3,7 @@
 #include <utf8proc.h>
 
 #include <algorithm>
+#include <cstdio>
 
 namespace moe {
 namespace {
@@ -61,6 +62,14 @@ std::string displayable(std::string_view bytes) {
   return out;
 }
 
+namespace {
+/// Invisible, and turns what stands around it, or breaks the line.
+bool movesText(char32_t codePoint) {
+  return codePoint == 0x200E || codePoint == 0x200F || (codePoint >= 0x2028 && codePoint <= 0x202E) || (codePoint >= 0x2066 && codePoint <= 0x2069) ||
+         codePoint == 0x061C || codePoint == 0xFEFF;
+}
+}  // namespace
+
 std::string shownName(std::string_view bytes) {
   std::string out;
   out.reserve(bytes.size());
@@ -79,6 +88,13 @@ std::string shownName(std::string_view bytes) {
     char32_t codePoint = 0;
     const std::size_t length = decodeAt(bytes, at, codePoint);
     const bool control = codePoint < 0x20 || (codePoint >= 0x7F && codePoint < 0xA0);
+    if (length > 0 && movesText(codePoint)) {
+      char text[8];
+      std::snprintf(text, sizeof text, "\\u%04X", static_cast<unsigned>(codePoint));
+      out += text;
+      at += length;
+      continue;
+    }
     if (length > 0 && !control) {
       out.append(bytes.substr(at, length));
       at += length;

@@ -23,7 +23,8 @@ void appendUtf8(std::string& out, char32_t codePoint);
 /// Valid UTF-8 for the screen: every byte that belongs to no character becomes U+FFFD.
 std::string displayable(std::string_view bytes);
 
-/// A name as people see it, on one line: control characters and bytes that are not UTF-8 escaped ("a\\nb", "caf\\xE9").
+/// A name as people see it, on one line: control characters, marks of direction and bytes that are not UTF-8 escaped ("a\\nb",
+/// "\\u202Etxt", "caf\\xE9").
 /// Names are data: they are stored and compared as they are, and only shown like this.
 std::string shownName(std::string_view bytes);
 

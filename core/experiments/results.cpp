@@ -7,8 +7,8 @@
 #include "core/base/checksum.h"
 #include "core/base/error.h"
 #include "core/base/json_object.h"
+#include "core/base/json_text.h"
 #include "core/experiments/experiment.h"
-#include "core/formats/json_file.h"
 
 namespace moe {
 namespace {

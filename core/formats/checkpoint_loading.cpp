@@ -8,9 +8,9 @@
 #include "core/base/checksum.h"
 #include "core/base/error.h"
 #include "core/base/json_object.h"
+#include "core/base/json_text.h"
 #include "core/formats/checkpoint.h"
 #include "core/formats/checkpoint_files.h"
-#include "core/formats/json_file.h"
 #include "core/formats/safetensors.h"
 #include "core/formats/watch_file.h"
 

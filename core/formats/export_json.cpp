@@ -1,6 +1,7 @@
 #include <cmath>
 #include <nlohmann/json.hpp>
 
+#include "core/base/json_text.h"
 #include "core/base/number_text.h"
 #include "core/base/utf8.h"
 #include "core/formats/exports.h"
@@ -43,8 +44,9 @@ Json toJson(const RunSummary& run) {
   json["total_parameters"] = run.totalParameters;
   json["active_parameters"] = run.activeParameters;
   json["alerts"] = run.alerts;
-  const Json config = Json::parse(run.config, nullptr, false);
-  json["config"] = config.is_discarded() ? Json(run.config) : config;
+  std::string problem;
+  const nlohmann::json config = parseStrictJson(run.config, kDeepestJson, problem);
+  json["config"] = problem.empty() ? Json(config) : Json(run.config);
   return json;
 }
 

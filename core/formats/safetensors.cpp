@@ -5,7 +5,7 @@
 
 #include "core/base/checked_math.h"
 #include "core/base/error.h"
-#include "core/formats/json_file.h"
+#include "core/base/json_text.h"
 #include "core/formats/safetensors_dtype.h"
 
 namespace moe {

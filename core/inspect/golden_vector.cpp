@@ -8,6 +8,7 @@
 #include "core/base/atomic_file.h"
 #include "core/base/checked_math.h"
 #include "core/base/error.h"
+#include "core/base/json_text.h"
 #include "core/router/recipe_json.h"
 
 namespace moe {
@@ -231,12 +232,9 @@ const GoldenTensor* GoldenVector::find(std::string_view role) const {
 }
 
 GoldenVector parseGoldenVector(std::string_view source) {
-  Json json;
-  try {
-    json = Json::parse(source);
-  } catch (const Json::exception& problem) {
-    throw Error("golden", std::string("the file: expected JSON, found a mistake: ") + problem.what());
-  }
+  std::string problem;
+  const Json json = parseStrictJson(source, kDeepestJson, problem);
+  if (!problem.empty()) failGolden("the file", problem);
   requireObject(json, "the file");
   refuseOthers(json, "", {"system", "kind", "config", "inputs", "expected", "variants"});
   GoldenVector out;

@@ -11,6 +11,13 @@ namespace moe {
 
 namespace {
 constexpr auto kBatch = std::chrono::seconds(1);
+
+/// That a point takes in memory, about.
+std::size_t bytesOf(const StepPoint& point) {
+  std::size_t bytes = sizeof(StepPoint);
+  for (const LayerPoint& layer : point.layers) bytes += sizeof(LayerPoint) + layer.load.capacity() * sizeof(float);
+  return bytes;
+}
 }  // namespace
 
 Recorder::Recorder(StoreThread* store, std::function<void()> onReport) : store_(store), onReport_(std::move(onReport)) {}
@@ -118,22 +125,72 @@ RunSummary Recorder::create(RunSummary first) {
   return first;
 }
 
+RunSummary Recorder::adopt(RunId unrecorded, RunSummary first) {
+  const RunId id = ask([first](RunStore& store) { return store.createRun(first); });
+  report(&Recorder::rowsProblem_, {});
+  std::int64_t dropped = 0;
+  {
+    const std::lock_guard<std::mutex> guard(mutex_);
+    Unrecorded& kept = unrecorded_[unrecorded];
+    for (StepPoint& point : kept.points) {
+      point.run = id;
+      points_[id].push_back(std::move(point));
+    }
+    for (RunEvent& event : kept.events) {
+      event.run = id;
+      events_.push_back(std::move(event));
+    }
+    for (const auto& study : kept.studies) {
+      auto own = std::make_shared<RunStudy>(*study);
+      own->run = id;
+      studies_.push_back(std::move(own));
+    }
+    dropped = kept.dropped;
+    unrecorded_.erase(unrecorded);
+  }
+  if (dropped > 0) {
+    RunEvent event;
+    event.run = id;
+    event.kind = RunEvent::Kind::note;
+    event.text = "The first " + std::to_string(dropped) + " steps are not in the store: it could be opened only later, and memory held no more.";
+    add(event);
+  }
+  return ask([id](RunStore& store) { return store.run(id); });
+}
+
+void Recorder::dropOldest() {
+  for (auto& [run, kept] : unrecorded_) {
+    while (kept.bytes > kMostUnrecorded && kept.points.size() > 1) {
+      kept.bytes -= std::min(kept.bytes, bytesOf(kept.points.front()));
+      kept.points.pop_front();
+      ++kept.dropped;
+    }
+    while (!kept.studies.empty() && !kept.points.empty() && kept.dropped > 0 && kept.studies.front()->step < kept.points.front().step)
+      kept.studies.pop_front();
+  }
+}
+
 void Recorder::add(const StepPoint& point) {
-  if (!recorded(point.run)) return;
+  if (!store_) return;
   const std::lock_guard<std::mutex> guard(mutex_);
-  points_[point.run].push_back(point);
+  if (recorded(point.run)) return points_[point.run].push_back(point);
+  Unrecorded& kept = unrecorded_[point.run];
+  kept.points.push_back(point);
+  kept.bytes += bytesOf(point);
+  dropOldest();
 }
 
 void Recorder::add(const RunEvent& event) {
-  if (!recorded(event.run)) return;
+  if (!store_) return;
   const std::lock_guard<std::mutex> guard(mutex_);
-  events_.push_back(event);
+  (recorded(event.run) ? events_ : unrecorded_[event.run].events).push_back(event);
 }
 
 void Recorder::add(std::shared_ptr<const RunStudy> study) {
-  if (!recorded(study->run)) return;
+  if (!store_) return;
   const std::lock_guard<std::mutex> guard(mutex_);
-  studies_.push_back(std::move(study));
+  if (recorded(study->run)) return studies_.push_back(std::move(study));
+  unrecorded_[study->run].studies.push_back(std::move(study));
 }
 
 void Recorder::setState(RunId run, RunSummary::State state) {
@@ -141,6 +198,10 @@ void Recorder::setState(RunId run, RunSummary::State state) {
 }
 
 void Recorder::release(RunId run) {
+  if (!recorded(run)) {
+    const std::lock_guard<std::mutex> guard(mutex_);
+    unrecorded_.erase(run);
+  }
   if (recorded(run)) post([run](RunStore& store) { store.release(run); }, &Recorder::rowsProblem_);
 }
 

@@ -32,6 +32,11 @@ class Recorder {
 
   /// Creates the run's row and waits for its number. A run that cannot be recorded gets a negative one.
   RunSummary create(RunSummary first);
+  /// Whether a store is open to record in.
+  bool canRecord() const { return store_ && store_->problem().empty(); }
+  /// Creates the row of a run that got a negative number and could be recorded now, with all that it made since it began and
+  /// memory held. Throws what keeps it from being recorded.
+  RunSummary adopt(RunId unrecorded, RunSummary first);
   void add(const StepPoint& point);
   void add(const RunEvent& event);
   void add(std::shared_ptr<const RunStudy> study);
@@ -59,6 +64,8 @@ class Recorder {
 
   /// Checkpoints written since the last call.
   std::vector<CheckpointRow> takeSaved();
+  /// What happened to the store, as a sentence; empty: nothing.
+  std::string news() const { return store_ ? store_->news() : std::string(); }
   /// Why something is not being recorded, as a sentence; empty: all is well.
   std::string problem() const;
 
@@ -94,6 +101,7 @@ class Recorder {
   void report(std::string Recorder::* problem, const std::string& sentence);
   void appendRows(RunStore& store);
   bool recorded(RunId run) const { return store_ && run > 0; }
+  void dropOldest();                                    // of the rows that wait for a store
 
   StoreThread* const store_;
   const std::function<void()> onReport_;
@@ -105,6 +113,16 @@ class Recorder {
   std::map<RunId, std::vector<StepPoint>> points_;      // not yet in the store, in order
   std::vector<RunEvent> events_;
   std::vector<std::shared_ptr<const RunStudy>> studies_;
+  // Of runs that have no number yet: kept for the store that may come, the newest that fit.
+  struct Unrecorded {
+    std::deque<StepPoint> points;
+    std::vector<RunEvent> events;
+    std::deque<std::shared_ptr<const RunStudy>> studies;
+    std::size_t bytes = 0;                              // of the points, about
+    std::int64_t dropped = 0;                           // points
+  };
+  static constexpr std::size_t kMostUnrecorded = std::size_t{256} << 20;
+  std::map<RunId, Unrecorded> unrecorded_;
   std::vector<CheckpointRow> saved_;
   int saving_ = 0;
   std::deque<Item> waiting_;                            // for room, in order

@@ -44,6 +44,13 @@ std::int64_t RunInTraining::tokensPerStep() const {
   return std::int64_t{config.train.batch} * config.train.microBatches * config.model.context;
 }
 
+void RunInTraining::become(RunSummary recorded, std::filesystem::path folder) {
+  summary_ = std::move(recorded);
+  folder_ = std::move(folder);
+  detector_.setRun(id());
+  savedStep_ = -1;
+}
+
 RunEvent RunInTraining::begin(const RunEvent& event) {
   record(event);
   saveCheckpoint(false);

@@ -24,6 +24,9 @@ class RunInTraining {
   /// Goes on from a checkpoint, with the knobs turned at its very step; `past` are the run's events up to there.
   void restore(const Checkpoint& checkpoint, const std::vector<RunEvent>& past);
 
+  /// From here on it is that run: one that could not be recorded when it began was given its number and folder.
+  void become(RunSummary recorded, std::filesystem::path folder);
+
   /// Told of validations; where it throws Ended, the step goes without one.
   void setProgress(Progress progress) { progress_ = std::move(progress); }
 
@@ -86,7 +89,7 @@ class RunInTraining {
   RunEvent apply(RunEvent::Kind kind, const std::string& path, const std::string& value);
 
   RunSummary summary_;
-  const std::filesystem::path folder_;
+  std::filesystem::path folder_;
   PreparedRun prepared_;
   const std::string textChecksum_;        // of the text it trains on now
   Recorder& recorder_;

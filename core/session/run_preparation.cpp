@@ -9,6 +9,7 @@
 
 #include "core/base/checksum.h"
 #include "core/base/error.h"
+#include "core/base/machine.h"
 #include "core/base/number_text.h"
 #include "core/data/builtin_corpus.h"
 #include "core/model/upcycle.h"
@@ -93,7 +94,7 @@ PreparedRun prepare(RunConfig config, std::shared_ptr<const Tokenizer> tokenizer
 
 std::int64_t memoryHeld(const RunConfig& config) { return predictedMemory(config, {}) - kProgramMemory; }
 
-int threadsAt(bool fluid) { return std::max(1, static_cast<int>(std::thread::hardware_concurrency()) - (fluid ? 1 : 0)); }
+int threadsAt(bool fluid) { return threadsGiven(std::max(1, static_cast<int>(std::thread::hardware_concurrency()) - (fluid ? 1 : 0))); }
 
 PreparedRun prepareRun(RunConfig config, const Surroundings& surroundings) {
   std::shared_ptr<const Checkpoint> dense = denseOf(config);

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <new>
+#include <system_error>
 
 #include "core/base/error.h"
 #include "core/base/utf8.h"
@@ -18,6 +19,8 @@ std::string sentenceOf(const std::exception& problem, const RunConfig* config) {
     if (const std::int64_t free = freeMemory(); free > 0) sentence += ", and the system says that " + gigabytes(free) + " are free";
     return sentence + "; choose a smaller model, batch or context, or end another program.";
   }
+  if (const auto* system = dynamic_cast<const std::system_error*>(&problem); system && system->code() == std::errc::resource_unavailable_try_again)
+    return "The system lets this program begin no more threads: end other programs of this account, or raise its limit (ulimit -u), and start again.";
   const std::string what = problem.what();
   const auto* error = dynamic_cast<const Error*>(&problem);
   const std::size_t tag = error ? error->tag().size() + 3 : 0;

@@ -34,6 +34,7 @@ struct TrainingSession::Impl {
   void work() {
     takeNoSignals();
     ::setpriority(PRIO_PROCESS, static_cast<id_t>(::syscall(SYS_gettid)), options.nice);
+    if (store) store->setReport([this] { mailbox.wake(); });
     Recorder recorder(store.get(), [this] { mailbox.wake(); });
     Worker(options, mailbox, out, recorder).run();
   }

@@ -33,6 +33,7 @@ void Worker::run() {
   recorder_.finish();  // the store is open, or has said why not
   while (!mailbox_.closed()) {
     takeReports();
+    recordUnrecorded();
     recorder_.flush(!mayStep());
     publishStatus();
     carryOutAll(!mayStep() && !inquiries_.pending(run_.get()));
@@ -159,6 +160,10 @@ void Worker::takeReports() {
     event.text = row.healthy ? "Checkpoint" : "Checkpoint, not healthy";
     publish(event);
     statusChanged_ = true;
+  }
+  if (std::string news = recorder_.news(); news != storeNews_) {
+    storeNews_ = std::move(news);
+    out_.put([&](Outbox& box) { box.problems.push_back(storeNews_); });
   }
   if (const bool waits = recorder_.waitsForRoom(); waits != waiting_) {
     waiting_ = waits;

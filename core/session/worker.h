@@ -57,6 +57,8 @@ class Worker {
   std::unique_ptr<RunInTraining> makeRun(PreparedRun prepared, RunSummary stored, std::filesystem::path folder);
   void close(std::unique_ptr<RunInTraining>& run);
   void closeRuns();
+  /// Runs that began while nothing could be recorded are recorded from here on, where that is possible now.
+  void recordUnrecorded();
   void replaceBy(std::function<std::unique_ptr<RunInTraining>()> make, const RunConfig& config, bool playing,
                  std::int64_t heldBytes = 0);
   void forkFrom(Fork fork, bool playing);
@@ -107,7 +109,7 @@ class Worker {
   bool hasHealthy_ = false;                // of run_
   bool collapsed_ = false;                 // the last step raised an alert in run_
   RunId gaveUp_ = 0;                       // the run of which was said that it is not restarted
-  std::string storeProblem_;
+  std::string storeProblem_, storeNews_;
   WorkEstimate estimate_;
   std::optional<Work> work_;               // beside steps
   bool statusChanged_ = true;

@@ -70,6 +70,7 @@ void Worker::carryOut(const command::Open& open) {
   }
   PreparedRun prepared = prepare(checkpoint);
   const RunConfig config = prepared.config;
+  recorder_.ask([&](RunStore& store) { store.claim(open.run); });  // refused before the present run ends for it
   replaceBy(
       [&] {
         recorder_.ask([&](RunStore& store) { rewindRun(store, row); });
@@ -186,6 +187,11 @@ void Worker::carryOut(const command::StopGenerating&) { inquiries_.stopGeneratin
 
 void Worker::carryOut(const command::SaveCheckpoint& save) {
   checkRun();
+  if (run_->id() < 0) {
+    std::string reason = recorder_.problem();
+    if (reason.empty()) reason = "nothing is recorded in this session";
+    throw Error("session", "expected a recorded run to keep a checkpoint of, found one that is not recorded: " + reason);
+  }
   run_->saveCheckpoint(save.pin);
 }
 

@@ -87,6 +87,30 @@ void Worker::close(std::unique_ptr<RunInTraining>& run) {
   statusChanged_ = true;
 }
 
+void Worker::recordUnrecorded() {
+  if (failed_ || !recorder_.canRecord()) return;
+  for (RunInTraining* run : runs()) {
+    if (run->id() > 0) continue;
+    settle();
+    if (failed_) return;
+    RunSummary first = run->summary();
+    first.id = 0;
+    first.state = run->finished() ? RunSummary::State::finished : playing_ ? RunSummary::State::running : RunSummary::State::paused;
+    first.targetSteps = run->config().train.steps;
+    try {
+      RunSummary stored = recorder_.adopt(run->id(), std::move(first));
+      std::filesystem::path folder = checkpointFolder(options_.store, stored.id);
+      out_.put([&](Outbox& box) { box.startedRuns.push_back(stored); });
+      run->become(std::move(stored), std::move(folder));
+      run->saveCheckpoint(false);
+      record(*run, RunEvent::Kind::note, "Recorded from here on, with what memory held of the steps before.");
+    } catch (const std::exception&) {
+      return;  // the store has shut again; it says why
+    }
+    statusChanged_ = true;
+  }
+}
+
 void Worker::closeRuns() {
   inquiries_.stopGenerating();
   close(twin_);

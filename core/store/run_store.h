@@ -74,6 +74,13 @@ class RunStore {
   /// Whether this process is the one that writes.
   bool holds() const;
 
+  /// Whether its file was deleted, moved or replaced since it was opened.
+  bool isLost() const;
+  /// Of a lost one: everything that this process still reads of it is written to a new file, and recording goes on there, with
+  /// the runs in training as they are. The name is the old one where it is free, else one beside it ("runs-2.db"). Throws
+  /// Error("store") where none can be written there; it is lost as before.
+  void writeAnew();
+
   /// No other process trains the run until release(), or the end of this one. Throws where another does.
   void claim(RunId run);
   void release(RunId run);

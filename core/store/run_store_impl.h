@@ -31,6 +31,8 @@ struct RunStore::Impl {
   std::optional<StoreLock> lock;     // held: this process writes
   std::unique_ptr<StoreLink> link;   // to the one that writes, where another does
   mutable Connection db;
+  // Where this process writes: the inode of the file that it writes ahead to, and the disk that the store lies on.
+  std::optional<std::uint64_t> log, disk;
   std::int64_t version = 0;  // of the file: below this program's where it was opened read-only
   std::map<std::pair<RunId, int>, std::int64_t> openSteps;  // steps in open blocks, by run and layer; absent: not counted yet
 

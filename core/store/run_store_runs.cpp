@@ -1,4 +1,6 @@
+#include <algorithm>
 #include <bit>
+#include <charconv>
 #include <ctime>
 
 #include "core/base/error.h"
@@ -57,6 +59,25 @@ RunSummary summaryOf(const Rows& rows) {
   return run;
 }
 
+/// The largest number that names a folder in this one; 0 where there is none.
+RunId highestFolder(const std::filesystem::path& folder) {
+  RunId highest = 0;
+  std::error_code code;
+  for (std::filesystem::directory_iterator entry(folder, code), end; !code && entry != end; entry.increment(code)) {
+    const std::string name = entry->path().filename().string();
+    RunId number = 0;
+    const auto [rest, fault] = std::from_chars(name.data(), name.data() + name.size(), number);
+    if (fault == std::errc() && rest == name.data() + name.size()) highest = std::max(highest, number);
+  }
+  return highest;
+}
+
+/// The largest number that a run of this store ever had, deleted ones among them.
+RunId highestGiven(Connection& db) {
+  Rows rows = db.query("SELECT MAX(COALESCE((SELECT seq FROM sqlite_sequence WHERE name = 'runs'), 0), COALESCE((SELECT MAX(id) FROM runs), 0))");
+  return rows.next() ? rows.integer(0) : 0;
+}
+
 }  // namespace
 
 std::string_view nameOf(RunSummary::State state) { return kStates[static_cast<int>(state)]; }
@@ -73,11 +94,13 @@ RunId RunStore::createRun(const RunSummary& first) {
 }
 
 RunId RunStore::Impl::insertRun(const RunSummary& first) {
+  // No number of a run whose checkpoints are still there: those of a store that was lost would become this run's.
+  const RunId free = std::max(highestFolder(checkpointFolder(file, 0).parent_path()), highestGiven(db)) + 1;
   db.run(
-      "INSERT INTO runs(name, note, preset, config, seed, created, parent, parent_step, state, steps, target_steps, train_loss, "
+      "INSERT INTO runs(id, name, note, preset, config, seed, created, parent, parent_step, state, steps, target_steps, train_loss, "
       "validation_loss, total_parameters, active_parameters, text_checksum, validated_tokens, held_out_tokens) "
-      "VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-      first.name, first.note, first.preset, first.config, std::bit_cast<std::int64_t>(first.seed), now(), first.parent, first.parentStep,
+      "VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+      free, first.name, first.note, first.preset, first.config, std::bit_cast<std::int64_t>(first.seed), now(), first.parent, first.parentStep,
       nameOf(first.state), first.steps, first.targetSteps, first.trainLoss, first.validationLoss, first.totalParameters,
       first.activeParameters, first.textChecksum, first.validatedTokens, first.heldOutTokens);
   return db.lastRowId();

@@ -76,6 +76,8 @@ class Connection {
   std::int64_t lastRowId() const;
   std::int64_t changes() const;  // rows of the last statement
   bool inTransaction() const;
+  /// Whether the file was deleted, moved or replaced since it was opened: what is written then reaches no file of its name.
+  bool hasMoved() const;
 
  private:
   sqlite3_stmt* statement(const char* sql);

@@ -37,6 +37,11 @@ void CollapseDetector::configure(AlertConfig config) {
   window_.setCapacity(capacityFor(config));
 }
 
+void CollapseDetector::setRun(RunId run) {
+  run_ = run;
+  for (Alert& alert : standing_) alert.run = run;
+}
+
 std::vector<RunEvent> CollapseDetector::update(const StepPoint& point) {
   window_.push(point);
   std::vector<RunEvent> events;

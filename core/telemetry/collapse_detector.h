@@ -17,6 +17,8 @@ inline constexpr std::int64_t kSummarySteps = 50;
 class CollapseDetector {
  public:
   CollapseDetector(RunId run, AlertConfig config);
+  /// The run was given another number.
+  void setRun(RunId run);
   void configure(AlertConfig config);
 
   /// Takes the next step's loads; what was raised and cleared by it, in order of layer and expert.

@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "core/base/error.h"
+#include "core/base/json_text.h"
 #include "core/router/stages.h"
 #include "core/train/run_config.h"
 
@@ -127,8 +128,12 @@ void erase(json& root, std::vector<std::string> words) {
 
 void setByPath(RunConfig& config, const std::string& path, const std::string& value) {
   const std::vector<std::string> words = located(path);
-  json parsed = json::parse(value, nullptr, false);
-  if (parsed.is_discarded()) parsed = value;
+  std::string problem;
+  json parsed = parseStrictJson(value, kDeepestJson, problem);
+  if (parsed.is_discarded())
+    parsed = value;
+  else if (!problem.empty())
+    throw Error("config", path + ": " + problem);
   json all = toJson(config);
   // Where a text stands, a text is set, though it look like a number.
   const json* present = lookUp(all, words);

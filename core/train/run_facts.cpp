@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "core/base/json_text.h"
 #include "core/model/segments.h"
 #include "core/router/balance_scale.h"
 #include "core/router/problems.h"
@@ -133,8 +134,9 @@ bool seesLaterTokens(const ModelConfig& config) {
 
 std::optional<RunConfig> configFromText(const std::string& config) {
   try {
-    const auto json = nlohmann::json::parse(config, nullptr, false);
-    if (json.is_discarded()) return std::nullopt;
+    std::string problem;
+    const auto json = parseStrictJson(config, kDeepestJson, problem);
+    if (!problem.empty()) return std::nullopt;
     return runConfigFromJson(json);
   } catch (const std::exception&) {
     return std::nullopt;

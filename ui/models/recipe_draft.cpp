@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "core/base/error.h"
+#include "core/base/json_text.h"
 #include "core/base/number_text.h"
 #include "core/model/segments.h"
 #include "ui/models/run_settings.h"
@@ -36,7 +37,8 @@ std::string numberFault(const std::string& path, const std::string& value) {
   const bool integer = setting->kind == SettingKind::integer;
   const std::string sentence = (integer ? "A whole number" : "A number") + range + " is needed here.";
   if (value == "null") return mayBeNone(path) ? "" : sentence;
-  const nlohmann::json number = nlohmann::json::parse(value, nullptr, false);
+  std::string problem;
+  const nlohmann::json number = parseStrictJson(value, kDeepestJson, problem);
   if (!number.is_number() || (integer && !number.is_number_integer())) return sentence;
   const double size = number.get<double>();
   return size >= setting->minimum && size <= setting->maximum ? "" : sentence;
@@ -188,16 +190,17 @@ std::string RecipeDraft::text() const {
 RecipeDraft::Reading RecipeDraft::read(const std::string& text) {
   Reading reading;
   try {
-    reading.config = normalised(runConfigFromJson(nlohmann::json::parse(text)));
+    std::string problem;
+    const nlohmann::json json = parseStrictJson(text, kDeepestJson, problem);
+    if (!problem.empty()) {
+      reading.sentence = (json.is_discarded() ? "This is no JSON yet: " : "This cannot be read: ") + problem + ".";
+      return reading;
+    }
+    reading.config = normalised(runConfigFromJson(json));
     const auto wrong = moe::problems(*reading.config);
     if (!wrong.empty()) reading.sentence = wrong.front().path + ": " + wrong.front().sentence;
   } catch (const Error& error) {
     reading.sentence = sentenceOf(error);
-  } catch (const nlohmann::json::parse_error& error) {
-    // "[...] parse error at line 3, column 5: what the library thinks"
-    const std::string what = error.what(), key = "parse error at ";
-    const std::size_t from = what.find(key), to = what.find(':', from);
-    reading.sentence = "This is no JSON yet: look at " + (from == std::string::npos ? "its end" : what.substr(from + key.size(), to - from - key.size())) + ".";
   } catch (const nlohmann::json::exception& error) {
     reading.sentence = error.what();
   }

@@ -108,7 +108,7 @@ QVariant RunsModel::data(const QModelIndex& index, int role) const {
     return QVariant(value ? number(*value) : QStringLiteral("–"));
   };
   switch (index.column()) {
-    case name: return QString::fromStdString(run.name);
+    case name: return role == Qt::DisplayRole ? shown(run.name) : QString::fromStdString(run.name);
     case preset: return QString::fromStdString(run.preset);
     case state: return wordFor(run.state);
     case step: return sorting ? QVariant::fromValue(run.steps) : QVariant(tr("%1 / %2").arg(grouped(run.steps), grouped(run.targetSteps)));

@@ -41,6 +41,7 @@ void RunLibrary::refresh() {
 }
 
 void RunLibrary::read(RunId run) {
+  if (run <= 0) return;  // not recorded
   ask([back = return_, run](RunStore& store) {
     back->call([read = std::make_shared<const StoredRun>(readRun(store, run, kPointsDrawn))](RunLibrary& library) {
       Q_EMIT library.runRead(read);

@@ -117,7 +117,7 @@ std::vector<PlotSeries> studySeriesFor(const RunHistory& history, const Theme& t
 QString cautionFor(const RunHistory& history, const std::vector<RunId>& runs) {
   for (const RunId run : runs)
     if (const RunHistory::Run* known = history.find(run); known && known->seesLaterTokens)
-      return runs.size() == 1 ? QObject::tr("sees later tokens") : QObject::tr("%1 sees later tokens").arg(QString::fromStdString(known->summary.name));
+      return runs.size() == 1 ? QObject::tr("sees later tokens") : QObject::tr("%1 sees later tokens").arg(shown(known->summary.name));
   return {};
 }
 
@@ -188,7 +188,7 @@ std::vector<PlotSeries> seriesFor(const RunHistory& history, const Theme& theme,
     for (const RunId overlay : history.overlays()) {
       if (overlay == main || overlay == history.twin()) continue;
       const RunHistory::Run* run = history.find(overlay);
-      const QString name = run ? QString::fromStdString(run->summary.name) : QString();
+      const QString name = run ? shown(run->summary.name) : QString();
       all.push_back(seriesOf(history, overlay, metric, 0, validation ? QObject::tr("%1 val.").arg(name) : name, theme.overlay(index++),
                              validation ? Qt::DotLine : Qt::DashDotLine));
     }

@@ -9,25 +9,16 @@
 #include <QSpinBox>
 #include <QVBoxLayout>
 #include <algorithm>
-#include <nlohmann/json.hpp>
 
 #include "core/base/error.h"
 #include "core/model/upcycle.h"
+#include "core/train/run_facts.h"
 #include "ui/session/session_bridge.h"
 #include "ui/widgets/format.h"
 
 namespace moe::ui {
 
 namespace {
-
-/// Nothing where the stored text is of a program that wrote other settings.
-std::optional<RunConfig> configOf(const RunSummary& run) {
-  try {
-    return runConfigFromJson(nlohmann::json::parse(run.config));
-  } catch (const std::exception&) {
-    return std::nullopt;
-  }
-}
 
 const Recipe* recipeOf(const RunConfig& config) {
   for (const LayerConfig& layer : config.model.layers)
@@ -52,12 +43,12 @@ QSpinBox* counter(int least, int most, const QString& tip, QWidget* parent) {
 
 bool canGrow(const ListedRun& run) {
   if (run.checkpoints == 0) return false;
-  const std::optional<RunConfig> config = configOf(run.summary);
+  const std::optional<RunConfig> config = configFromText(run.summary.config);
   return config && !isRouted(config->model);
 }
 
 GrowDialog::GrowDialog(const PageContext& context, std::shared_ptr<const StoredRun> dense, QWidget* parent)
-    : QDialog(parent), context_(context), run_(std::move(dense)), dense_(configOf(run_->summary).value_or(RunConfig{})),
+    : QDialog(parent), context_(context), run_(std::move(dense)), dense_(configFromText(run_->summary.config).value_or(RunConfig{})),
       checkpoint_(*std::max_element(run_->checkpoints.begin(), run_->checkpoints.end(),
                                     [](const CheckpointRow& a, const CheckpointRow& b) { return a.step < b.step; })),
       recipe_(new QComboBox(this)), kind_(new QComboBox(this)),
@@ -68,7 +59,7 @@ GrowDialog::GrowDialog(const PageContext& context, std::shared_ptr<const StoredR
   setWindowTitle(tr("Grow into experts"));
   setAttribute(Qt::WA_DeleteOnClose);
   auto* about = new QLabel(tr("Every expert begins as “%1” at step %2; embedding, attention, norms and head are taken over as they are, and the router is drawn anew.")
-                               .arg(QString::fromStdString(run_->summary.name), grouped(checkpoint_.step)), this);
+                               .arg(shown(run_->summary.name), grouped(checkpoint_.step)), this);
   about->setWordWrap(true);
   words_->setWordWrap(true);
   words_->setMinimumWidth(440);

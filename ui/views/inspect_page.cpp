@@ -5,7 +5,6 @@
 #include <QDoubleSpinBox>
 #include <QHBoxLayout>
 #include <QLabel>
-#include <QPlainTextEdit>
 #include <QPushButton>
 #include <QScrollArea>
 #include <QSettings>
@@ -24,6 +23,7 @@
 #include "ui/widgets/card.h"
 #include "ui/widgets/explain_popover.h"
 #include "ui/widgets/format.h"
+#include "ui/widgets/probe_text.h"
 #include "ui/widgets/token_details.h"
 #include "ui/widgets/token_strip.h"
 
@@ -33,6 +33,7 @@ namespace {
 
 constexpr int kTypingPause = 250;  // ms without a key before the text is sent
 const char kTextSetting[] = "inspect/text";
+constexpr int kMostInSettings = 4000;  // characters: settings are read whole at every start
 
 QScrollArea* scrolled(QWidget* content, QWidget* parent) {
   auto* scroll = new QScrollArea(parent);
@@ -59,8 +60,9 @@ InspectPage::InspectPage(const PageContext& context, QWidget* parent) : QWidget(
   all->addWidget(splitter);
   setFocusProxy(text_);
 
-  text_->setPlainText(context_.settings.value(kTextSetting, tr("The quick brown fox adds 12 + 30 = 42.")).toString());
+  text_->setText(context_.settings.value(kTextSetting, tr("The quick brown fox adds 12 + 30 = 42.")).toString());
   connect(typing_, &QTimer::timeout, this, &InspectPage::probe);
+  connect(text_, &ProbeText::leftOutChanged, this, &InspectPage::showLeftOut);
   connect(text_, &QPlainTextEdit::textChanged, typing_, qOverload<>(&QTimer::start));
   connect(source_, &QComboBox::activated, this, &InspectPage::probe);
   connect(live_, &QCheckBox::toggled, this, &InspectPage::probe);
@@ -96,12 +98,16 @@ InspectPage::InspectPage(const PageContext& context, QWidget* parent) : QWidget(
 
 QWidget* InspectPage::makeInput() {
   auto* card = new Card(context_.theme, tr("Text"), this);
-  text_ = new QPlainTextEdit(card);
+  text_ = new ProbeText(card);
   text_->setPlaceholderText(tr("Type or paste a text: the routing of each of its tokens appears below."));
   text_->setAccessibleName(tr("Text to route"));
   text_->setTabChangesFocus(true);
   text_->setMinimumHeight(2 * text_->fontMetrics().lineSpacing() + 16);
   card->body()->addWidget(text_, 1);
+  leftOut_ = new QLabel(card);
+  leftOut_->setWordWrap(true);
+  leftOut_->hide();
+  card->body()->addWidget(leftOut_);
   inputs_ = new QBoxLayout(QBoxLayout::LeftToRight);
   auto* line = new QHBoxLayout;
   auto* further = new QHBoxLayout;
@@ -200,7 +206,7 @@ void InspectPage::hideEvent(QHideEvent* event) {
 
 void InspectPage::probe() {
   const QString text = text_->toPlainText();
-  context_.settings.setValue(kTextSetting, text);
+  context_.settings.setValue(kTextSetting, text.right(kMostInSettings));
   if (generating_ != 0) {
     context_.session.post(command::StopGenerating{});
     generating_ = 0;
@@ -233,6 +239,7 @@ void InspectPage::showRouting(std::shared_ptr<const TextRouting> routing, bool g
   strip_->setRouting(routing_);
   QString words = routing_->problem.empty() ? tr("run %1 at step %2 · %3 tokens").arg(routing_->run).arg(grouped(routing_->step), grouped(static_cast<std::int64_t>(routing_->tokens.size())))
                                             : QString::fromStdString(routing_->problem);
+  if (routing_->leftOut > 0) words += tr(" · the %1 tokens before them are not routed: the model's context holds no more").arg(grouped(routing_->leftOut));
   if (generating && !routing_->complete) words += tr(" · growing");
   if (const QString caution = cautionFor(context_.history, {routing_->run}); !caution.isEmpty()) words += tr(" · ") + caution;
   caption_->setText(words);
@@ -240,6 +247,12 @@ void InspectPage::showRouting(std::shared_ptr<const TextRouting> routing, bool g
   showLayers();
   showToken(context_.selection.place().token);
   if (generating && routing_->complete) generating_ = 0, generate_->setText(tr("Continue the text"));
+}
+
+void InspectPage::showLeftOut() {
+  leftOut_->setVisible(text_->leftOut() > 0);
+  leftOut_->setText(tr("The first %1 characters of what was pasted are left out and not routed: the last %2 are here, more than a model looks back.")
+                        .arg(grouped(text_->leftOut()), grouped(text_->toPlainText().size())));
 }
 
 void InspectPage::showCaution() {

@@ -13,7 +13,6 @@ class QCheckBox;
 class QComboBox;
 class QDoubleSpinBox;
 class QLabel;
-class QPlainTextEdit;
 class QPushButton;
 class QScrollArea;
 class QSpinBox;
@@ -23,6 +22,7 @@ namespace moe::ui {
 
 class EmptyHint;
 class ExplainedLabel;
+class ProbeText;
 class TokenDetails;
 class TokenStrip;
 
@@ -34,7 +34,7 @@ class InspectPage : public QWidget {
  public:
   explicit InspectPage(const PageContext& context, QWidget* parent = nullptr);
 
-  QPlainTextEdit& text() const { return *text_; }
+  ProbeText& text() const { return *text_; }
   TokenStrip& strip() const { return *strip_; }
   TokenDetails& details() const { return *details_; }
   QPushButton& generateButton() const { return *generate_; }
@@ -56,10 +56,12 @@ class InspectPage : public QWidget {
   void showToken(int token);
   void showLayers();
   void showCaution();
+  void showLeftOut();
   void offerCheckpoints(const StoredRun& run);
 
   PageContext context_;
-  QPlainTextEdit* text_;
+  ProbeText* text_;
+  QLabel* leftOut_;                                // of a text too long to hold
   QBoxLayout* inputs_;                             // who routes the text, and its continuation
   QComboBox* source_;                              // the model in training, or a stored checkpoint (its path as data)
   QCheckBox* live_;

@@ -11,10 +11,11 @@
 #include <QHBoxLayout>
 #include <QMenu>
 #include <QMenuBar>
-#include <QMimeData>
+#include <QScreen>
 #include <QScrollArea>
 #include <QSettings>
 #include <QStackedWidget>
+#include <QStyle>
 #include <QToolButton>
 #include <QVBoxLayout>
 
@@ -22,17 +23,30 @@
 #include "ui/session/run_library.h"
 #include "ui/session/session_bridge.h"
 #include "ui/theme/theme.h"
+#include "ui/views/dropped_text.h"
 #include "ui/views/help_dialogs.h"
 #include "ui/views/pages.h"
 #include "ui/views/run_bar.h"
+#include "ui/widgets/format.h"
+#include "ui/widgets/layout_shortcuts.h"
 #include "ui/widgets/notices.h"
 #include "ui/widgets/panel_scroll.h"
 
 namespace moe::ui {
 
 namespace {
-constexpr int kLayoutVersion = 1;  // of the saved panels; raise it when the standard layout changes
+
+constexpr int kLayoutVersion = 1;   // of the saved panels; raise it when the standard layout changes
+constexpr int kLeastUnfolded = 56;  // heights of a line that panels beside the yard need
+
+/// What a screen leaves to the inside of a window: without the desktop's bars, nor the window's own title and edges.
+QSize roomOn(const QScreen& screen, const QWidget& window) {
+  const QStyle* style = window.style();
+  const int edge = style->pixelMetric(QStyle::PM_DefaultFrameWidth) + 4;
+  return screen.availableSize() - QSize(2 * edge, style->pixelMetric(QStyle::PM_TitleBarHeight) + 2 * edge);
 }
+
+}  // namespace
 
 MainWindow::MainWindow(const PageContext& context, QWidget* parent)
     : QMainWindow(parent), context_(context), bar_(new RunBar(context.session, context.history, context.theme, this)),
@@ -40,7 +54,9 @@ MainWindow::MainWindow(const PageContext& context, QWidget* parent)
       stack_(new QStackedWidget(this)), train_(new QMainWindow(this)) {
   setWindowTitle("Switchyard");
   setAcceptDrops(true);
-  resize(1280, 800);
+  // Less than the contents would like: they scroll, elide and fold before the window leaves its screen.
+  setMinimumSize(QSize(38, 20) * QFontMetrics(font()).height());
+  resize(usualSize());
 
   auto* central = new QWidget(this);
   auto* all = new QVBoxLayout(central);
@@ -60,13 +76,16 @@ MainWindow::MainWindow(const PageContext& context, QWidget* parent)
   buildPanels();
   connect(bar_, &RunBar::alertsWanted, this, [this] { raisePanel("alerts"); });
   connect(&context_.session, &SessionBridge::problemArrived, this,
-          [this](const QString& sentence) { context_.notices.show(Notices::Kind::problem, sentence); });
+          [this](const QString& sentence) {
+            if (sentence != storeProblem_) context_.notices.show(Notices::Kind::problem, sentence);  // said once
+          });
   connect(&context_.session, &SessionBridge::statusChanged, this, &MainWindow::follow);
   connect(&context_.history, &RunHistory::pastWanted, this, [this](RunId run) { context_.library.read(run); });
   connect(&context_.library, &RunLibrary::runRead, this,
           [this](const std::shared_ptr<const StoredRun>& run) { context_.history.addPast(run->summary.id, run->points, run->events, run->studies); });
   connect(&context_.theme, &Theme::changed, this, &MainWindow::dress);
   qApp->installEventFilter(this);
+  new LayoutShortcuts(*this);
   dress();
   restoreLayout();
 }
@@ -155,6 +174,8 @@ void MainWindow::buildMenus() {
   add("&File", tr("&Open text file…"), QKeySequence::Open, [this] { openText(false); });
   add("&File", tr("Open &folder of texts…"), Qt::CTRL | Qt::SHIFT | Qt::Key_O, [this] { openText(true); });
   menu("&File")->addSeparator();
+  add("&File", tr("Choose another &store…"), {}, [this] { chooseStore(); });
+  menu("&File")->addSeparator();
   QAction* quit = add("&File", tr("&Quit"), QKeySequence::Quit, [this] { close(); });
   quit->setMenuRole(QAction::QuitRole);
 
@@ -209,8 +230,10 @@ void MainWindow::follow(const SessionStatus& status) {
   if (store != storeProblem_) {
     if (store.isEmpty())
       context_.notices.close("store");
-    else
-      context_.notices.show(Notices::Kind::problem, store, {}, "store");
+    else {
+      context_.notices.close(store);  // said by whoever asked the store first
+      context_.notices.show(Notices::Kind::problem, store, {{tr("Choose another store…"), [this] { chooseStore(); }}}, "store");
+    }
     storeProblem_ = store;
   }
   if (message != message_) {
@@ -266,10 +289,24 @@ void MainWindow::openText(bool folder) {
   if (!path.isEmpty()) offerData(path);
 }
 
+void MainWindow::chooseStore() {
+  QFileDialog dialog(this, tr("Store of runs: an old one, or a name for a new one"));
+  dialog.setAcceptMode(QFileDialog::AcceptSave);
+  dialog.setOption(QFileDialog::DontConfirmOverwrite);  // an old one is opened as it is
+  dialog.setLabelText(QFileDialog::Accept, tr("Open"));
+  dialog.setNameFilter(tr("Stores of runs (*.db)"));
+  dialog.setDefaultSuffix("db");
+  if (!context_.store.empty()) dialog.selectFile(QString::fromStdString(context_.store.string()));
+  if (dialog.exec() != QDialog::Accepted || dialog.selectedFiles().isEmpty()) return;
+  const QString file = dialog.selectedFiles().front();
+  context_.notices.show(Notices::Kind::note, tr("Open the runs in %1? The present run is saved in its own store, and the window opens anew.").arg(shown(file.toStdString())),
+                        {{tr("Open it"), [this, file] { Q_EMIT storeChosen(file); }}}, "choose store");
+}
+
 void MainWindow::offerData(const QString& path) {
   const QFileInfo file(path);
   const std::optional<RunConfig>& present = context_.session.status().config;
-  if (!file.exists()) return context_.notices.show(Notices::Kind::problem, tr("There is no file or folder %1.").arg(path));
+  if (!file.exists()) return context_.notices.show(Notices::Kind::problem, tr("There is no file or folder %1.").arg(shown(path.toStdString())), {}, "data");
   if (!present) return context_.notices.show(Notices::Kind::problem, tr("The engine is still preparing; drop the text again in a moment."));
   const auto start = [this, path] {
     RunConfig config = context_.session.status().config.value_or(RunConfig{});
@@ -277,17 +314,20 @@ void MainWindow::offerData(const QString& path) {
     context_.session.post(command::Start{.config = std::move(config)});
   };
   context_.notices.show(Notices::Kind::note,
-                        tr("Train a new model of the present recipe on %1? The present run is kept, and can be continued.").arg(file.fileName()),
+                        tr("Train a new model of the present recipe on %1? The present run is kept, and can be continued.").arg(shown(file.fileName().toStdString())),
                         {{tr("Start new run"), start}}, "data");
 }
 
 void MainWindow::dragEnterEvent(QDragEnterEvent* event) {
-  const QList<QUrl> urls = event->mimeData()->urls();
-  if (urls.size() == 1 && urls.front().isLocalFile()) event->acceptProposedAction();
+  if (mayBeDropped(event->mimeData())) event->acceptProposedAction();
 }
 
 void MainWindow::dropEvent(QDropEvent* event) {
-  offerData(event->mimeData()->urls().front().toLocalFile());
+  // Looked at again: what was dragged in may be gone, and its program with it.
+  const DroppedText dropped = droppedText(event->mimeData());
+  if (!dropped.problem.isEmpty()) context_.notices.show(Notices::Kind::problem, dropped.problem, {}, "data");
+  if (dropped.path.isEmpty()) return event->ignore();
+  offerData(dropped.path);
   event->acceptProposedAction();
 }
 
@@ -302,7 +342,7 @@ bool MainWindow::eventFilter(QObject* watched, QEvent* event) {
 }
 
 void MainWindow::dress() {
-  if (isVisible()) followPresenter();
+  if (isVisible()) foldPanels();
   const Colours& c = context_.theme.colours();
   navigation_->setStyleSheet(QString("QToolButton#navigation { border: 0; border-left: 4px solid transparent; padding: 10px 12px 10px 8px; color: %1; }"
                                      "QToolButton#navigation:checked { border-left-color: %2; color: %3; font-weight: 600; background: %4; }"
@@ -321,7 +361,7 @@ void MainWindow::resetLayout() {
     dock->show();
   }
   arrangePanels();
-  followPresenter();
+  foldPanels();
 }
 
 void MainWindow::arrangePanels() {
@@ -333,14 +373,11 @@ void MainWindow::arrangePanels() {
   }
 }
 
-void MainWindow::followPresenter() {
-  if (context_.theme.presenter() == !usualPanels_.isEmpty()) return;
-  if (!context_.theme.presenter()) {
-    train_->restoreState(usualPanels_, kLayoutVersion);
-    usualPanels_.clear();
-    return;
-  }
-  // Large type leaves room for one panel: all of them behind each other at the right, the alerts in front.
+/// The yard keeps its width: where there is little, and in large type, all panels stand behind each other at the right.
+void MainWindow::foldPanels() {
+  const bool fold = context_.theme.presenter() || stack_->width() < kLeastUnfolded * QFontMetrics(context_.theme.font()).height();
+  if (fold == !usualPanels_.isEmpty()) return;
+  if (!fold) return unfoldPanels();
   usualPanels_ = train_->saveState(kLayoutVersion);
   QDockWidget* first = nullptr;
   for (const PanelEntry& entry : panels()) {
@@ -353,18 +390,55 @@ void MainWindow::followPresenter() {
   }
   const auto alerts = docks_.find("alerts");
   if (alerts != docks_.end()) alerts->second->raise();
-  if (first) train_->resizeDocks({first}, {400}, Qt::Horizontal);
+  if (first) train_->resizeDocks({first}, {std::min(400, stack_->width() * 2 / 5)}, Qt::Horizontal);
+}
+
+/// Each to its usual place; what was closed or opened meanwhile stays so.
+void MainWindow::unfoldPanels() {
+  std::map<QDockWidget*, bool> shown;
+  for (const auto& [id, dock] : docks_) shown[dock] = !dock->isHidden();
+  train_->restoreState(usualPanels_, kLayoutVersion);
+  usualPanels_.clear();
+  for (const auto& [dock, visible] : shown) dock->setVisible(visible);
+}
+
+/// Room for the yard beside the panels, in the font at hand; no larger than the screen.
+QSize MainWindow::usualSize() const {
+  const int line = QFontMetrics(font()).height();
+  return QSize(75 * line, 47 * line).expandedTo(QSize(1280, 800)).boundedTo(roomOn(*screen(), *this));
+}
+
+void MainWindow::fitScreen() {
+  if (isFullScreen() || isMaximized()) return;
+  const QRect available = screen()->availableGeometry();
+  const QSize room = roomOn(*screen(), *this);
+  if (width() > room.width() || height() > room.height()) resize(size().boundedTo(room));
+  const QRect frame = frameGeometry();
+  move(std::clamp(frame.left(), available.left(), std::max(available.left(), available.right() + 1 - frame.width())),
+       std::clamp(frame.top(), available.top(), std::max(available.top(), available.bottom() + 1 - frame.height())));
 }
 
 void MainWindow::restoreLayout() {
   restoreGeometry(context_.settings.value("window/geometry").toByteArray());
+  fitScreen();
   if (!train_->restoreState(context_.settings.value("window/panels").toByteArray(), kLayoutVersion)) arrangePanels();
-  followPresenter();
+  foldPanels();
+}
+
+void MainWindow::resizeEvent(QResizeEvent* event) {
+  QMainWindow::resizeEvent(event);
+  if (isVisible()) foldPanels();
+}
+
+void MainWindow::showEvent(QShowEvent* event) {
+  QMainWindow::showEvent(event);
+  foldPanels();
 }
 
 void MainWindow::closeEvent(QCloseEvent* event) {
   context_.settings.setValue("window/geometry", saveGeometry());
-  context_.settings.setValue("window/panels", usualPanels_.isEmpty() ? train_->saveState(kLayoutVersion) : usualPanels_);
+  if (!usualPanels_.isEmpty()) unfoldPanels();
+  context_.settings.setValue("window/panels", train_->saveState(kLayoutVersion));
   context_.settings.setValue("window/theme", static_cast<int>(context_.theme.mode()));
   context_.settings.setValue("window/presenter", context_.theme.presenter());
   event->accept();

@@ -36,10 +36,16 @@ class MainWindow : public QMainWindow {
   void offerData(const QString& path);
   void resetLayout();
 
+ Q_SIGNALS:
+  /// Another file is to hold the runs: the program ends and begins anew with it.
+  void storeChosen(const QString& file);
+
  protected:
   void closeEvent(QCloseEvent* event) override;
   void dragEnterEvent(QDragEnterEvent* event) override;
   void dropEvent(QDropEvent* event) override;
+  void resizeEvent(QResizeEvent* event) override;
+  void showEvent(QShowEvent* event) override;
   bool eventFilter(QObject* watched, QEvent* event) override;
 
  private:
@@ -52,8 +58,13 @@ class MainWindow : public QMainWindow {
   void dress();
   void follow(const SessionStatus& status);
   void arrangePanels();
-  void followPresenter();
+  void foldPanels();
+  void unfoldPanels();
   void restoreLayout();
+  QSize usualSize() const;
+  /// Inside the screen it is on, as far as the contents let it.
+  void fitScreen();
+  void chooseStore();
 
   PageContext context_;
   RunBar* bar_;

@@ -23,6 +23,8 @@ namespace {
 
 using State = SessionStatus::State;
 
+constexpr int kBetweenRestarts = 1000;  // ms
+
 /// "reading the text 40 %, about 0:12 left"
 QString workText(const Work& work) {
   const QString done = QObject::tr("%1 %2 %").arg(QString::fromStdString(work.what)).arg(qRound(100 * work.share));
@@ -44,6 +46,7 @@ RunBar::RunBar(SessionBridge& session, RunHistory& history, Theme& theme, QWidge
   play_->setShortcut(Qt::Key_Space);
   step_->setShortcut(Qt::Key_Period);
   restart_->setShortcut(Qt::CTRL | Qt::Key_R);
+  restart_->setAutoRepeat(false);
   connect(play_, &QAction::triggered, this, &RunBar::toggle);
   connect(step_, &QAction::triggered, this, [this] { session_.post(command::StepOnce{}); });
   connect(restart_, &QAction::triggered, this, &RunBar::restart);
@@ -120,6 +123,10 @@ void RunBar::toggle() {
 }
 
 void RunBar::restart() {
+  // Presses in a row are one: each would make a run of its own.
+  const bool again = restarted_.isValid() && restarted_.elapsed() < kBetweenRestarts;
+  restarted_.start();
+  if (again) return;
   asked_ = -1;
   session_.post(command::Restart{});
 }

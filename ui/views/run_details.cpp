@@ -7,6 +7,8 @@
 #include <QVBoxLayout>
 #include <nlohmann/json.hpp>
 
+#include "core/base/json_text.h"
+#include "ui/models/run_marks.h"
 #include "ui/session/run_library.h"
 #include "ui/widgets/card.h"
 #include "ui/widgets/format.h"
@@ -27,8 +29,9 @@ QTreeWidget* list(const QStringList& headers, QWidget* parent) {
 
 /// The stored text laid out for reading; as it is, where it cannot be read.
 QString readable(const std::string& json) {
-  const nlohmann::json parsed = nlohmann::json::parse(json, nullptr, false);
-  return QString::fromStdString(parsed.is_discarded() ? json : parsed.dump(2));
+  std::string problem;
+  const nlohmann::json parsed = parseStrictJson(json, kDeepestJson, problem);
+  return QString::fromStdString(problem.empty() ? parsed.dump(2) : json);
 }
 
 }  // namespace
@@ -69,7 +72,7 @@ void RunDetails::fillEvents() {
   events_->clear();
   if (!run_) return;
   for (const RunEvent& event : run_->events)
-    new QTreeWidgetItem(events_, {grouped(event.step), QString::fromStdString(event.text)});
+    new QTreeWidgetItem(events_, {grouped(event.step), sentenceOf(event)});
   events_->resizeColumnToContents(0);
 }
 

@@ -169,7 +169,7 @@ void RunsPage::showCurves() {
       if (!run) continue;
       newest = std::max(newest, static_cast<double>(run->columns.lastStep()));
       if (isPerLayer(panel.metric) && run->columns.layers().size() <= chosen) continue;
-      const QString name = QString::fromStdString(run->summary.name);
+      const QString name = shown(run->summary.name);
       series.push_back(seriesOf(context_.history, id, panel.metric, chosen, run->seesLaterTokens ? tr("%1 (sees later tokens)").arg(name) : name,
                                 context_.theme.overlay(colour)));
     }

@@ -3,7 +3,6 @@
 #include <QAction>
 #include <QApplication>
 #include <QClipboard>
-#include <QFileDialog>
 #include <QFileInfo>
 #include <QHBoxLayout>
 #include <QHeaderView>
@@ -26,6 +25,7 @@
 #include "ui/views/grow_dialog.h"
 #include "ui/widgets/explain_popover.h"
 #include "ui/widgets/format.h"
+#include "ui/widgets/save_dialog.h"
 #include "ui/widgets/notices.h"
 
 namespace moe::ui {
@@ -238,20 +238,16 @@ void RunsTable::showGrowing(std::shared_ptr<const StoredRun> run) {
 void RunsTable::exportChosen() {
   const std::optional<ListedRun> run = chosen();
   if (!run) return;
-  QString kind;
-  const QString name = QString::fromStdString(run->summary.name).replace('/', '-');
-  const QString jsonl = tr("JSON lines (*.jsonl)");
-  const QString path = QFileDialog::getSaveFileName(this, tr("Export run"), name + ".csv", tr("CSV (*.csv)") + ";;" + jsonl, &kind);
+  const QString path = askWhereToSave(this, tr("Export run"), shown(run->summary.name), {{tr("CSV"), "csv"}, {tr("JSON lines"), "jsonl"}});
   if (path.isEmpty()) return;
-  const bool lines = path.endsWith(".jsonl") || (!path.endsWith(".csv") && kind == jsonl);
-  context_.library.saveRun(run->summary.id, lines ? ExportFormat::jsonl : ExportFormat::csv, path);
+  context_.library.saveRun(run->summary.id, path.endsWith(".jsonl", Qt::CaseInsensitive) ? ExportFormat::jsonl : ExportFormat::csv, path);
 }
 
 void RunsTable::deleteChosen() {
   const std::optional<ListedRun> run = chosen();
   if (!run) return;
   const RunId id = run->summary.id;
-  const QString name = QString::fromStdString(run->summary.name);
+  const QString name = shown(run->summary.name);
   const SessionStatus& status = context_.session.status();
   if (id == status.run || id == status.twin)
     return context_.notices.show(Notices::Kind::problem, tr("“%1” is on the Train page. Start or open another run first, then delete it.").arg(name), {}, "delete");

@@ -153,7 +153,7 @@ void ThisRunPanel::follow(const SessionStatus& status) {
     if (values_.at(id)->text() != text) values_.at(id)->setText(text);
   };
   const RunHistory::Run* run = context_.history.mainRun();
-  put("name", run && !run->summary.name.empty() ? QString::fromStdString(run->summary.name) : tr("run %1").arg(status.run));
+  put("name", run && !run->summary.name.empty() ? shown(run->summary.name) : tr("run %1").arg(status.run));
   put("preset", config.preset.empty() ? tr("own recipe") : presetLabel(config.preset));
   if (status.size) {
     put("total", tr("%1 parameters").arg(shortCount(static_cast<double>(status.size->totalParameters))));

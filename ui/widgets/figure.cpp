@@ -2,7 +2,6 @@
 
 #include <QBuffer>
 #include <QClipboard>
-#include <QFileDialog>
 #include <QGuiApplication>
 #include <QMenu>
 #include <QMessageBox>
@@ -12,6 +11,7 @@
 
 #include "core/base/atomic_file.h"
 #include "core/base/error.h"
+#include "ui/widgets/save_dialog.h"
 
 namespace moe::ui {
 
@@ -66,11 +66,9 @@ void saveFigure(Figure& figure, const QString& path) {
 }
 
 void saveFigureAs(Figure& figure, QWidget* parent) {
-  QString chosen;
-  QString path = QFileDialog::getSaveFileName(parent, QObject::tr("Save picture"), figure.figureTitle() + ".png",
-                                              QObject::tr("PNG picture (*.png);;SVG drawing (*.svg);;PDF document (*.pdf)"), &chosen);
+  const QString path = askWhereToSave(parent, QObject::tr("Save picture"), figure.figureTitle(),
+                                      {{QObject::tr("PNG picture"), "png"}, {QObject::tr("SVG drawing"), "svg"}, {QObject::tr("PDF document"), "pdf"}});
   if (path.isEmpty()) return;
-  if (path.section('/', -1).indexOf('.') < 0) path += chosen.contains("svg") ? ".svg" : chosen.contains("pdf") ? ".pdf" : ".png";
   try {
     saveFigure(figure, path);
   } catch (const Error& error) {

@@ -4,6 +4,7 @@
 #include <QObject>
 #include <cmath>
 
+#include "core/base/utf8.h"
 #include "core/telemetry/points.h"
 
 namespace moe::ui {
@@ -32,6 +33,12 @@ QString number(double value) {
   if (size >= 9.995 && size < 100) return QString::number(value, 'f', 1);
   if (size >= 0.9995 && size < 10) return QString::number(value, 'f', 2);
   return QString::number(value, 'g', 3);
+}
+
+QString shown(const std::string& name) {
+  constexpr qsizetype kMost = 80, kEnd = 24;
+  const QString all = QString::fromStdString(shownName(name));
+  return all.size() <= kMost ? all : all.left(kMost - kEnd - 1) + QChar(0x2026) + all.right(kEnd);
 }
 
 QString twoDecimals(double value) { return std::isfinite(value) ? QString::number(value, 'f', 2) : QString(kDash); }

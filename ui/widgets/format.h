@@ -2,6 +2,7 @@
 #include <QString>
 #include <cstdint>
 #include <optional>
+#include <string>
 
 namespace moe::ui {
 
@@ -25,6 +26,9 @@ QString duration(double seconds);
 QString bytes(std::int64_t count);
 /// 21.3 MFLOP
 QString flops(double count);
+
+/// A name that somebody gave, in a sentence: on one line, what would break or turn the line escaped, a long one elided.
+QString shown(const std::string& name);
 
 /// "layer 3" or "head", "Layer 3" or "Head", and where there is little room "L3" or "head"
 QString layerWords(int layer);

@@ -1,12 +1,12 @@
 #include "ui/widgets/notices.h"
 
 #include <QHBoxLayout>
-#include <QLabel>
 #include <QPushButton>
 #include <QToolButton>
 #include <QVBoxLayout>
 
 #include "ui/theme/theme.h"
+#include "ui/widgets/wrapped_text.h"
 
 namespace moe::ui {
 
@@ -32,10 +32,7 @@ void Notices::show(Kind kind, const QString& sentence, std::vector<Answer> answe
   row->setStyleSheet(QString("#notice { background: palette(base); border-left: 4px solid %1; }").arg(edge.name()));
   auto* line = new QHBoxLayout(row);
   line->setContentsMargins(10, 5, 6, 5);
-  auto* words = new QLabel(sentence, row);
-  words->setWordWrap(true);
-  words->setTextFormat(Qt::PlainText);
-  words->setTextInteractionFlags(Qt::TextSelectableByMouse | Qt::TextSelectableByKeyboard);
+  auto* words = new WrappedText(sentence, row);
   line->addWidget(words, 1);
   for (Answer& answer : answers) {
     auto* button = new QPushButton(answer.label, row);
@@ -77,7 +74,7 @@ int Notices::count() const { return rows_->count(); }
 
 QStringList Notices::sentences() const {
   QStringList all;
-  for (int i = 0; i < rows_->count(); ++i) all << rows_->itemAt(i)->widget()->findChild<QLabel*>()->text();
+  for (int i = 0; i < rows_->count(); ++i) all << rows_->itemAt(i)->widget()->findChild<WrappedText*>()->toPlainText();
   return all;
 }
 

@@ -90,7 +90,9 @@ Plot::Plot(Theme& theme, TimeAxis& time, const QString& title, const QString& un
   d.hintItem->position->setCoords(0.5, 0.5);
   d.hintItem->setVisible(false);
   d.plot->setFocusPolicy(Qt::NoFocus);
-  d.plot->setContextMenuPolicy(Qt::NoContextMenu);
+  // A right click in the curves never reaches this widget by itself.
+  d.plot->setContextMenuPolicy(Qt::CustomContextMenu);
+  connect(d.plot, &QWidget::customContextMenuRequested, this, [this](const QPoint& at) { showMenu(impl_->plot->mapToGlobal(at)); });
   d.plot->xAxis->setTicker(d.steps);
   d.plot->yAxis->setTicker(QSharedPointer<ValueTicker>(new ValueTicker));
   d.plot->xAxis->setLabel(tr("step"));
@@ -325,7 +327,7 @@ void Plot::paintFigure(QPaintDevice& device, QSize size, bool vector) {
 
 QSize Plot::minimumSizeHint() const {
   const int line = QFontMetrics(impl_->theme.axisFont()).height();
-  return QSize(16 * line, 2 * QFontMetrics(impl_->words.font).height() + 4 + (impl_->theme.presenter() ? 11 * line / 2 : 8 * line));
+  return QSize(12 * line, 2 * QFontMetrics(impl_->words.font).height() + 4 + (impl_->theme.presenter() ? 11 * line / 2 : 8 * line));
 }
 
 QSize Plot::sizeHint() const { return minimumSizeHint() + QSize(80, 20); }
@@ -357,12 +359,14 @@ void Plot::keyPressEvent(QKeyEvent* event) {
   QFrame::keyPressEvent(event);
 }
 
-void Plot::contextMenuEvent(QContextMenuEvent* event) {
+void Plot::contextMenuEvent(QContextMenuEvent* event) { showMenu(event->globalPos()); }
+
+void Plot::showMenu(const QPoint& at) {
   QMenu menu(this);
   addFigureActions(menu, *this, this);
   connect(menu.addAction(tr("&How is this computed")), &QAction::triggered, this, [this] { explain(); });
   connect(menu.addAction(tr("Show all &steps")), &QAction::triggered, this, [this] { impl_->time.follow(); });
-  menu.exec(event->globalPos());
+  menu.exec(at);
 }
 
 }  // namespace moe::ui

@@ -90,6 +90,7 @@ class Plot : public QFrame, public Figure {
   void resizeEvent(QResizeEvent* event) override;
 
  private:
+  void showMenu(const QPoint& at);
   struct Impl;
   void dress();
   void schedule();

@@ -10,6 +10,7 @@
 #include "tests/support/child_process.h"
 #include "tests/support/register.h"
 #include "tests/support/temporary_folder.h"
+#include "tests/support/write_limit.h"
 
 using namespace moe;
 using namespace moe::test;
@@ -78,6 +79,27 @@ class AtomicFileTest : public QObject {
     QVERIFY2(pipe.find("found a named pipe") != std::string::npos, pipe.c_str());
     QVERIFY2(device.find("found a device") != std::string::npos, device.c_str());
     QVERIFY2(inside.find("found a folder") != std::string::npos, inside.c_str());
+  }
+  void aRefusalNamesTheChosenFileAndNotItsPartial() {
+    const TemporaryFolder folder;
+    const std::string chosen = (folder / "chosen.csv").string();
+    const auto refusalOf = [&](const auto& write) {
+      try {
+        write();
+      } catch (const Error& refused) {
+        return std::string(refused.what());
+      }
+      return std::string();
+    };
+    std::string full;
+    {
+      const WriteLimit limit(10);
+      full = refusalOf([&] { writeFileAtomically("test", chosen, std::string(100, 'x')); });
+    }
+    QVERIFY2(full.starts_with("[test] " + chosen + ": expected to write"), full.c_str());
+    const std::string longest = (folder / (std::string(250, 'n') + ".csv")).string();
+    const std::string refused = refusalOf([&] { writeFileAtomically("test", longest, "text"); });
+    QVERIFY2(refused.empty() || refused.starts_with("[test] " + longest + ": expected"), refused.c_str());
   }
   void aShortWriteIsAnErrorAndTheOldFileStays() {
     const TemporaryFolder folder;

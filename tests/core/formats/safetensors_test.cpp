@@ -83,7 +83,7 @@ class SafetensorsTest : public QObject {
     const auto row = [](const char* name, const char* header, int bytes, const char* said) {
       QTest::newRow(name) << QByteArray(header) << bytes << QByteArray(said);
     };
-    row("not JSON", "{\"x\"", 0, "header: expected JSON, found an error at byte 5");
+    row("not JSON", "{\"x\"", 0, "header: expected JSON, found an error at line 1, column 5");
     row("not an object", "[]", 0, "header: expected a JSON object, found array");
     row("not UTF-8", "{\"\xff\":1}", 0, "expected JSON");
     row("nested deeply", "[[[[[[[[]]]]]]]]", 0, "nested at most 3 levels");

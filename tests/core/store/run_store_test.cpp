@@ -199,6 +199,14 @@ class RunStoreTest : public QObject {
     qputenv("XDG_DATA_HOME", "");
     qputenv("HOME", "/home/ada");
     QCOMPARE(defaultStorePath(), std::filesystem::path("/home/ada/.local/share/switchyard/runs.db"));
+    // Not the working folder, where nobody would look for it again: the account's own home.
+    for (const char* none : {"", "relative"}) {
+      qputenv("HOME", none);
+      QVERIFY(defaultStorePath().is_absolute());
+    }
+    qunsetenv("HOME");
+    QVERIFY(defaultStorePath().is_absolute());
+    QVERIFY(defaultStorePath().string().ends_with("/.local/share/switchyard/runs.db"));
   }
 };
 SWITCHYARD_TEST(RunStoreTest)

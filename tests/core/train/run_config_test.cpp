@@ -6,6 +6,7 @@
 #include "core/base/error.h"
 #include "core/router/stages.h"
 #include "core/telemetry/explanation_text.h"
+#include "core/train/run_facts.h"
 #include "tests/support/register.h"
 #include "tests/support/temporary_folder.h"
 #include "tests/support/tiny_model.h"
@@ -222,6 +223,16 @@ class RunConfigTest : public QObject {
     QCOMPARE(again.startFrom.checkpoint, config.startFrom.checkpoint);
     for (const char* damaged : {R"({"data":{"source":{"bytes":"2"}}})", R"({"data":{"source":{"bytes":"zz"}}})", R"({"data":{"source":{"hex":"20"}}})", R"({"data":{"source":7}})"})
       QVERIFY_THROWS_EXCEPTION(Error, runConfigFromJson(nlohmann::json::parse(damaged)));
+  }
+  void aValueThatNestsTooDeepIsRefusedInWords() {
+    const std::string deep = std::string(60'000, '[') + std::string(60'000, ']');
+    for (const char* path : {"name", "train.learning_rate", "layer_recipes", "no.such.path"}) {
+      RunConfig config = test::tinyConfig();
+      const std::string refused = test::sentenceOf([&] { setByPath(config, path, deep); });
+      QVERIFY2(refused.starts_with("[config]"), refused.c_str());
+      QVERIFY2(refused.size() < 300, refused.c_str());
+    }
+    QVERIFY(!configFromText(deep).has_value());
   }
 };
 SWITCHYARD_TEST(RunConfigTest)

@@ -17,6 +17,7 @@
 #include "ui/views/main_window.h"
 #include "ui/views/run_bar.h"
 #include "ui/widgets/notices.h"
+#include "ui/widgets/probe_text.h"
 #include "ui/widgets/time_axis.h"
 #include "ui/widgets/token_details.h"
 #include "ui/widgets/token_strip.h"

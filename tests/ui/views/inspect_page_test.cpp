@@ -1,12 +1,17 @@
 #include "ui/views/inspect_page.h"
 
-#include <QPlainTextEdit>
+#include <QClipboard>
+#include <QDragEnterEvent>
+#include <QGuiApplication>
+#include <QLabel>
+#include <QMimeData>
 #include <QPushButton>
 #include <limits>
 
 #include "tests/support/played_window.h"
 #include "tests/support/register.h"
 #include "ui/widgets/explain_popover.h"
+#include "ui/widgets/probe_text.h"
 #include "ui/widgets/token_details.h"
 #include "ui/widgets/token_strip.h"
 
@@ -55,6 +60,52 @@ class InspectPageTest : public QObject {
     QCOMPARE(probes.size(), std::size_t{1});
     QCOMPARE(probes.front().text, std::string("abc"));
     QVERIFY(probes.front().live);
+  }
+  void ofTenMillionPastedCharactersTheEndIsTakenAndTheRestCounted() {
+    PlayedWindow window;
+    InspectPage page(window.context);
+    page.resize(900, 600);
+    page.show();
+    page.text().setText("before ");
+    page.text().moveCursor(QTextCursor::End);
+    QGuiApplication::clipboard()->setText(QString(10'000'000, 'x') + " the end");
+    page.text().paste();
+    QVERIFY(page.text().toPlainText().size() <= ProbeText::kMostCharacters);
+    QVERIFY(page.text().toPlainText().endsWith("x the end"));
+    QCOMPARE(page.text().leftOut() + page.text().toPlainText().size(), 10'000'008 + 7);
+    QLabel* words = nullptr;
+    for (QLabel* label : page.findChildren<QLabel*>())
+      if (label->text().contains("left out")) words = label;
+    QVERIFY(words && words->isVisible() && words->text().contains("9,980,015"));
+    window.posted.clear();
+    QTRY_VERIFY(!window.postedOf<command::Probe>().empty());
+    QCOMPARE(window.postedOf<command::Probe>().back().text.size(), static_cast<std::size_t>(ProbeText::kMostCharacters));
+    QVERIFY(window.settings.value("inspect/text").toString().size() <= 4096);
+    QVERIFY(window.settings.value("inspect/text").toString().endsWith("the end"));
+
+    page.text().setText("short again");
+    QVERIFY(!words->isVisible());
+  }
+  void whatTheContextDoesNotHoldIsSaid() {
+    PlayedWindow window;
+    InspectPage page(window.context);
+    page.resize(900, 600);
+    page.show();
+    const auto routing = routed(window.postedOf<command::Probe>().back().request, "abcd");
+    routing->leftOut = 1234;
+    window.next.probe = routing;
+    window.deliver();
+    QVERIFY2(page.caption().contains("1,234 tokens before them are not routed"), qPrintable(page.caption()));
+  }
+  void filesDroppedOnTheTextAreTheWindows() {
+    PlayedWindow window;
+    InspectPage page(window.context);
+    QMimeData files;
+    files.setUrls({QUrl::fromLocalFile("/etc/hostname")});
+    QDragEnterEvent enter(QPoint(5, 5), Qt::CopyAction, &files, Qt::LeftButton, Qt::NoModifier);
+    enter.ignore();
+    QApplication::sendEvent(page.text().viewport(), &enter);
+    QVERIFY(!enter.isAccepted());
   }
   void anAnswerBecomesChipsAndAClickShowsEveryLayer() {
     PlayedWindow window;

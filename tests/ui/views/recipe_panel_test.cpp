@@ -418,6 +418,12 @@ class RecipePanelTest : public QObject {
     stage.type("experts.hidden", "64");
     QVERIFY(stage.panel.footer()->sizesLabel().explanations()[3].values != all[3].values);
   }
+  void aPastedRecipeThatNestsTooDeepIsRefusedInWords() {
+    const RecipeDraft::Reading deep = RecipeDraft::read(std::string(200'000, '['));
+    QCOMPARE(QString::fromStdString(deep.sentence), QString("This cannot be read: expected JSON nested at most 200 levels, found more."));
+    QVERIFY(!deep.config);
+    QCOMPARE(QString::fromStdString(RecipeDraft::read("{\n\"model\" 1}").sentence), QString("This is no JSON yet: expected JSON, found an error at line 2, column 9."));
+  }
 };
 
 SWITCHYARD_TEST(RecipePanelTest)

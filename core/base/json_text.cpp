@@ -1,10 +1,23 @@
-#include "core/formats/json_file.h"
+#include "core/base/json_text.h"
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 #include <set>
 #include <vector>
 
 namespace moe {
+
+namespace {
+
+/// "line 3, column 5"; `byte` counts from 1.
+std::string placeOf(std::string_view text, std::size_t byte) {
+  const std::string_view before = text.substr(0, std::min(text.size(), byte > 0 ? byte - 1 : 0));
+  const auto line = std::ranges::count(before, '\n') + 1;
+  const std::size_t start = before.rfind('\n') + 1;  // 0 where there is none
+  return "line " + std::to_string(line) + ", column " + std::to_string(before.size() - start + 1);
+}
+
+}  // namespace
 
 nlohmann::json parseStrictJson(std::string_view text, int deepest, std::string& problem) {
   struct Refused {};
@@ -28,7 +41,8 @@ nlohmann::json parseStrictJson(std::string_view text, int deepest, std::string& 
     return nlohmann::json::parse(text.begin(), text.end(), watch);
   } catch (const Refused&) {
   } catch (const nlohmann::json::parse_error& error) {
-    problem = "expected JSON, found an error at byte " + std::to_string(error.byte);
+    problem = "expected JSON, found an error at " + placeOf(text, error.byte);
+    return nlohmann::json(nlohmann::json::value_t::discarded);
   } catch (const nlohmann::json::exception&) {
     problem = "expected JSON, found a number out of range";
   }
