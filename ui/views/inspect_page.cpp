@@ -31,6 +31,7 @@ namespace moe::ui {
 
 namespace {
 
+constexpr int kLeastBeside = 60;   // heights of a line, to stand side by side
 constexpr int kTypingPause = 250;  // ms without a key before the text is sent
 const char kTextSetting[] = "inspect/text";
 constexpr int kMostInSettings = 4000;  // characters: settings are read whole at every start
@@ -142,10 +143,7 @@ QWidget* InspectPage::makeInput() {
   further->addWidget(temperature_);
   further->addWidget(generate_);
   card->body()->addLayout(inputs_);
-  // Large type leaves no room for both on one line.
-  const auto arrange = [this] { inputs_->setDirection(context_.theme.presenter() ? QBoxLayout::TopToBottom : QBoxLayout::LeftToRight); };
-  connect(&context_.theme, &Theme::changed, this, arrange);
-  arrange();
+  connect(&context_.theme, &Theme::changed, this, &InspectPage::arrange);
   return card;
 }
 
@@ -178,13 +176,25 @@ QWidget* InspectPage::makeResult() {
   token->body()->addWidget(tokenCaption_);
   token->body()->addWidget(scrolled(details_, token), 1);
 
-  auto* splitter = new QSplitter(Qt::Horizontal, this);
-  splitter->addWidget(tokens);
-  splitter->addWidget(token);
-  splitter->setStretchFactor(0, 3);
-  splitter->setStretchFactor(1, 2);
-  splitter->setChildrenCollapsible(false);
-  return splitter;
+  results_ = new QSplitter(Qt::Horizontal, this);
+  results_->addWidget(tokens);
+  results_->addWidget(token);
+  results_->setStretchFactor(0, 3);
+  results_->setStretchFactor(1, 2);
+  results_->setChildrenCollapsible(false);
+  return results_;
+}
+
+/// Large type, or a narrow window, leaves no room for things side by side.
+void InspectPage::arrange() {
+  const bool narrow = width() < kLeastBeside * QFontMetrics(context_.theme.font()).height();
+  inputs_->setDirection(narrow || context_.theme.presenter() ? QBoxLayout::TopToBottom : QBoxLayout::LeftToRight);
+  results_->setOrientation(narrow ? Qt::Vertical : Qt::Horizontal);
+}
+
+void InspectPage::resizeEvent(QResizeEvent* event) {
+  QWidget::resizeEvent(event);
+  arrange();
 }
 
 QString InspectPage::caption() const { return caption_->text(); }

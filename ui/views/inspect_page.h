@@ -15,6 +15,7 @@ class QDoubleSpinBox;
 class QLabel;
 class QPushButton;
 class QScrollArea;
+class QSplitter;
 class QSpinBox;
 class QTimer;
 
@@ -46,10 +47,12 @@ class InspectPage : public QWidget {
  protected:
   void showEvent(QShowEvent* event) override;
   void hideEvent(QHideEvent* event) override;
+  void resizeEvent(QResizeEvent* event) override;
 
  private:
   QWidget* makeInput();
   QWidget* makeResult();
+  void arrange();
   void probe();
   void generate();
   void showRouting(std::shared_ptr<const TextRouting> routing, bool generating);
@@ -63,6 +66,7 @@ class InspectPage : public QWidget {
   ProbeText* text_;
   QLabel* leftOut_;                                // of a text too long to hold
   QBoxLayout* inputs_;                             // who routes the text, and its continuation
+  QSplitter* results_;                             // tokens, and the chosen one
   QComboBox* source_;                              // the model in training, or a stored checkpoint (its path as data)
   QCheckBox* live_;
   QSpinBox* tokens_;

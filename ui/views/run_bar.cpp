@@ -24,6 +24,7 @@ namespace {
 using State = SessionStatus::State;
 
 constexpr int kBetweenRestarts = 1000;  // ms
+constexpr int kLeastForDetails = 56;    // heights of a line
 
 /// "reading the text 40 %, about 0:12 left"
 QString workText(const Work& work) {
@@ -200,12 +201,20 @@ void RunBar::dress() {
   QPalette own = theme_.palette();
   own.setColor(QPalette::WindowText, theme_.colours().muted);
   details_->setPalette(own);
-  details_->setVisible(!theme_.presenter());
+  showDetails();
   const int side = QFontMetrics(theme_.font()).height();
   for (QToolButton* button : findChildren<QToolButton*>()) button->setIconSize(QSize(side, side));
   step_->setIcon(icon("step"));
   restart_->setIcon(icon("restart"));
   refresh();
+}
+
+/// How it computes is said where there is room beside how it stands.
+void RunBar::showDetails() { details_->setVisible(!theme_.presenter() && width() >= kLeastForDetails * QFontMetrics(theme_.font()).height()); }
+
+void RunBar::resizeEvent(QResizeEvent* event) {
+  QFrame::resizeEvent(event);
+  showDetails();
 }
 
 QIcon RunBar::icon(const char* name) const {

@@ -36,6 +36,9 @@ class RunBar : public QFrame {
  Q_SIGNALS:
   void alertsWanted();
 
+ protected:
+  void resizeEvent(QResizeEvent* event) override;
+
  private:
   void makePaces();
   void toggle();
@@ -43,6 +46,7 @@ class RunBar : public QFrame {
   void showStatus(const SessionStatus& status);
   void showAlerts();
   void refresh();
+  void showDetails();
   void dress();
   QIcon icon(const char* name) const;
 

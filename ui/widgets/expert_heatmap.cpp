@@ -152,6 +152,7 @@ void ExpertHeatmap::dress() {
 }
 
 void ExpertHeatmap::paintHeader(QPainter& painter, const QRect& rect) const {
+  painter.setLayoutDirection(Qt::LeftToRight);  // places are those of the data: nothing is mirrored
   const Colours& c = theme_.colours();
   QFont font = theme_.font(Theme::Size::small), bold = font, axis = theme_.axisFont();
   bold.setWeight(QFont::DemiBold);

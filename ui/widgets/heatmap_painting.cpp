@@ -12,6 +12,7 @@
 namespace moe::ui {
 
 void HeatmapCanvas::paintAll(QPainter& painter, QSize size) {
+  painter.setLayoutDirection(Qt::LeftToRight);  // places are those of the data: nothing is mirrored
   if (!columns_ || columns_->empty() || columns_->layers().empty()) return;
   const HeatmapGeometry g = geometryFor(size);
   images_.resize(columns_->layers().size());

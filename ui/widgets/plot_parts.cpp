@@ -117,7 +117,7 @@ std::vector<QRect> PlotHeader::places(const QRect& rect) const {
 }
 
 void PlotHeader::paint(QPainter& painter, const QRect& rect) const {
-  painter.setLayoutDirection(Qt::LeftToRight);  // places are given, as those of the curves below: nothing is mirrored
+  painter.setLayoutDirection(Qt::LeftToRight);  // places are those of the data: nothing is mirrored
   QFont bold = font;
   bold.setWeight(QFont::DemiBold);
   const QFontMetrics metrics(font), boldMetrics(bold);

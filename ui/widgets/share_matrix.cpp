@@ -155,6 +155,7 @@ void ShareMatrix::paintHeader(QPainter& painter, QSize size) const {
 }
 
 void ShareMatrix::paint(QPainter& painter, QSize size) const {
+  painter.setLayoutDirection(Qt::LeftToRight);  // places are those of the data: nothing is mirrored
   const Colours& c = theme_.colours();
   paintHeader(painter, size);
   if (rows() == 0 || columns() == 0) {

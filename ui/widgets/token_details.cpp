@@ -177,6 +177,7 @@ void TokenDetails::paintFigure(QPaintDevice& device, QSize size, bool) {
 }
 
 void TokenDetails::paintAll(QPainter& painter, QSize size) const {
+  painter.setLayoutDirection(Qt::LeftToRight);  // places are those of the data: nothing is mirrored
   const Colours& colours = theme_.colours();
   painter.fillRect(QRect({0, 0}, size), colours.base);
   const int caution = cautionHeight(theme_, caution_);

@@ -177,6 +177,7 @@ void TokenStrip::paintFigure(QPaintDevice& device, QSize size, bool) {
 }
 
 void TokenStrip::paintAll(QPainter& painter, QSize size) const {
+  painter.setLayoutDirection(Qt::LeftToRight);  // places are those of the data: nothing is mirrored
   painter.fillRect(QRect({0, 0}, size), theme_.colours().base);
   paintCaution(painter, theme_, QRect(kMargin, 2, size.width() - 2 * kMargin, cautionHeight(theme_, caution_)), caution_);
   if (!routing_) return;

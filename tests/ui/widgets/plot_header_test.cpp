@@ -49,20 +49,6 @@ class PlotHeaderTest : public QObject {
     QVERIFY(!runs.isStrip(300));
     QCOMPARE(found(runs, 300).size(), std::size_t{3});
   }
-  void nothingIsMirroredRightToLeft() {
-    PlotHeader header = headerOf(2);
-    header.unit = "nats / token";
-    header.caution = "sees later tokens";
-    const auto painted = [&](Qt::LayoutDirection direction) {
-      QImage picture(400, header.height(400), QImage::Format_RGB32);
-      picture.fill(Qt::white);
-      QPainter painter(&picture);
-      painter.setLayoutDirection(direction);
-      header.paint(painter, picture.rect());
-      return picture;
-    };
-    QCOMPARE(painted(Qt::RightToLeft), painted(Qt::LeftToRight));
-  }
   void runningNumbersMoveNothing() {
     PlotHeader header = headerOf(4);
     const int before = header.height(300);

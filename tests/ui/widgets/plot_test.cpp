@@ -14,6 +14,22 @@ using namespace moe::ui;
 class PlotTest : public QObject {
   Q_OBJECT
  private Q_SLOTS:
+  void nothingIsMirroredWhereTheLanguageRunsRightToLeft() {
+    Theme theme;
+    TimeAxis time;
+    const auto pictureOf = [&](Qt::LayoutDirection direction) {
+      QApplication::setLayoutDirection(direction);
+      Plot plot(theme, time, "Loss", "nats / token");
+      plot.setCaution("sees later tokens");
+      plot.resize(400, 300);
+      plot.show();
+      QTest::qWait(100);  // drawn
+      const QImage picture = plot.grab().toImage();
+      QApplication::setLayoutDirection(Qt::LeftToRight);
+      return picture;
+    };
+    QCOMPARE(pictureOf(Qt::RightToLeft), pictureOf(Qt::LeftToRight));
+  }
   void aRightClickOpensTheMenuAnywhereInAPlot() {
     Theme theme;
     TimeAxis time;
