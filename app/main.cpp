@@ -13,6 +13,7 @@
 
 #include "app/screenshot.h"
 #include "app/waiting.h"
+#include "core/base/machine.h"
 #include "core/base/signals.h"
 #include "core/store/run_store.h"
 #include "ui/models/run_history.h"
@@ -162,6 +163,11 @@ int main(int argc, char** argv) {
   QApplication application(argc, argv);
   QApplication::setWindowIcon(ui::programIcon());
   const Arguments arguments = parse(application);
+
+  // The worker, the store's thread, and who serves and listens for them; a library's own threads end the program without a word.
+  constexpr int kThreads = 5;
+  if (threadsGiven(kThreads) < kThreads)
+    refuse("expected the system to give the window its threads, found its limit reached; end other programs of this account, or raise it (ulimit -u)");
 
   // Pictures are taken of a fresh program: an empty store, the standard layout.
   QTemporaryDir fresh;

@@ -171,6 +171,9 @@ std::int64_t codeBytes(const std::string& backend, DType type) {
 std::unique_ptr<Backend> makeBackend(const BackendOptions& options) {
   if (const BuiltIn* known = builtIn(options.name)) {
     if (const std::string problem = refusal(*known, options.computeType); !problem.empty()) throw Error("backend", problem);
+    if (const int given = threadsGiven(options.threads); given < options.threads)
+      throw Error("backend", options.name + ": expected " + std::to_string(options.threads) + " threads to compute with, found that the system gives no more than " +
+                                 std::to_string(given) + "; set fewer, end other programs of this account, or raise its limit (ulimit -u)");
     return known->make(options);
   }
   if (const std::string problem = backendProblem(options.name); !problem.empty()) throw Error("backend", problem);

@@ -63,6 +63,7 @@ struct SessionStatus {
   std::optional<Work> work;                           // beside steps: text being loaded, a validation
   std::string backend;                                // "onednn, f32, 2 threads"
   std::string storeProblem;                           // why nothing is being recorded; empty: all is well
+  std::string storeNews;                 // what happened to the store while it was open, as a sentence: it was written anew
   std::string message;                                // why paused or failed; empty otherwise
   bool fluid = true;                                  // the pace chosen
   bool canUndo = false;

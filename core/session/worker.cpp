@@ -163,7 +163,7 @@ void Worker::takeReports() {
   }
   if (std::string news = recorder_.news(); news != storeNews_) {
     storeNews_ = std::move(news);
-    out_.put([&](Outbox& box) { box.problems.push_back(storeNews_); });
+    statusChanged_ = true;
   }
   if (const bool waits = recorder_.waitsForRoom(); waits != waiting_) {
     waiting_ = waits;
@@ -200,6 +200,7 @@ SessionStatus Worker::status() const {
   SessionStatus status;
   status.state = state();
   status.storeProblem = storeProblem_;
+  status.storeNews = storeNews_;
   status.message = message_;
   status.work = work_;
   status.fluid = fluid_;

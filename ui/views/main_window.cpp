@@ -236,6 +236,10 @@ void MainWindow::follow(const SessionStatus& status) {
     }
     storeProblem_ = store;
   }
+  if (const QString news = QString::fromStdString(status.storeNews); news != storeNews_) {
+    context_.notices.show(Notices::Kind::note, news, {}, "store news");
+    storeNews_ = news;
+  }
   if (message != message_) {
     std::vector<Notices::Answer> answers;
     if (status.hasHealthyCheckpoint)

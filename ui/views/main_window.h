@@ -73,7 +73,7 @@ class MainWindow : public QMainWindow {
   QActionGroup* pageActions_;
   QStackedWidget* stack_;
   QMainWindow* train_;                       // hosts the panels
-  QString storeProblem_, message_;           // as last shown
+  QString storeProblem_, storeNews_, message_;           // as last shown
   QByteArray usualPanels_;                   // while presenter mode has its own arrangement
   std::map<QString, QWidget*> pages_;        // by id: what make() returned
   std::map<QString, QDockWidget*> docks_;    // by id

@@ -1,8 +1,8 @@
 #include "ui/widgets/wrapped_text.h"
 
 #include <QEvent>
+#include <QTextLayout>
 #include <algorithm>
-#include <cmath>
 
 namespace moe::ui {
 
@@ -35,8 +35,8 @@ QSize WrappedText::minimumSizeHint() const {
 QSize WrappedText::sizeHint() const { return QSize(60 * fontMetrics().averageCharWidth(), maximumHeight()); }
 
 void WrappedText::resizeEvent(QResizeEvent* event) {
-  QTextEdit::resizeEvent(event);
   fit();
+  QTextEdit::resizeEvent(event);
 }
 
 void WrappedText::changeEvent(QEvent* event) {
@@ -44,10 +44,24 @@ void WrappedText::changeEvent(QEvent* event) {
   if (event->type() == QEvent::FontChange || event->type() == QEvent::StyleChange) fit();
 }
 
+int WrappedText::linesIn(int width) const {
+  QTextLayout layout(toPlainText(), font());
+  layout.setTextOption(document()->defaultTextOption());
+  layout.beginLayout();
+  int lines = 0;
+  for (QTextLine line = layout.createLine(); line.isValid() && lines <= kMostLines; line = layout.createLine()) {
+    line.setLineWidth(width);
+    ++lines;
+  }
+  layout.endLayout();
+  return lines;
+}
+
 void WrappedText::fit() {
-  const int line = fontMetrics().lineSpacing();
-  const int needed = static_cast<int>(std::ceil(document()->size().height()));
-  setFixedHeight(std::clamp(needed, line, kMostLines * line) + 2);
+  const int lines = linesIn(width());
+  // Always or never: one that comes by itself would take its width from lines that were counted without it.
+  setVerticalScrollBarPolicy(lines > kMostLines ? Qt::ScrollBarAlwaysOn : Qt::ScrollBarAlwaysOff);
+  setFixedHeight(std::clamp(lines, 1, kMostLines) * fontMetrics().lineSpacing() + 2);
 }
 
 }  // namespace moe::ui

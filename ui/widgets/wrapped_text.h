@@ -20,6 +20,8 @@ class WrappedText : public QTextEdit {
 
  private:
   void fit();
+  /// Of the sentence, one more than are shown at most.
+  int linesIn(int width) const;
 };
 
 }  // namespace moe::ui

@@ -142,9 +142,15 @@ class MainWindowTest : public QObject {
     QCoreApplication::processEvents();
     QCOMPARE(window.width(), 1000);
     QVERIFY(window.minimumSizeHint().width() <= 1000);
+    w.context.notices.show(Notices::Kind::note, QString("some words ").repeated(18) + "in two lines", {}, "c");
+    QCoreApplication::processEvents();
+    const QTextEdit* two = w.context.notices.findChildren<QTextEdit*>().last();
+    QVERIFY(two->document()->size().height() > 1.5 * two->fontMetrics().lineSpacing());
+    QVERIFY(two->document()->size().height() <= two->viewport()->height());  // both are seen
     for (const QTextEdit* words : w.context.notices.findChildren<QTextEdit*>()) {
       QVERIFY(words->height() <= 5 * words->fontMetrics().lineSpacing());
-      QVERIFY(words->document()->size().width() <= words->viewport()->width());
+      const QString sizes = QString("%1 in %2 of %3").arg(words->document()->size().width()).arg(words->viewport()->width()).arg(words->width());
+      QVERIFY2(words->document()->size().width() <= words->viewport()->width(), qPrintable(sizes));
     }
   }
   void theWindowFitsSmallScreensAndItsPanelsFold() {
