@@ -11,9 +11,9 @@
 #include <optional>
 #include <string_view>
 
+#include "app/enough_threads.h"
 #include "app/screenshot.h"
 #include "app/waiting.h"
-#include "core/base/machine.h"
 #include "core/base/signals.h"
 #include "core/store/run_store.h"
 #include "ui/models/run_history.h"
@@ -30,6 +30,9 @@
 namespace {
 
 using namespace moe;
+
+/// Signals, the worker, the store, who listens for those that share it and serves them, and those that Qt begins for itself.
+constexpr int kThreads = 8;
 
 struct Arguments {
   QString run, store;
@@ -151,6 +154,7 @@ void openRun(const QString& name, TrainingSession& session, ui::SessionBridge& b
 
 int main(int argc, char** argv) {
   moe::waitWithoutSpinning(argv);
+  moe::requireThreads("switchyard", kThreads);
   moe::EndingSignals ending;  // before Qt begins a thread
   std::signal(SIGXFSZ, SIG_IGN);  // a file past its size limit is a failed write with a sentence, not the end
   QApplication::setOrganizationName("switchyard");
@@ -163,11 +167,6 @@ int main(int argc, char** argv) {
   QApplication application(argc, argv);
   QApplication::setWindowIcon(ui::programIcon());
   const Arguments arguments = parse(application);
-
-  // The worker, the store's thread, and who serves and listens for them; a library's own threads end the program without a word.
-  constexpr int kThreads = 5;
-  if (threadsGiven(kThreads) < kThreads)
-    refuse("expected the system to give the window its threads, found its limit reached; end other programs of this account, or raise it (ulimit -u)");
 
   // Pictures are taken of a fresh program: an empty store, the standard layout.
   QTemporaryDir fresh;

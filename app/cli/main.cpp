@@ -4,6 +4,7 @@
 #include <system_error>
 
 #include "app/cli/commands.h"
+#include "app/enough_threads.h"
 #include "app/waiting.h"
 #include "core/base/signals.h"
 #include "core/base/utf8.h"
@@ -23,6 +24,7 @@ bool outputWritten() {
 
 int main(int argc, char** argv) {
   moe::waitWithoutSpinning(argv);
+  moe::requireThreads("switchyard-cli", 2);
   moe::EndingSignals ending;
   moe::takeNoSignals();  // this thread computes
   std::signal(SIGXFSZ, SIG_IGN);  // a file at its size limit is an error with a sentence, not the end

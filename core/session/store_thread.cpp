@@ -145,8 +145,8 @@ void StoreThread::serveOthers() {
   if (server_ || alone_) return;
   try {
     server_ = std::make_unique<StoreServer>(store_->file(), [this](Work work, Failed failed) { post(std::move(work), std::move(failed)); });
-  } catch (const Error&) {
-    alone_ = true;  // no place for a socket: another program is told who holds the store, as it always was
+  } catch (const std::exception&) {
+    alone_ = true;  // no place for a socket, or no thread: another program is told who holds the store, as it always was
   }
 }
 
