@@ -140,9 +140,9 @@ void StoreThread::writeAnew() {
 
 void StoreThread::serveOthers() {
   if (!store_ || !store_->holds()) return;
-  if (serverGone_.valid() && serverGone_.wait_for(std::chrono::seconds(0)) != std::future_status::ready) return;
   const std::lock_guard lock(mutex_);
   if (server_ || alone_) return;
+  if (serverGone_.valid() && serverGone_.wait_for(std::chrono::seconds(0)) != std::future_status::ready) return;
   try {
     server_ = std::make_unique<StoreServer>(store_->file(), [this](Work work, Failed failed) { post(std::move(work), std::move(failed)); });
   } catch (const std::exception&) {
