@@ -6,10 +6,10 @@
 
 #include "app/cli/commands.h"
 #include "app/cli/json_lines.h"
-#include "core/base/json_text.h"
-#include "core/base/machine.h"
 #include "core/base/atomic_file.h"
 #include "core/base/error.h"
+#include "core/base/json_text.h"
+#include "core/base/machine.h"
 #include "core/experiments/report.h"
 #include "core/experiments/runner.h"
 #include "core/store/run_store.h"

@@ -1,6 +1,7 @@
 #include <csignal>
 #include <cstdio>
 #include <exception>
+#include <string>
 #include <system_error>
 
 #include "app/cli/commands.h"
@@ -42,19 +43,20 @@ int main(int argc, char** argv) {
   moe::cli::addExperiments(program);
   moe::cli::addBench(program);
   moe::cli::addDevices(program);
+  const auto refused = [](const std::string& sentence) {
+    std::fprintf(stderr, "switchyard-cli: %s\n", sentence.c_str());
+    return 1;
+  };
   try {
     program.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
     if (program.exit(error) != 0) return 2;
   } catch (const std::system_error& error) {
-    std::fprintf(stderr, "switchyard-cli: %s\n", moe::sentenceOf(error).c_str());
-    return 1;
+    return refused(moe::sentenceOf(error));
   } catch (const std::bad_alloc& error) {
-    std::fprintf(stderr, "switchyard-cli: %s\n", moe::sentenceOf(error).c_str());
-    return 1;
+    return refused(moe::sentenceOf(error));
   } catch (const std::exception& error) {
-    std::fprintf(stderr, "switchyard-cli: %s\n", moe::shownName(error.what()).c_str());
-    return 1;
+    return refused(moe::shownName(error.what()));
   }
   return outputWritten() ? 0 : 1;
 }

@@ -18,6 +18,12 @@ std::size_t decodeAt(std::string_view bytes, std::size_t at, char32_t& codePoint
   return static_cast<std::size_t>(length);
 }
 
+/// Invisible, and turns what stands around it, or breaks the line.
+bool movesText(char32_t codePoint) {
+  return codePoint == 0x200E || codePoint == 0x200F || (codePoint >= 0x2028 && codePoint <= 0x202E) || (codePoint >= 0x2066 && codePoint <= 0x2069) ||
+         codePoint == 0x061C || codePoint == 0xFEFF;
+}
+
 }  // namespace
 
 std::optional<std::size_t> firstInvalidUtf8(std::string_view bytes) {
@@ -61,14 +67,6 @@ std::string displayable(std::string_view bytes) {
   for (std::size_t at = 0; at < bytes.size();) appendUtf8(out, nextCodePoint(bytes, at));
   return out;
 }
-
-namespace {
-/// Invisible, and turns what stands around it, or breaks the line.
-bool movesText(char32_t codePoint) {
-  return codePoint == 0x200E || codePoint == 0x200F || (codePoint >= 0x2028 && codePoint <= 0x202E) || (codePoint >= 0x2066 && codePoint <= 0x2069) ||
-         codePoint == 0x061C || codePoint == 0xFEFF;
-}
-}  // namespace
 
 std::string shownName(std::string_view bytes) {
   std::string out;

@@ -149,12 +149,12 @@ sqlite3_stmt* Connection::statement(const char* sql) {
 
 std::int64_t Connection::lastRowId() const { return sqlite3_last_insert_rowid(database_); }
 std::int64_t Connection::changes() const { return sqlite3_changes64(database_); }
+bool Connection::inTransaction() const { return sqlite3_get_autocommit(database_) == 0; }
+
 bool Connection::hasMoved() const {
   int moved = 0;
   return sqlite3_file_control(database_, "main", SQLITE_FCNTL_HAS_MOVED, &moved) == SQLITE_OK && moved != 0;
 }
-
-bool Connection::inTransaction() const { return sqlite3_get_autocommit(database_) == 0; }
 
 Transaction::Transaction(Connection& connection) : connection_(connection), within_(connection.inTransaction()) {
   if (!within_) connection_.execute("BEGIN IMMEDIATE");
