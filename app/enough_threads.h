@@ -11,7 +11,9 @@ namespace moe {
 inline void requireThreads(const char* program, int threads) {
   const int given = threadsGiven(threads);
   if (given >= threads) return;
-  std::fprintf(stderr, "%s: expected the system to give this program %d threads, found that it gives %d; end other programs of this account, or raise its limit (ulimit -u)\n",
+  std::fprintf(stderr,
+               "%s: expected the system to give this program %d threads, found that it gives %d; end other programs of "
+               "this account, or raise its limit (ulimit -u)\n",
                program, threads, given);
   std::exit(1);
 }

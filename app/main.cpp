@@ -48,7 +48,8 @@ struct Arguments {
 
 bool anyOf(int argc, char** argv, std::initializer_list<std::string_view> words) {
   return std::any_of(argv + 1, argv + argc, [&](const char* argument) {
-    return std::ranges::any_of(words, [&](std::string_view word) { return std::string_view(argument).starts_with(word); });
+    return std::ranges::any_of(words,
+                               [&](std::string_view word) { return std::string_view(argument).starts_with(word); });
   });
 }
 
@@ -61,7 +62,8 @@ void requireDisplay(int argc, char** argv) {
     qputenv("QT_QPA_PLATFORM", "offscreen");
     return;
   }
-  std::cerr << "switchyard: expected a display for the window, found neither DISPLAY nor WAYLAND_DISPLAY; start it on a desktop, "
+  std::cerr << "switchyard: expected a display for the window, found neither DISPLAY nor WAYLAND_DISPLAY; start it on "
+               "a desktop, "
                "train in this terminal with switchyard-cli, or take pictures with --screenshot DIR\n";
   std::exit(1);
 }
@@ -84,7 +86,8 @@ Arguments parse(const QCoreApplication& application) {
   arguments.run = parser.positionalArguments().value(0);
   arguments.presenter = parser.isSet("presenter");
   arguments.store = parser.value("store");
-  if (parser.isSet("store") && (arguments.store.isEmpty() || parser.isSet("screenshot"))) refuse("--store: expected a file, and no --screenshot, which makes a store of its own");
+  if (parser.isSet("store") && (arguments.store.isEmpty() || parser.isSet("screenshot")))
+    refuse("--store: expected a file, and no --screenshot, which makes a store of its own");
   if (parser.isSet("theme")) {
     const QString theme = parser.value("theme");
     if (theme != "light" && theme != "dark") refuse("--theme: expected light or dark, found " + theme);
@@ -95,13 +98,15 @@ Arguments parse(const QCoreApplication& application) {
     if (parser.isSet("size")) {
       const QStringList sides = parser.value("size").split('x');
       request.size = sides.size() == 2 ? QSize(sides[0].toInt(), sides[1].toInt()) : QSize();
-      if (request.size.width() < 640 || request.size.height() < 400 || request.size.width() > 10000 || request.size.height() > 10000)
+      if (request.size.width() < 640 || request.size.height() < 400 || request.size.width() > 10000 ||
+          request.size.height() > 10000)
         refuse("--size: expected WxH of at least 640x400, found " + parser.value("size"));
     }
     if (parser.isSet("steps")) {
       bool whole = false;
       request.steps = parser.value("steps").toInt(&whole);
-      if (!whole || request.steps < 1) refuse("--steps: expected a number of at least 1, found " + parser.value("steps"));
+      if (!whole || request.steps < 1)
+        refuse("--steps: expected a number of at least 1, found " + parser.value("steps"));
     }
     arguments.screenshot = request;
   } else if (parser.isSet("size") || parser.isSet("steps")) {
@@ -126,27 +131,37 @@ void begin(TrainingSession& session, ui::SessionBridge& bridge, ui::Notices& not
   session.withStore([&](RunStore& store) {
     const std::optional<RunSummary> left = unfinished(store);
     if (!left) return;
-    QMetaObject::invokeMethod(&window, [&bridge, &notices, run = *left] {
-      notices.show(ui::Notices::Kind::note,
-                   QObject::tr("\"%1\" was left at step %2 of %3. It can go on where it was.")
-                       .arg(ui::shown(run.name), ui::grouped(run.steps), ui::grouped(run.targetSteps)),
-                   {{QObject::tr("Continue it"), [&bridge, id = run.id] { bridge.post(command::Open{.run = id, .paused = false}); }}}, "unfinished");
-    }, Qt::QueuedConnection);
+    QMetaObject::invokeMethod(
+        &window,
+        [&bridge, &notices, run = *left] {
+          notices.show(ui::Notices::Kind::note,
+                       QObject::tr("\"%1\" was left at step %2 of %3. It can go on where it was.")
+                           .arg(ui::shown(run.name), ui::grouped(run.steps), ui::grouped(run.targetSteps)),
+                       {{QObject::tr("Continue it"),
+                         [&bridge, id = run.id] { bridge.post(command::Open{.run = id, .paused = false}); }}},
+                       "unfinished");
+        },
+        Qt::QueuedConnection);
   });
   bridge.post(command::Start{.config = runConfigOfPreset(firstPreset().id)});
 }
 
-void openRun(const QString& name, TrainingSession& session, ui::SessionBridge& bridge, ui::Notices& notices, QObject& window) {
+void openRun(const QString& name, TrainingSession& session, ui::SessionBridge& bridge, ui::Notices& notices,
+             QObject& window) {
   bool number = false;
   const RunId id = name.toLongLong(&number);
   session.withStore([&, id, number, name = name.toStdString()](RunStore& store) {
     RunId found = 0;
     for (const RunSummary& run : store.runs())
       if (number ? run.id == id : run.name == name) found = run.id;
-    QMetaObject::invokeMethod(&window, [&bridge, &notices, found, name] {
-      if (found != 0) return bridge.post(command::Open{.run = found, .paused = true});
-      notices.show(ui::Notices::Kind::problem, QObject::tr("There is no run \"%1\" in the store.").arg(ui::shown(name)));
-    }, Qt::QueuedConnection);
+    QMetaObject::invokeMethod(
+        &window,
+        [&bridge, &notices, found, name] {
+          if (found != 0) return bridge.post(command::Open{.run = found, .paused = true});
+          notices.show(ui::Notices::Kind::problem,
+                       QObject::tr("There is no run \"%1\" in the store.").arg(ui::shown(name)));
+        },
+        Qt::QueuedConnection);
   });
 }
 
@@ -155,14 +170,15 @@ void openRun(const QString& name, TrainingSession& session, ui::SessionBridge& b
 int main(int argc, char** argv) {
   moe::waitWithoutSpinning(argv);
   moe::requireThreads("switchyard", kThreads);
-  moe::EndingSignals ending;  // before Qt begins a thread
+  moe::EndingSignals ending;      // before Qt begins a thread
   std::signal(SIGXFSZ, SIG_IGN);  // a file past its size limit is a failed write with a sentence, not the end
   QApplication::setOrganizationName("switchyard");
   QApplication::setApplicationName("switchyard");
   QApplication::setApplicationDisplayName("Switchyard");
   QApplication::setApplicationVersion(SWITCHYARD_VERSION);
   QApplication::setDesktopFileName("switchyard");
-  if (anyOf(argc, argv, {"-h", "--help", "-v", "--version"})) parse(QCoreApplication(argc, argv));  // says it and ends, display or none
+  if (anyOf(argc, argv, {"-h", "--help", "-v", "--version"}))
+    parse(QCoreApplication(argc, argv));  // says it and ends, display or none
   requireDisplay(argc, argv);
   QApplication application(argc, argv);
   QApplication::setWindowIcon(ui::programIcon());
@@ -170,19 +186,23 @@ int main(int argc, char** argv) {
 
   // Pictures are taken of a fresh program: an empty store, the standard layout.
   QTemporaryDir fresh;
-  const std::filesystem::path store = arguments.screenshot          ? std::filesystem::path(fresh.filePath("runs.db").toStdString())
-                                      : arguments.store.isEmpty() ? defaultStorePath()
-                                                                   : std::filesystem::absolute(arguments.store.toStdString());
+  const std::filesystem::path store =
+      arguments.screenshot        ? std::filesystem::path(fresh.filePath("runs.db").toStdString())
+      : arguments.store.isEmpty() ? defaultStorePath()
+                                  : std::filesystem::absolute(arguments.store.toStdString());
   QSettings settings(arguments.screenshot ? fresh.filePath("window.ini") : QSettings().fileName(),
                      arguments.screenshot ? QSettings::IniFormat : QSettings::NativeFormat);
   ui::Theme theme;
-  theme.setMode(arguments.theme.value_or(static_cast<ui::Theme::Mode>(std::clamp(settings.value("window/theme", 0).toInt(), 0, 2))));
+  theme.setMode(arguments.theme.value_or(
+      static_cast<ui::Theme::Mode>(std::clamp(settings.value("window/theme", 0).toInt(), 0, 2))));
   theme.setPresenter(arguments.presenter || settings.value("window/presenter").toBool());
 
   TrainingSession session({.store = store, .fluid = settings.value("fluid", true).toBool()});
   ui::SessionBridge bridge(ui::portOf(session));
   ui::RunHistory history(bridge);
-  ui::RunLibrary library([&session](StoreThread::Work work, StoreThread::Failed failed) { session.withStore(std::move(work), std::move(failed)); });
+  ui::RunLibrary library([&session](StoreThread::Work work, StoreThread::Failed failed) {
+    session.withStore(std::move(work), std::move(failed));
+  });
   ui::Selection selection;
   ui::TimeAxis time;
   ui::Notices notices(theme);
@@ -198,10 +218,13 @@ int main(int argc, char** argv) {
   }
   // Asked to end from outside, the window closes as Quit does it, and with it any dialog; the step is finished and saved.
   ending.endGently([&window] {
-    QMetaObject::invokeMethod(&window, [&window] {
-      window.close();
-      QApplication::exit();
-    }, Qt::QueuedConnection);
+    QMetaObject::invokeMethod(
+        &window,
+        [&window] {
+          window.close();
+          QApplication::exit();
+        },
+        Qt::QueuedConnection);
   });
   QString next;  // the store to begin anew with
   QObject::connect(&window, &ui::MainWindow::storeChosen, &window, [&](const QString& file) {

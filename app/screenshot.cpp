@@ -55,7 +55,8 @@ void savePage(const ScreenshotRequest& request, ui::MainWindow& window, const Pi
 void takeScreenshots(const ScreenshotRequest& request, ui::MainWindow& window, ui::SessionBridge& session,
                      ui::Selection& selection) {
   if (!QDir().mkpath(request.folder)) {
-    QTimer::singleShot(0, &window, [request] { fail(QObject::tr("The folder %1 could not be made.").arg(request.folder)); });
+    QTimer::singleShot(0, &window,
+                       [request] { fail(QObject::tr("The folder %1 could not be made.").arg(request.folder)); });
     return;
   }
   window.resize(request.size);
@@ -64,13 +65,15 @@ void takeScreenshots(const ScreenshotRequest& request, ui::MainWindow& window, u
   session.post(command::Start{.config = std::move(config), .parent = 0, .parentStep = 0, .paused = true});
   for (int i = 0; i < request.steps; ++i) session.post(command::StepOnce{});
   auto once = std::make_shared<bool>(false);
-  QObject::connect(&session, &ui::SessionBridge::statusChanged, &window, [request, &window, &session, &selection, once](const SessionStatus& status) {
-    if (*once) return;
-    if (status.state == SessionStatus::State::failed) *once = true, fail(QString::fromStdString(status.message));
-    if (status.step < request.steps && status.state != SessionStatus::State::finished) return;
-    *once = true;
-    savePage(request, window, {session, selection}, 0);
-  });
+  QObject::connect(&session, &ui::SessionBridge::statusChanged, &window,
+                   [request, &window, &session, &selection, once](const SessionStatus& status) {
+                     if (*once) return;
+                     if (status.state == SessionStatus::State::failed)
+                       *once = true, fail(QString::fromStdString(status.message));
+                     if (status.step < request.steps && status.state != SessionStatus::State::finished) return;
+                     *once = true;
+                     savePage(request, window, {session, selection}, 0);
+                   });
 }
 
 }  // namespace moe

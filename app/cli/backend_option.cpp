@@ -18,7 +18,8 @@ std::unique_ptr<Backend> backendOfStored(BackendOptions own, const std::string& 
     std::fprintf(stderr, "Computed on the processor: %s\n", problem.c_str());
     own.name = kProcessorBackend;
   }
-  if (!computeTypeProblem(own.name, own.computeType).empty() || !canCompute(own.name, own.computeType)) own.computeType = DType::f32;
+  if (!computeTypeProblem(own.name, own.computeType).empty() || !canCompute(own.name, own.computeType))
+    own.computeType = DType::f32;
   return makeBackend(own);
 }
 

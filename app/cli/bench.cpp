@@ -22,9 +22,7 @@ struct BenchOptions {
 };
 
 using Clock = std::chrono::steady_clock;
-double secondsSince(Clock::time_point start) {
-  return std::chrono::duration<double>(Clock::now() - start).count();
-}
+double secondsSince(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
 
 double median(std::vector<double> values) {
   const auto middle = values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2);
@@ -100,12 +98,9 @@ void bench(const BenchOptions& options) {
   setByPath(run, "dtype", options.dtype);
   const auto backend = makeBackend(backendOptions(run));
   const ModelSize size = sizeOf(run);
-  nlohmann::ordered_json line{{"config", options.config},
-                              {"backend", options.backend},
-                              {"dense", options.dense},
-                              {"dtype", nameOf(backend->computeType())},
-                              {"threads", backend->threads()},
-                              {"params", size.totalParameters}};
+  nlohmann::ordered_json line{{"config", options.config},      {"backend", options.backend},
+                              {"dense", options.dense},        {"dtype", nameOf(backend->computeType())},
+                              {"threads", backend->threads()}, {"params", size.totalParameters}};
   std::vector<OperationTime> profile;
   double perWhat = std::max(1, options.steps);
   if (options.generate) {

@@ -6,10 +6,10 @@
 
 #include "app/cli/commands.h"
 #include "app/cli/json_lines.h"
-#include "core/base/machine.h"
 #include "core/backend/backend.h"
 #include "core/backend/registry.h"
 #include "core/base/error.h"
+#include "core/base/machine.h"
 #include "core/session/run_preparation.h"
 
 namespace moe::cli {
@@ -21,11 +21,15 @@ void printProcessor(const BackendRow& row, bool asJson, const std::vector<std::s
   const int threads = makeBackend({.name = row.name, .threads = 0, .computeType = first})->threads();
   const std::string processor = processorName();
   if (asJson)
-    return printLine({{"backend", row.name}, {"device", processor}, {"threads", threads}, {"dtypes", types}, {"free_memory", freeMemory()}});
+    return printLine({{"backend", row.name},
+                      {"device", processor},
+                      {"threads", threads},
+                      {"dtypes", types},
+                      {"free_memory", freeMemory()}});
   std::string list;
   for (const std::string& type : types) list += (list.empty() ? "" : ", ") + type;
-  std::printf("%-10s %s, %d %s, %s, %.1f GB free\n", row.name.c_str(), processor.c_str(), threads, threads == 1 ? "thread" : "threads",
-              list.c_str(), static_cast<double>(freeMemory()) / 1e9);
+  std::printf("%-10s %s, %d %s, %s, %.1f GB free\n", row.name.c_str(), processor.c_str(), threads,
+              threads == 1 ? "thread" : "threads", list.c_str(), static_cast<double>(freeMemory()) / 1e9);
 }
 
 void print(bool asJson) {
@@ -42,15 +46,21 @@ void print(bool asJson) {
       continue;
     }
     if (row.devices.devices.empty()) {
-      if (asJson) printLine({{"backend", row.name}, {"reason", row.devices.reason}});
-      else std::printf("%s\n", row.devices.reason.c_str());
+      if (asJson)
+        printLine({{"backend", row.name}, {"reason", row.devices.reason}});
+      else
+        std::printf("%s\n", row.devices.reason.c_str());
     }
     for (const DeviceRow& device : row.devices.devices) {
       if (asJson)
-        printLine({{"backend", row.name}, {"device", device.name}, {"detail", device.detail}, {"dtypes", types}, {"memory", device.memoryBytes}});
+        printLine({{"backend", row.name},
+                   {"device", device.name},
+                   {"detail", device.detail},
+                   {"dtypes", types},
+                   {"memory", device.memoryBytes}});
       else
-        std::printf("%-10s %s, %s, %s, %.1f GB\n", row.name.c_str(), device.name.c_str(), device.detail.c_str(), list.c_str(),
-                    static_cast<double>(device.memoryBytes) / 1e9);
+        std::printf("%-10s %s, %s, %s, %.1f GB\n", row.name.c_str(), device.name.c_str(), device.detail.c_str(),
+                    list.c_str(), static_cast<double>(device.memoryBytes) / 1e9);
     }
   }
 }

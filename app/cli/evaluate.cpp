@@ -41,9 +41,7 @@ void change(RunConfig& config, const EvaluateOptions& options) {
       throw CLI::ValidationError("--set", setting + ": expected path=value, such as select.k=3");
     try {
       setByPath(config, setting.substr(0, at), setting.substr(at + 1));
-    } catch (const Error& error) {
-      throw CLI::ValidationError("--set", error.what());
-    }
+    } catch (const Error& error) { throw CLI::ValidationError("--set", error.what()); }
   }
   if (const std::vector<Problem> found = problems(config); !found.empty())
     throw CLI::ValidationError("--set", found.front().path + ": " + found.front().sentence);
@@ -54,7 +52,9 @@ void change(RunConfig& config, const EvaluateOptions& options) {
 /// What the number depends on besides the weights and the text.
 std::vector<std::string> notesOf(const RunConfig& config, const std::vector<LeftOut>& left) {
   std::vector<std::string> notes;
-  if (std::ranges::any_of(config.model.layers, [](const LayerConfig& layer) { return layer.hasExperts && !layer.recipe.capacity.dropless(); }))
+  if (std::ranges::any_of(config.model.layers, [](const LayerConfig& layer) {
+        return layer.hasExperts && !layer.recipe.capacity.dropless();
+      }))
     notes.push_back("Capacity is kept: slots are those of a batch of " + std::to_string(config.train.batch) +
                     " sequences (train.batch), and another batch drops other tokens.");
   if (std::ranges::any_of(left, [](const LeftOut& each) { return !each.shared; }))
@@ -67,9 +67,7 @@ void evaluate(const EvaluateOptions& options) {
   for (const std::string& text : options.without) {
     try {
       left.push_back(leftOutFromText(text));
-    } catch (const Error& error) {
-      throw CLI::ValidationError("--without", error.what());
-    }
+    } catch (const Error& error) { throw CLI::ValidationError("--without", error.what()); }
   }
   CheckpointFile checkpoint = openCheckpoint(options.checkpoint);
   RunConfig& config = checkpoint.about.config;
@@ -84,7 +82,8 @@ void evaluate(const EvaluateOptions& options) {
   const StoredModel stored = loadStoredModel(*backend, checkpoint);
   const std::shared_ptr<const Corpus> corpus = loadCorpus(stored.config.data, stored.tokenizer, line.progress());
   if (!trainedOn.empty() && checksumText(corpus->checksum()) != trainedOn)
-    std::fprintf(stderr, "%s is not the text that the run was trained on: another checksum.\n", shownName(stored.config.data.source).c_str());
+    std::fprintf(stderr, "%s is not the text that the run was trained on: another checksum.\n",
+                 shownName(stored.config.data.source).c_str());
   leaveOut(*stored.model, left);
   Batch batch;
   const HeldOutLoss result =
@@ -103,7 +102,8 @@ void evaluate(const EvaluateOptions& options) {
   std::string without;
   for (const LeftOut& each : left) without += (without.empty() ? ", without " : ", ") + textOf(each);
   std::printf("Run %lld, step %lld%s: validation %.4f nats a token %s\n", static_cast<long long>(stored.run),
-              static_cast<long long>(stored.step), without.c_str(), result.loss, overHeldOut(result.tokens, corpus->heldOutTokens()).c_str());
+              static_cast<long long>(stored.step), without.c_str(), result.loss,
+              overHeldOut(result.tokens, corpus->heldOutTokens()).c_str());
   for (const std::string& note : notes) std::printf("%s\n", note.c_str());
 }
 
@@ -111,12 +111,15 @@ void evaluate(const EvaluateOptions& options) {
 
 void addEvaluate(CLI::App& program) {
   auto options = std::make_shared<EvaluateOptions>();
-  CLI::App* command = program.add_subcommand("evaluate", "Validation loss of a checkpoint, with or without some experts");
+  CLI::App* command =
+      program.add_subcommand("evaluate", "Validation loss of a checkpoint, with or without some experts");
   command->add_option("--checkpoint", options->checkpoint, "A checkpoint's folder, or a run's")->required();
   addBackendOption(*command, options->backend, "default: the run's own");
-  command->add_option("--without", options->without,
-                      "Experts to leave out: layer:expert (its tokens go to their next choice), layer:shared or all:shared "
-                      "(their output becomes 0)")
+  command
+      ->add_option(
+          "--without", options->without,
+          "Experts to leave out: layer:expert (its tokens go to their next choice), layer:shared or all:shared "
+          "(their output becomes 0)")
       ->delimiter(',');
   command->add_option("--set", options->set, "path=value, a setting that keeps every weight, such as select.k=3")
       ->allow_extra_args(false);
@@ -124,7 +127,8 @@ void addEvaluate(CLI::App& program) {
   command->add_option("--tokens", options->tokens, "At most so many tokens of the held-out part, spread evenly over it")
       ->check(CLI::Range(std::int64_t{1}, INT64_MAX))
       ->capture_default_str();
-  command->add_option("--threads", options->threads, "0: all cores (default: as the run had)")->check(CLI::Range(0, 1024));
+  command->add_option("--threads", options->threads, "0: all cores (default: as the run had)")
+      ->check(CLI::Range(0, 1024));
   command->add_flag("--json", options->json, "One JSON object");
   command->callback([options] { evaluate(*options); });
 }

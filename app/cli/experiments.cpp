@@ -157,8 +157,9 @@ void addExperiments(CLI::App& program) {
   command->add_option("--out", options->out,
                       "Folder of the results; what is there is not trained again (default: beside the store)");
   command->add_option("--report", options->report, "Where the table goes (default: README.md in that folder)");
-  command->add_option("--texts", options->texts,
-                      "Folder of texts that are not shipped (tinyshakespeare.txt); what needs one is left out without it");
+  command->add_option(
+      "--texts", options->texts,
+      "Folder of texts that are not shipped (tinyshakespeare.txt); what needs one is left out without it");
   command->add_option("--seeds", options->seeds, "Other seeds than the files', such as 4,5,6")->delimiter(',');
   command->add_option("--jobs", options->jobs, "Arms at a time, one thread each")
       ->check(CLI::Range(1, 256))

@@ -59,7 +59,9 @@ void addGenerate(CLI::App& program) {
   command->add_option("--checkpoint", options->checkpoint, "A checkpoint's folder, or a run's")->required();
   addBackendOption(*command, options->backend, "default: the run's own");
   command->add_option("--prompt", options->prompt, "What to continue")->required();
-  command->add_option("--tokens", options->settings.tokens, "How many tokens")->required()->check(CLI::Range(0, 1'000'000));
+  command->add_option("--tokens", options->settings.tokens, "How many tokens")
+      ->required()
+      ->check(CLI::Range(0, 1'000'000));
   command->add_option("--temperature", options->settings.temperature, "0: always the likeliest token")
       ->check(CLI::Range(0.0, 100.0))
       ->capture_default_str();

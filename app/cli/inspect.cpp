@@ -38,7 +38,8 @@ std::string shown(const std::string& text) {
 }
 
 void inspect(const InspectOptions& options) {
-  if (firstInvalidUtf8(options.text)) throw Error("inspect", "--text: expected UTF-8, found other bytes; save or paste it as UTF-8");
+  if (firstInvalidUtf8(options.text))
+    throw Error("inspect", "--text: expected UTF-8, found other bytes; save or paste it as UTF-8");
   const CheckpointFile checkpoint = openCheckpoint(options.checkpoint);
   const std::unique_ptr<Backend> backend = backendOfStored({.name = checkpoint.about.config.backend}, options.backend);
   const StoredModel stored = loadStoredModel(*backend, checkpoint);
@@ -48,7 +49,8 @@ void inspect(const InspectOptions& options) {
   std::printf("Run %lld, step %lld: each layer's experts with their weights.\n", static_cast<long long>(stored.run),
               static_cast<long long>(stored.step));
   const auto drops = [](const LayerConfig& layer) {
-    return layer.hasExperts && !layer.recipe.capacity.dropless() && layer.recipe.select.kind != Recipe::Select::Kind::expertChoice;
+    return layer.hasExperts && !layer.recipe.capacity.dropless() &&
+           layer.recipe.select.kind != Recipe::Select::Kind::expertChoice;
   };
   if (std::ranges::any_of(stored.config.model.layers, drops))
     std::printf("Capacity is not applied to a text: nothing is dropped here, whatever training drops.\n");
@@ -62,7 +64,8 @@ void inspect(const InspectOptions& options) {
     } else {
       std::printf(" %5.2f nats", token.loss);
     }
-    for (const TokenLayerRouting& layer : token.layers) std::printf("  | %s: %s", layerSymbol(layer.layer).c_str(), chosen(layer).c_str());
+    for (const TokenLayerRouting& layer : token.layers)
+      std::printf("  | %s: %s", layerSymbol(layer.layer).c_str(), chosen(layer).c_str());
     std::printf("\n");
   }
 }

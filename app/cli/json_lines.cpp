@@ -35,13 +35,15 @@ json stepLine(const StepPoint& point, const std::vector<Alert>& alerts) {
     line["router_entropy"].push_back(layer.routerEntropy);
   }
   for (const Alert& alert : alerts)
-    line["alerts"].push_back({{"layer", layerNumber(alert.layer)}, {"expert", alert.expert}, {"utilization", alert.utilization}});
+    line["alerts"].push_back(
+        {{"layer", layerNumber(alert.layer)}, {"expert", alert.expert}, {"utilization", alert.utilization}});
   return line;
 }
 
 json closingLine(const Closing& closing) {
   json dead = json::array();
-  for (const ExpertUtilization& expert : closing.dead) dead.push_back({{"layer", layerNumber(expert.layer)}, {"expert", expert.expert}});
+  for (const ExpertUtilization& expert : closing.dead)
+    dead.push_back({{"layer", layerNumber(expert.layer)}, {"expert", expert.expert}});
   return {{"done", true},
           {"run", closing.run},
           {"steps", closing.steps},

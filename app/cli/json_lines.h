@@ -19,9 +19,9 @@ struct Closing {
   std::int64_t steps = 0;
   std::optional<double> trainLoss, validationLoss;
   std::int64_t validatedTokens = 0, heldOutTokens = 0;
-  double tokensPerSecond = 0;                // over all steps of this process
-  std::vector<double> maxVio;                // a layer, counts summed over the last kSummarySteps steps
-  std::vector<ExpertUtilization> dead;       // below kDeadShare of the fair share over those
+  double tokensPerSecond = 0;           // over all steps of this process
+  std::vector<double> maxVio;           // a layer, counts summed over the last kSummarySteps steps
+  std::vector<ExpertUtilization> dead;  // below kDeadShare of the fair share over those
   std::string checkpoint;
 };
 nlohmann::ordered_json closingLine(const Closing& closing);

@@ -82,7 +82,8 @@ class LiveView : public TrainView {
   }
 
   std::string progress(std::int64_t step, std::int64_t target, int width) const {
-    const auto filled = static_cast<int>(static_cast<double>(width) * static_cast<double>(step) / static_cast<double>(target));
+    const auto filled =
+        static_cast<int>(static_cast<double>(width) * static_cast<double>(step) / static_cast<double>(target));
     std::string text;
     for (int i = 0; i < width; ++i) text += i < filled ? "━" : "─";
     return text;
@@ -97,23 +98,30 @@ class LiveView : public TrainView {
     if (rate > 0)
       pace += " · " + duration(static_cast<double>((target - point.step) * run.tokensPerStep()) / rate) + " left";
     char losses[160];
-    std::snprintf(losses, sizeof losses, "loss %.3f · aux %.4f · gradient norm %.2f", point.loss, point.auxLoss, point.gradientNorm);
+    std::snprintf(losses, sizeof losses, "loss %.3f · aux %.4f · gradient norm %.2f", point.loss, point.auxLoss,
+                  point.gradientNorm);
     lines.push_back(cut(headline_, size.columns));
-    lines.push_back(cut(progress(point.step, target, std::clamp(size.columns - 50, 8, 40)) + "  " + pace, size.columns));
+    lines.push_back(
+        cut(progress(point.step, target, std::clamp(size.columns - 50, 8, 40)) + "  " + pace, size.columns));
     std::string lossLine = losses;
-    if (validation_) std::snprintf(losses, sizeof losses, " · validation %.3f", *validation_), lossLine += losses + (" " + overHeldOut(run.summary().validatedTokens, run.summary().heldOutTokens));
+    if (validation_)
+      std::snprintf(losses, sizeof losses, " · validation %.3f", *validation_),
+          lossLine += losses + (" " + overHeldOut(run.summary().validatedTokens, run.summary().heldOutTokens));
     lines.push_back(cut(lossLine, size.columns));
     if (!point.layers.empty()) drawExperts(lines, run, point, size);
     const auto& alerts = run.watch().standing();
     for (std::size_t i = 0; i < alerts.size() && i < kAlertsShown; ++i) {
       char text[160];
-      std::snprintf(text, sizeof text, "⚠ layer %d, expert %d is dying: %.1f %% of its fair share, since step %lld", alerts[i].layer,
-                    alerts[i].expert, 100 * alerts[i].utilization, static_cast<long long>(alerts[i].since));
+      std::snprintf(text, sizeof text, "⚠ layer %d, expert %d is dying: %.1f %% of its fair share, since step %lld",
+                    alerts[i].layer, alerts[i].expert, 100 * alerts[i].utilization,
+                    static_cast<long long>(alerts[i].since));
       lines.push_back(cut(text, size.columns));
     }
-    if (alerts.size() > kAlertsShown) lines.push_back("⚠ and " + std::to_string(alerts.size() - kAlertsShown) + " more");
+    if (alerts.size() > kAlertsShown)
+      lines.push_back("⚠ and " + std::to_string(alerts.size() - kAlertsShown) + " more");
     if (alerts.empty() && !news_.empty()) lines.push_back(cut(news_, size.columns));
-    if (static_cast<int>(lines.size()) >= size.rows && size.rows > 4) lines.resize(static_cast<std::size_t>(size.rows - 1));
+    if (static_cast<int>(lines.size()) >= size.rows && size.rows > 4)
+      lines.resize(static_cast<std::size_t>(size.rows - 1));
     write(lines);
   }
 
@@ -128,8 +136,10 @@ class LiveView : public TrainView {
   }
 
   /// A row a layer: each expert's load as a bar, one column an expert.
-  void drawExperts(std::vector<std::string>& lines, RunInTraining& run, const StepPoint& point, const Size& size) const {
-    lines.push_back(cut("experts →  bar: load over the last 10 steps, half height = fair share, × = dead", size.columns));
+  void drawExperts(std::vector<std::string>& lines, RunInTraining& run, const StepPoint& point,
+                   const Size& size) const {
+    lines.push_back(
+        cut("experts →  bar: load over the last 10 steps, half height = fair share, × = dead", size.columns));
     const std::vector<ExpertUtilization> loads = run.watch().window().utilization(10);
     std::size_t at = 0;
     for (const LayerPoint& layer : point.layers) {
@@ -149,7 +159,8 @@ class LiveView : public TrainView {
       at += layer.load.size();
       std::snprintf(text, sizeof text, "  MaxVio %.2f · entropy %.2f", layer.maxVio, layer.routerEntropy);
       line += text;
-      if (layer.dropRate > 0) std::snprintf(text, sizeof text, " · %.0f %% dropped", 100 * layer.dropRate), line += text;
+      if (layer.dropRate > 0)
+        std::snprintf(text, sizeof text, " · %.0f %% dropped", 100 * layer.dropRate), line += text;
       lines.push_back(line);
     }
   }

@@ -16,8 +16,10 @@ namespace {
 /// What was printed has reached its file, pipe or terminal; said once here for every subcommand.
 bool outputWritten() {
   if (std::fflush(stdout) == 0 && std::ferror(stdout) == 0) return true;
-  std::fputs("switchyard-cli: standard output: expected to take all that was printed, found that it took only a part; "
-             "see whether its disk is full or its reader has ended, and start again\n", stderr);
+  std::fputs(
+      "switchyard-cli: standard output: expected to take all that was printed, found that it took only a part; "
+      "see whether its disk is full or its reader has ended, and start again\n",
+      stderr);
   return false;
 }
 
@@ -27,9 +29,10 @@ int main(int argc, char** argv) {
   moe::waitWithoutSpinning(argv);
   moe::requireThreads("switchyard-cli", 2);
   moe::EndingSignals ending;
-  moe::takeNoSignals();  // this thread computes
+  moe::takeNoSignals();           // this thread computes
   std::signal(SIGXFSZ, SIG_IGN);  // a file at its size limit is an error with a sentence, not the end
-  CLI::App program("Trains small Mixture-of-Experts language models and shows where every token goes.", "switchyard-cli");
+  CLI::App program("Trains small Mixture-of-Experts language models and shows where every token goes.",
+                   "switchyard-cli");
   program.require_subcommand(1);
   program.set_version_flag("--version", SWITCHYARD_VERSION);
   moe::cli::addTrain(program, ending);
@@ -55,8 +58,6 @@ int main(int argc, char** argv) {
     return refused(moe::sentenceOf(error));
   } catch (const std::bad_alloc& error) {
     return refused(moe::sentenceOf(error));
-  } catch (const std::exception& error) {
-    return refused(moe::shownName(error.what()));
-  }
+  } catch (const std::exception& error) { return refused(moe::shownName(error.what())); }
   return outputWritten() ? 0 : 1;
 }

@@ -17,7 +17,10 @@ class JsonView : public TrainView {
     printLine(stepLine(point, run.watch().standing()));
   }
   void note(RunInTraining& run, const RunEvent& event) override {
-    printLine({{"note", event.text}, {"run", run.id()}, {"step", event.step}, {"forked", event.kind == RunEvent::Kind::forked}});
+    printLine({{"note", event.text},
+               {"run", run.id()},
+               {"step", event.step},
+               {"forked", event.kind == RunEvent::Kind::forked}});
   }
   void end(const Closing& closing) override { printLine(closingLine(closing)); }
 };
@@ -29,7 +32,8 @@ class PlainView : public TrainView {
     std::fflush(stdout);  // the first step may take long
   }
   void step(RunInTraining& run, const StepPoint& point, const std::vector<RunEvent>& events) override {
-    for (const RunEvent& event : events) std::printf("step %lld: %s\n", static_cast<long long>(event.step), shownName(event.text).c_str());
+    for (const RunEvent& event : events)
+      std::printf("step %lld: %s\n", static_cast<long long>(event.step), shownName(event.text).c_str());
     if (point.step % kEvery == 0 || point.validationLoss || run.finished()) {
       std::printf("step %lld / %lld  loss %.3f", static_cast<long long>(point.step),
                   static_cast<long long>(run.config().train.steps), point.loss);

@@ -14,7 +14,11 @@ namespace {
 void list(bool asJson) {
   for (const Preset& preset : presets()) {
     if (asJson) {
-      printLine({{"id", preset.id}, {"label", preset.label}, {"source", preset.source}, {"about", preset.about}, {"scaled", preset.scaled}});
+      printLine({{"id", preset.id},
+                 {"label", preset.label},
+                 {"source", preset.source},
+                 {"about", preset.about},
+                 {"scaled", preset.scaled}});
     } else {
       std::printf("%-16s %-24s %s\n", preset.id.c_str(), preset.label.c_str(), preset.source.c_str());
     }

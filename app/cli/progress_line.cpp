@@ -16,7 +16,8 @@ void ProgressLine::show(const std::string& what, double share) {
   if (!work || now - shown_ < (terminal ? std::chrono::milliseconds(100) : std::chrono::milliseconds(10'000))) return;
   shown_ = now;
   const std::string left = work->secondsLeft > 0 ? ", about " + duration(work->secondsLeft) + " left" : "";
-  std::fprintf(stderr, "%s%s %.0f %%%s%s", terminal ? "\r\x1b[2K" : "", what.c_str(), 100 * share, left.c_str(), terminal ? "" : "\n");
+  std::fprintf(stderr, "%s%s %.0f %%%s%s", terminal ? "\r\x1b[2K" : "", what.c_str(), 100 * share, left.c_str(),
+               terminal ? "" : "\n");
   std::fflush(stderr);
   drawn_ = terminal;
 }

@@ -21,7 +21,7 @@ class ProgressLine {
 
  private:
   WorkEstimate estimate_;
-  std::string what_;                              // since it was cleared
+  std::string what_;                             // since it was cleared
   std::chrono::steady_clock::time_point shown_;  // or when that began
   bool drawn_ = false;
 };

@@ -9,8 +9,8 @@
 #include "core/base/error.h"
 #include "core/base/utf8.h"
 #include "core/formats/exports.h"
-#include "core/telemetry/explanation_text.h"
 #include "core/store/run_store.h"
+#include "core/telemetry/explanation_text.h"
 
 namespace moe::cli {
 namespace {
@@ -24,7 +24,9 @@ struct Settings {
 };
 
 void require(bool written) {
-  if (!written) throw Error("runs", "standard output: expected to take the text, found it closed or the disk full; send it elsewhere");
+  if (!written)
+    throw Error("runs",
+                "standard output: expected to take the text, found it closed or the disk full; send it elsewhere");
 }
 
 void print(std::string_view text) { require(std::fwrite(text.data(), 1, text.size(), stdout) == text.size()); }
@@ -40,8 +42,9 @@ std::string lossText(const std::optional<double>& loss) {
 void printLine(const RunSummary& run) {
   char text[160];
   std::snprintf(text, sizeof text, "%6lld  %-9s %9lld / %-9lld %9s %9s %7lld  %s  ", static_cast<long long>(run.id),
-                std::string(nameOf(run.state)).c_str(), static_cast<long long>(run.steps), static_cast<long long>(run.targetSteps),
-                lossText(run.trainLoss).c_str(), lossText(run.validationLoss).c_str(), static_cast<long long>(run.alerts), run.created.c_str());
+                std::string(nameOf(run.state)).c_str(), static_cast<long long>(run.steps),
+                static_cast<long long>(run.targetSteps), lossText(run.trainLoss).c_str(),
+                lossText(run.validationLoss).c_str(), static_cast<long long>(run.alerts), run.created.c_str());
   print(text + shownName(run.name) + (run.preset.empty() ? "" : " (" + run.preset + ")") + "\n");
 }
 
@@ -61,26 +64,34 @@ void show(const Settings& settings) {
     json["events"] = nlohmann::ordered_json::array();
     for (const RunEvent& event : store->events(run.id)) json["events"].push_back(toJson(event));
     json["checkpoints"] = nlohmann::ordered_json::array();
-    for (const CheckpointRow& checkpoint : store->checkpoints(run.id)) json["checkpoints"].push_back(toJson(checkpoint));
+    for (const CheckpointRow& checkpoint : store->checkpoints(run.id))
+      json["checkpoints"].push_back(toJson(checkpoint));
     return print(json.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) + "\n");
   }
   print("run " + std::to_string(run.id) + ": " + shownName(run.name) + "\n");
   if (!run.note.empty()) print(shownName(run.note) + "\n");
-  print("preset " + (run.preset.empty() ? "none" : run.preset) + ", seed " + std::to_string(run.seed) + ", created " + run.created + ", " +
-        std::string(nameOf(run.state)) + "\n");
-  if (run.parent != 0) print("forked from run " + std::to_string(run.parent) + " at step " + std::to_string(run.parentStep) + "\n");
-  print("step " + std::to_string(run.steps) + " of " + std::to_string(run.targetSteps) + ", train loss " + lossText(run.trainLoss) +
-        ", val loss " + lossText(run.validationLoss) + " nats per token" +
-        (run.validationLoss && run.validatedTokens > 0 ? " " + overHeldOut(run.validatedTokens, run.heldOutTokens) : "") + "\n");
-  print(std::to_string(run.totalParameters) + " parameters, " + std::to_string(run.activeParameters) + " active per token\n");
+  print("preset " + (run.preset.empty() ? "none" : run.preset) + ", seed " + std::to_string(run.seed) + ", created " +
+        run.created + ", " + std::string(nameOf(run.state)) + "\n");
+  if (run.parent != 0)
+    print("forked from run " + std::to_string(run.parent) + " at step " + std::to_string(run.parentStep) + "\n");
+  print(
+      "step " + std::to_string(run.steps) + " of " + std::to_string(run.targetSteps) + ", train loss " +
+      lossText(run.trainLoss) + ", val loss " + lossText(run.validationLoss) + " nats per token" +
+      (run.validationLoss && run.validatedTokens > 0 ? " " + overHeldOut(run.validatedTokens, run.heldOutTokens) : "") +
+      "\n");
+  print(std::to_string(run.totalParameters) + " parameters, " + std::to_string(run.activeParameters) +
+        " active per token\n");
   for (const RunEvent& event : store->events(run.id)) {
     const nlohmann::ordered_json json = toJson(event);
-    const std::string change = event.path.empty() ? "" : " " + event.path + " " + event.oldValue + " -> " + event.newValue;
-    print("  step " + std::to_string(event.step) + "  " + json["kind"].get<std::string>() + shownName(change + (event.text.empty() ? "" : ": " + event.text)) + "\n");
+    const std::string change =
+        event.path.empty() ? "" : " " + event.path + " " + event.oldValue + " -> " + event.newValue;
+    print("  step " + std::to_string(event.step) + "  " + json["kind"].get<std::string>() +
+          shownName(change + (event.text.empty() ? "" : ": " + event.text)) + "\n");
   }
   for (const CheckpointRow& checkpoint : store->checkpoints(run.id))
-    print("  checkpoint " + shownName(checkpoint.path) + " (step " + std::to_string(checkpoint.step) + ", " + std::to_string(checkpoint.bytes) + " bytes" +
-          (checkpoint.healthy ? ", healthy" : "") + (checkpoint.pinned ? ", pinned" : "") + ")\n");
+    print("  checkpoint " + shownName(checkpoint.path) + " (step " + std::to_string(checkpoint.step) + ", " +
+          std::to_string(checkpoint.bytes) + " bytes" + (checkpoint.healthy ? ", healthy" : "") +
+          (checkpoint.pinned ? ", pinned" : "") + ")\n");
 }
 
 void exportOne(const Settings& settings) {

@@ -60,7 +60,9 @@ class HeadlessRun {
         storePath_(options.store.empty() ? defaultStorePath() : fs::path(options.store)),
         store_(storePath_),
         recorder_(&store_),
-        view_(options.json ? makeJsonView() : ::isatty(STDOUT_FILENO) ? makeLiveView() : makePlainView()) {
+        view_(options.json              ? makeJsonView()
+              : ::isatty(STDOUT_FILENO) ? makeLiveView()
+                                        : makePlainView()) {
     recorder_.finish();
     check(recorder_);
   }
@@ -71,7 +73,8 @@ class HeadlessRun {
     const std::string beginning = beginningOf(prepared);
     RunSummary first = summaryOf(prepared);
     if (const auto& dense = prepared.dense) {
-      const CheckpointRow row{.run = dense->run, .step = dense->state.step, .path = prepared.config.startFrom.checkpoint};
+      const CheckpointRow row{
+          .run = dense->run, .step = dense->state.step, .path = prepared.config.startFrom.checkpoint};
       if (isOwn(row, dense->config)) first.parent = row.run, first.parentStep = row.step;
     }
     requireFree(0, 0);
@@ -100,11 +103,16 @@ class HeadlessRun {
     const fs::path path = fs::canonical(checkpointAt(options_.resume));
     Checkpoint checkpoint = openToResume(path, {});
     if (options_.data) checkpoint.config.data.source = *options_.data;
-    PreparedRun prepared = prepareRun(checkpoint, {.acceptOtherText = options_.acceptOtherText, .progress = progress()});
+    PreparedRun prepared =
+        prepareRun(checkpoint, {.acceptOtherText = options_.acceptOtherText, .progress = progress()});
     line_.clear();
     const RunSummary now = summaryOf(prepared);
-    const CheckpointRow row{.run = checkpoint.run, .step = checkpoint.state.step, .path = path.string(),
-                            .healthy = checkpoint.watch.alerts.empty(), .pinned = false, .bytes = bytesOf(path)};
+    const CheckpointRow row{.run = checkpoint.run,
+                            .step = checkpoint.state.step,
+                            .path = path.string(),
+                            .healthy = checkpoint.watch.alerts.empty(),
+                            .pinned = false,
+                            .bytes = bytesOf(path)};
     const bool own = isOwn(row, prepared.config);
     const bool newest = own && recorder_.ask([&](RunStore& store) { return isNewest(store, row); });
     requireFree(newest ? row.run : 0, own ? row.run : 0);
@@ -113,9 +121,12 @@ class HeadlessRun {
       recorder_.ask([&](RunStore& store) { rewindRun(store, row); });
       const auto past = recorder_.ask([&](RunStore& store) { return store.events(row.run); });
       recorder_.ask([&](RunStore& store) { store.setText(row.run, now); });
-      make(recorder_.ask([&](RunStore& store) { return store.run(row.run); }), options_.out.empty() ? path.parent_path() : fs::path(), std::move(prepared));
+      make(recorder_.ask([&](RunStore& store) { return store.run(row.run); }),
+           options_.out.empty() ? path.parent_path() : fs::path(), std::move(prepared));
       run_->restore(checkpoint, past);
-      run_->record(run_->eventOf(RunEvent::Kind::restored, "Continued from the checkpoint of step " + std::to_string(row.step) + "." + textNote(checkpoint, now)));
+      run_->record(run_->eventOf(
+          RunEvent::Kind::restored,
+          "Continued from the checkpoint of step " + std::to_string(row.step) + "." + textNote(checkpoint, now)));
     } else {
       RunSummary first = now;
       if (own) first.parent = row.run, first.parentStep = row.step;
@@ -123,7 +134,8 @@ class HeadlessRun {
       check(recorder_);
       make(std::move(summary), {}, std::move(prepared));
       run_->restore(checkpoint, {});
-      run_->begin(run_->eventOf(RunEvent::Kind::restored, "Continued from " + path.string() + "." + textNote(checkpoint, now)));
+      run_->begin(
+          run_->eventOf(RunEvent::Kind::restored, "Continued from " + path.string() + "." + textNote(checkpoint, now)));
     }
     if (options_.rate == "hold") {
       const double held = heldRate(run_->config().train, run_->stepsDone());
@@ -146,7 +158,8 @@ class HeadlessRun {
       line_.clear();
       ended = step.validationEnded;
       if (!step.finite) notFinite();
-      if (step.point.tokensPerSecond > 0) seconds_ += static_cast<double>(run_->tokensPerStep()) / step.point.tokensPerSecond;
+      if (step.point.tokensPerSecond > 0)
+        seconds_ += static_cast<double>(run_->tokensPerStep()) / step.point.tokensPerSecond;
       tokens_ += run_->tokensPerStep();
       trainLoss_ = step.point.loss;
       if (step.point.validationLoss) validationLoss_ = step.point.validationLoss;
@@ -224,7 +237,8 @@ class HeadlessRun {
       view_->note(*run_, note);
       return;
     }
-    PreparedRun prepared = prepareRun(fork->checkpoint, {.memoryReturned = memoryHeld(run_->config()), .similar = &run_->prepared()});
+    PreparedRun prepared =
+        prepareRun(fork->checkpoint, {.memoryReturned = memoryHeld(run_->config()), .similar = &run_->prepared()});
     RunSummary first = summaryOf(prepared);
     first.parent = run_->id();
     first.parentStep = fork->checkpoint.state.step;
@@ -234,8 +248,9 @@ class HeadlessRun {
     run_.reset();
     RunSummary summary = recorder_.create(std::move(first));
     check(recorder_);
-    const fs::path folder = options_.out.empty() ? fs::path()
-                                                 : fs::path(options_.out) / ("restart-" + std::to_string(fork->checkpoint.watch.restarts));
+    const fs::path folder =
+        options_.out.empty() ? fs::path()
+                             : fs::path(options_.out) / ("restart-" + std::to_string(fork->checkpoint.watch.restarts));
     make(std::move(summary), folder, std::move(prepared));
     run_->restore(fork->checkpoint, {});
     fork->event.run = run_->id();
@@ -255,10 +270,12 @@ class HeadlessRun {
   }
 
   void make(RunSummary summary, fs::path folder, PreparedRun prepared) {
-    if (folder.empty()) folder = options_.out.empty() ? checkpointFolder(fs::absolute(storePath_), summary.id) : fs::path(options_.out);
+    if (folder.empty())
+      folder = options_.out.empty() ? checkpointFolder(fs::absolute(storePath_), summary.id) : fs::path(options_.out);
     folder = fs::absolute(folder).lexically_normal();
     backend_ = makeBackend(backendOptions(prepared.config));
-    run_ = std::make_unique<RunInTraining>(std::move(summary), std::move(folder), std::move(prepared), *backend_, recorder_);
+    run_ = std::make_unique<RunInTraining>(std::move(summary), std::move(folder), std::move(prepared), *backend_,
+                                           recorder_);
     run_->setProgress(progress());
   }
 
@@ -285,8 +302,10 @@ class HeadlessRun {
         for (const CheckpointRow& row : store.checkpoints(other.id))
           if ((row.pinned || other.id == whole) && fs::exists(row.path) &&
               fs::weakly_canonical(row.path).parent_path() == fs::weakly_canonical(folder))
-            throw Error("train", folder.string() + ": expected a folder without checkpoints that are to be kept, found those of run " +
-                                     std::to_string(other.id) + "; choose another with --out");
+            throw Error("train",
+                        folder.string() +
+                            ": expected a folder without checkpoints that are to be kept, found those of run " +
+                            std::to_string(other.id) + "; choose another with --out");
       }
     });
   }
@@ -316,14 +335,13 @@ class HeadlessRun {
 
   void finish() {
     if (trainLoss_) {
-      run_->record(run_->eventOf(RunEvent::Kind::finished, "Finished after " + std::to_string(run_->stepsDone()) + " steps."));
+      run_->record(
+          run_->eventOf(RunEvent::Kind::finished, "Finished after " + std::to_string(run_->stepsDone()) + " steps."));
     } else {  // nothing was left to train
       trainLoss_ = run_->summary().trainLoss;
       try {
         validationLoss_ = run_->trainer().evaluate(kValidationTokens, progress());
-      } catch (const Ended&) {
-        return stop();
-      }
+      } catch (const Ended&) { return stop(); }
       line_.clear();
     }
     run_->saveIfChanged();
@@ -347,16 +365,16 @@ class HeadlessRun {
   EndingSignals& ending_;
   const fs::path storePath_;
   StoreThread store_;
-  Recorder recorder_;                         // its rows are in the store before that closes
-  std::unique_ptr<Backend> backend_;          // before the run: it uses it
+  Recorder recorder_;                 // its rows are in the store before that closes
+  std::unique_ptr<Backend> backend_;  // before the run: it uses it
   std::unique_ptr<RunInTraining> run_;
   std::unique_ptr<TrainView> view_;
   ProgressLine line_;
   std::optional<double> trainLoss_, validationLoss_;
   std::int64_t tokens_ = 0;
-  std::string rateNote_;                      // what another target does to the learning rate
-  bool gaveUp_ = false;                       // it was said that the run is not restarted any more
-  double seconds_ = 0;                        // spent in training steps
+  std::string rateNote_;  // what another target does to the learning rate
+  bool gaveUp_ = false;   // it was said that the run is not restarted any more
+  double seconds_ = 0;    // spent in training steps
 };
 
 void train(const TrainOptions& options, EndingSignals& ending) {

@@ -31,9 +31,7 @@ RunConfig readConfig(const std::string& path) {
   if (!problem.empty()) throw Error("config", path + ": " + problem);
   try {
     return runConfigFromJson(json);
-  } catch (const Error& error) {
-    throw Error("config", path + ": " + error.what());
-  }
+  } catch (const Error& error) { throw Error("config", path + ": " + error.what()); }
 }
 
 /// What was typed in one place, as paths and JSON texts.
@@ -53,26 +51,40 @@ std::vector<std::pair<std::string, std::string>> typed(const TrainOptions& optio
 }  // namespace
 
 void addOptions(CLI::App& command, TrainOptions& options) {
-  auto* preset = command.add_option("--preset", options.preset, "A preset's name (default: " + firstPreset().id + "; see `presets`)");
+  auto* preset = command.add_option("--preset", options.preset,
+                                    "A preset's name (default: " + firstPreset().id + "; see `presets`)");
   command.add_option("--config", options.config, "A configuration as JSON")->excludes(preset);
-  command.add_option("--set", options.set, "One setting, such as balance.0.coefficient=0.01 or select.k=1")->allow_extra_args(false);
-  command.add_option("--data", options.data, "A text file, a folder of them, or builtin:domains; with --resume, where the run's text lies now");
+  command.add_option("--set", options.set, "One setting, such as balance.0.coefficient=0.01 or select.k=1")
+      ->allow_extra_args(false);
+  command.add_option("--data", options.data,
+                     "A text file, a folder of them, or builtin:domains; with --resume, where the run's text lies now");
   command.add_option("--steps", options.steps, "Target")->check(CLI::Range(std::int64_t{1}, INT64_MAX));
   command.add_option("--seed", options.seed, "Of weights, batches and draws");
   command.add_option("--threads", options.threads, "0: all cores")->check(CLI::Range(0, 1024));
-  command.add_option("--dtype", options.dtype, "f32, bf16, auto (bf16 where the processor has it and the model gains), or f64 on the reference backend")
+  command
+      .add_option(
+          "--dtype", options.dtype,
+          "f32, bf16, auto (bf16 where the processor has it and the model gains), or f64 on the reference backend")
       ->check(CLI::IsMember({"f32", "bf16", "auto", "f64"}));
   addBackendOption(command, options.backend, "default: the configuration's");
   command.add_option("--store", options.store, "Where runs are recorded (default: in the user's data folder)");
   command.add_option("--out", options.out, "Folder of this run's checkpoints (default: beside the store)");
-  auto* resume = command.add_option("--resume", options.resume, "Continues from a checkpoint, or from the newest of a folder of them");
-  command.add_option("--rate", options.rate,
-                     "What the learning rate does where a resumed run gets another target: stretch (its cosine over the new steps) or hold (it stays where it is)")
+  auto* resume = command.add_option("--resume", options.resume,
+                                    "Continues from a checkpoint, or from the newest of a folder of them");
+  command
+      .add_option("--rate", options.rate,
+                  "What the learning rate does where a resumed run gets another target: stretch (its cosine over the "
+                  "new steps) or hold (it stays where it is)")
       ->check(CLI::IsMember({"stretch", "hold"}))
       ->capture_default_str()
       ->needs(resume);
-  command.add_flag("--accept-other-text", options.acceptOtherText, "Continues though the text is not the one the run was trained on")->needs(resume);
-  command.add_option("--upcycle", options.upcycle, "Makes the experts out of this dense checkpoint's networks, in a model of its sizes, on its text")
+  command
+      .add_flag("--accept-other-text", options.acceptOtherText,
+                "Continues though the text is not the one the run was trained on")
+      ->needs(resume);
+  command
+      .add_option("--upcycle", options.upcycle,
+                  "Makes the experts out of this dense checkpoint's networks, in a model of its sizes, on its text")
       ->excludes(resume);
   command.add_option("--checkpoint-every", options.checkpointEvery, "Steps; 0: only the first and the last")
       ->check(CLI::Range(std::int64_t{0}, std::int64_t{INT32_MAX}));
@@ -86,17 +98,13 @@ RunConfig configOf(const TrainOptions& options) {
   } else {
     try {
       config = runConfigOfPreset(options.preset.empty() ? firstPreset().id : options.preset);
-    } catch (const Error& error) {
-      throw CLI::ValidationError("--preset", error.what());
-    }
+    } catch (const Error& error) { throw CLI::ValidationError("--preset", error.what()); }
   }
   const auto apply = [&] {
     for (const auto& [path, value] : typed(options)) {
       try {
         setByPath(config, path, value);
-      } catch (const Error& error) {
-        throw CLI::ValidationError(path, error.what());
-      }
+      } catch (const Error& error) { throw CLI::ValidationError(path, error.what()); }
     }
   };
   apply();
@@ -113,7 +121,8 @@ std::vector<std::pair<std::string, std::string>> changesOf(const TrainOptions& o
   auto changes = typed(options);
   for (const auto& [path, value] : changes)
     if (!changesLive(path))
-      throw CLI::ValidationError(path, "a resumed run keeps it, or it would be another run; leave it out or start a new run");
+      throw CLI::ValidationError(path,
+                                 "a resumed run keeps it, or it would be another run; leave it out or start a new run");
   return changes;
 }
 

@@ -10,16 +10,16 @@ namespace moe::cli {
 
 /// What `train` was asked for, as typed.
 struct TrainOptions {
-  std::string preset, config;                 // at most one of the two
-  std::vector<std::string> set;               // path=value
+  std::string preset, config;    // at most one of the two
+  std::vector<std::string> set;  // path=value
   std::optional<std::string> data, dtype;
-  std::string backend;                     // empty: the configuration's
+  std::string backend;  // empty: the configuration's
   std::optional<std::int64_t> steps, checkpointEvery;
   std::optional<std::uint64_t> seed;
   std::optional<int> threads;
-  std::string store, out, resume, upcycle;    // store empty: the default one
-  std::string rate = "stretch";               // or hold: of a resumed run whose target is another
-  bool acceptOtherText = false;               // with resume
+  std::string store, out, resume, upcycle;  // store empty: the default one
+  std::string rate = "stretch";             // or hold: of a resumed run whose target is another
+  bool acceptOtherText = false;             // with resume
   bool json = false;
 };
 

@@ -42,7 +42,8 @@ std::string headline(RunInTraining& run, const std::string& backend) {
 }
 
 std::string speed(double tokensPerSecond) {
-  return tokensPerSecond >= 1000 ? format("%.1fk tok/s", tokensPerSecond / 1000) : format("%.0f tok/s", tokensPerSecond);
+  return tokensPerSecond >= 1000 ? format("%.1fk tok/s", tokensPerSecond / 1000)
+                                 : format("%.0f tok/s", tokensPerSecond);
 }
 
 std::string duration(double seconds) {
@@ -60,13 +61,16 @@ double largestMaxVio(const StepPoint& point) {
 std::string closingText(const Closing& closing) {
   std::string text = format("Finished %lld steps", static_cast<long long>(closing.steps));
   if (closing.trainLoss) text += format(", loss %.3f", *closing.trainLoss);
-  if (closing.validationLoss) text += validationText(*closing.validationLoss, closing.validatedTokens, closing.heldOutTokens);
+  if (closing.validationLoss)
+    text += validationText(*closing.validationLoss, closing.validatedTokens, closing.heldOutTokens);
   text += ", " + speed(closing.tokensPerSecond) + ".\n";
   if (!closing.maxVio.empty()) {
     text += "MaxVio over the last " + std::to_string(kSummarySteps) + " steps:";
     for (double value : closing.maxVio) text += format(" %.2f", value);
     constexpr std::size_t kNamed = 10;
-    text += closing.dead.empty() ? "; no dead experts.\n" : "; " + std::to_string(closing.dead.size()) + (closing.dead.size() == 1 ? " dead expert:" : " dead experts:");
+    text += closing.dead.empty() ? "; no dead experts.\n"
+                                 : "; " + std::to_string(closing.dead.size()) +
+                                       (closing.dead.size() == 1 ? " dead expert:" : " dead experts:");
     for (const ExpertUtilization& expert : std::span(closing.dead).first(std::min(kNamed, closing.dead.size())))
       text += format(" %s E%d", layerSymbol(expert.layer).c_str(), expert.expert);
     if (closing.dead.size() > kNamed) text += " and " + std::to_string(closing.dead.size() - kNamed) + " more";

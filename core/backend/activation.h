@@ -47,14 +47,10 @@ S activateSlope(S x) {
 template <class Body>
 decltype(auto) withActivation(Activation kind, Body&& body) {
   switch (kind) {
-    case Activation::relu:
-      return body(std::integral_constant<Activation, Activation::relu>{});
-    case Activation::gelu:
-      return body(std::integral_constant<Activation, Activation::gelu>{});
-    case Activation::geluTanh:
-      return body(std::integral_constant<Activation, Activation::geluTanh>{});
-    case Activation::silu:
-      break;
+    case Activation::relu: return body(std::integral_constant<Activation, Activation::relu>{});
+    case Activation::gelu: return body(std::integral_constant<Activation, Activation::gelu>{});
+    case Activation::geluTanh: return body(std::integral_constant<Activation, Activation::geluTanh>{});
+    case Activation::silu: break;
   }
   return body(std::integral_constant<Activation, Activation::silu>{});
 }

@@ -37,7 +37,7 @@ enum class Gradients { add, overwrite };
 struct AttentionSpec {
   std::int64_t sequences = 1, length = 1;  // B, S
   std::int64_t heads = 1, kvHeads = 1, headWidth = 1;
-  double ropeTheta = 0;                    // 0: no rotary positions. Else pairs (i, i + headWidth/2) are rotated
+  double ropeTheta = 0;  // 0: no rotary positions. Else pairs (i, i + headWidth/2) are rotated
   std::int64_t qkvWidth() const { return (heads + 2 * kvHeads) * headWidth; }
 };
 
@@ -50,12 +50,12 @@ struct KeyValueCache {
 struct ExpertsSpec {
   ExpertKind kind = ExpertKind::glu;
   Activation activation = Activation::silu;
-  std::int64_t width = 0;                  // D
-  std::int64_t outputWidth = 0;            // O
-  std::vector<std::int64_t> hidden;        // F_e, one an expert; H = their sum. linear: all 0
-  double alpha = 1.702, limit = 7.0;       // clampedGlu
-  bool weightOnInput = false;              // y += FFN(w x) instead of y += w FFN(x)
-  double dropout = 0;                      // q on the hidden activation: h * keep / (1 - q)
+  std::int64_t width = 0;             // D
+  std::int64_t outputWidth = 0;       // O
+  std::vector<std::int64_t> hidden;   // F_e, one an expert; H = their sum. linear: all 0
+  double alpha = 1.702, limit = 7.0;  // clampedGlu
+  bool weightOnInput = false;         // y += FFN(w x) instead of y += w FFN(x)
+  double dropout = 0;                 // q on the hidden activation: h * keep / (1 - q)
 
   std::int64_t experts() const { return static_cast<std::int64_t>(hidden.size()); }
   /// Sum of the hidden widths of experts before e.
@@ -85,7 +85,7 @@ struct AdamWPart {
 };
 struct AdamWSettings {
   double learningRate = 0, beta1 = 0.9, beta2 = 0.95, epsilon = 1e-8;
-  std::int64_t step = 1;                   // from 1, for bias correction
+  std::int64_t step = 1;  // from 1, for bias correction
 };
 
 /// How far the backend's work had been asked for at some moment; see Backend::submit.
@@ -97,7 +97,10 @@ class HostCopy {
   explicit HostCopy(const TensorView& onHost) : view_(onHost) {}
   explicit HostCopy(Tensor copy) : copy_(std::move(copy)), view_(copy_.view()) {}
   const TensorView& view() const { return view_; }
-  template <class T> std::span<const T> span() const { return view_.span<T>(); }
+  template <class T>
+  std::span<const T> span() const {
+    return view_.span<T>();
+  }
 
  private:
   Tensor copy_;
@@ -115,7 +118,7 @@ class Backend {
  public:
   virtual ~Backend() = default;
 
-  virtual std::string name() const = 0;            // "reference", "onednn"
+  virtual std::string name() const = 0;  // "reference", "onednn"
   virtual int threads() const = 0;
   /// From the next operation on; 0: all cores. Other counts group sums otherwise: results differ in the last bits.
   virtual void setThreads(int threads) = 0;
@@ -143,7 +146,7 @@ class Backend {
   /// Converts between f32 and f64. Either side may be on the host; a copy to the host is done when it returns, except
   /// into memory of allocateHost.
   virtual void copy(const TensorView& out, const TensorView& in) = 0;
-  virtual void add(const TensorView& out, const TensorView& in) = 0;            // out += in, f32 or f64
+  virtual void add(const TensorView& out, const TensorView& in) = 0;  // out += in, f32 or f64
 
   // Embedding. x = tokens[id] (+ positionTable[position]); positionTable may be empty.
   virtual void embedding(const TensorView& x, const TensorView& tokenTable, const TensorView& positionTable,
@@ -156,9 +159,9 @@ class Backend {
   // statistics (T, 2): mean (0 for rms) and 1/deviation. bias may be empty. dx is accumulated: it is the residual's.
   virtual void norm(const TensorView& y, const TensorView& statistics, const TensorView& x, const TensorView& weight,
                     const TensorView& bias, NormKind kind, double epsilon) = 0;
-  virtual void normBackward(const TensorView& dx /*+=*/, const TensorView& dWeight /*+=*/, const TensorView& dBias /*+=*/,
-                            const TensorView& dy, const TensorView& x, const TensorView& statistics,
-                            const TensorView& weight, NormKind kind) = 0;
+  virtual void normBackward(const TensorView& dx /*+=*/, const TensorView& dWeight /*+=*/,
+                            const TensorView& dBias /*+=*/, const TensorView& dy, const TensorView& x,
+                            const TensorView& statistics, const TensorView& weight, NormKind kind) = 0;
 
   // Linear. y (T,O) = x (T,I) W^T (O,I) + b; accumulate: y += instead. bias, dBias, dx may be empty. `gradients`:
   // of dWeight and dBias.
@@ -237,8 +240,8 @@ class Backend {
 };
 
 struct BackendOptions {
-  std::string name = "onednn";             // reference, onednn
-  int threads = 0;                         // 0: all cores
+  std::string name = "onednn";  // reference, onednn
+  int threads = 0;              // 0: all cores
   DType computeType = DType::f32;
 };
 

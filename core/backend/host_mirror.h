@@ -18,8 +18,14 @@ class HostMirror {
     if (start == Start::read) backend.copy(copy_, of);
   }
   const TensorView& view() const { return view_; }
-  template <class T> T* as() const { return view_.as<T>(); }
-  template <class T> std::span<T> span() const { return view_.span<T>(); }
+  template <class T>
+  T* as() const {
+    return view_.as<T>();
+  }
+  template <class T>
+  std::span<T> span() const {
+    return view_.span<T>();
+  }
   /// What was written here goes to the backend's tensor.
   void write() const {
     if (!copy_.empty()) backend_.copy(of_, copy_);

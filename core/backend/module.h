@@ -36,17 +36,17 @@
 #define SWITCHYARD_CHECKED ""
 #endif
 /// Whoever uses it defines SWITCHYARD_HEADERS, the hash.
-#define SWITCHYARD_MODULE_INTERFACE                                                                       \
-  SWITCHYARD_HEADERS ", " SWITCHYARD_COMPILER " abi " SWITCHYARD_TEXT(__GXX_ABI_VERSION) ", " SWITCHYARD_LIBRARY \
-                     SWITCHYARD_CHECKED
+#define SWITCHYARD_MODULE_INTERFACE           \
+  SWITCHYARD_HEADERS ", " SWITCHYARD_COMPILER \
+                     " abi " SWITCHYARD_TEXT(__GXX_ABI_VERSION) ", " SWITCHYARD_LIBRARY SWITCHYARD_CHECKED
 
 namespace moe {
 
 /// What a backend computes on.
 struct DeviceRow {
-  std::string name;                        // "NVIDIA H100 80GB HBM3"
-  std::string detail;                      // "compute capability 9.0"
-  std::int64_t memoryBytes = 0;            // all that it has
+  std::string name;              // "NVIDIA H100 80GB HBM3"
+  std::string detail;            // "compute capability 9.0"
+  std::int64_t memoryBytes = 0;  // all that it has
 };
 
 /// Or why there is none: a sentence that a person can act on.
@@ -57,9 +57,9 @@ struct DeviceList {
 
 /// The functions may be called from any thread, and often: looking for devices is done once. None throws but `make`.
 struct BackendModule {
-  const char* interface = nullptr;         // SWITCHYARD_MODULE_INTERFACE of its own build; read before anything else
-  const char* name = nullptr;              // "cuda", as in the file's name
-  const char* label = nullptr;             // "GPU (CUDA)"
+  const char* interface = nullptr;  // SWITCHYARD_MODULE_INTERFACE of its own build; read before anything else
+  const char* name = nullptr;       // "cuda", as in the file's name
+  const char* label = nullptr;      // "GPU (CUDA)"
   DeviceList (*devices)() = nullptr;
   /// Why it cannot compute in this type on the device that it would take; empty: it can.
   std::string (*refusal)(DType type) = nullptr;
@@ -74,5 +74,5 @@ struct BackendModule {
 }  // namespace moe
 
 /// Of a module, under this very name.
-extern "C" using SwitchyardBackendModule = const moe::BackendModule*();
+extern "C" using SwitchyardBackendModule = const moe::BackendModule * ();
 inline constexpr char kSwitchyardBackendModule[] = "switchyardBackendModule";

@@ -46,8 +46,8 @@ Modules::Opened openFile(const fs::path& file, const std::string& name) {
     return refused(file, "a backend of this program", "a library without " + std::string(kSwitchyardBackendModule),
                    buildAgain(name) + ", or move the file away");
   if (std::string_view(module->interface) != SWITCHYARD_MODULE_INTERFACE)
-    return refused(file, "a module built for interface " SWITCHYARD_MODULE_INTERFACE, "one for " + std::string(module->interface),
-                   buildAgain(name));
+    return refused(file, "a module built for interface " SWITCHYARD_MODULE_INTERFACE,
+                   "one for " + std::string(module->interface), buildAgain(name));
   if (module->name != name)
     return refused(file, "the backend that the file is named after", module->name,
                    "name it " + fileOf(module->name).string());
@@ -78,7 +78,7 @@ const Modules::Opened& Modules::open(const std::string& name) {
 }
 
 Modules::Opened Modules::search(const std::string& name) const {
-  Opened first;                            // what was wrong with the first that cannot be used
+  Opened first;  // what was wrong with the first that cannot be used
   std::string looked;
   for (const fs::path& folder : folders_) {
     looked += (looked.empty() ? "" : " or ") + folder.string();

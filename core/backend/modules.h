@@ -18,7 +18,7 @@ class Modules {
 
   struct Opened {
     const BackendModule* module = nullptr;
-    std::string problem;                   // where it is null: a sentence with a remedy, naming the file or the folders
+    std::string problem;  // where it is null: a sentence with a remedy, naming the file or the folders
   };
   const Opened& open(const std::string& name);
 

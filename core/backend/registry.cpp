@@ -33,10 +33,17 @@ std::unique_ptr<Backend> makeOnednn(const BackendOptions& options) {
 }
 
 constexpr std::array kBuiltIn{
-    BuiltIn{"onednn", "CPU (oneDNN)", {DType::f32, DType::bf16},
-            [](DType type) { return type != DType::bf16 || hasBf16Products(); }, makeOnednn,
+    BuiltIn{"onednn",
+            "CPU (oneDNN)",
+            {DType::f32, DType::bf16},
+            [](DType type) { return type != DType::bf16 || hasBf16Products(); },
+            makeOnednn,
             [](DType type) { return type == DType::bf16 ? kBf16CodeBytes : 0; }},
-    BuiltIn{"reference", "CPU (plain loops)", {DType::f32, DType::f64}, [](DType) { return true; }, makeReference,
+    BuiltIn{"reference",
+            "CPU (plain loops)",
+            {DType::f32, DType::f64},
+            [](DType) { return true; },
+            makeReference,
             [](DType) { return std::int64_t{0}; }},
 };
 
@@ -85,7 +92,8 @@ const BackendModule* moduleOf(const std::string& name) {
 std::string refusal(const BuiltIn& backend, DType type) {
   if (std::string never = computeTypeProblem(std::string(backend.name), type); !never.empty()) return never;
   if (backend.computes(type)) return {};
-  return std::string(backend.name) + ": expected a processor with AVX512-BF16 or AMX for compute type bf16, found one without; "
+  return std::string(backend.name) +
+         ": expected a processor with AVX512-BF16 or AMX for compute type bf16, found one without; "
          "choose f32";
 }
 
@@ -170,10 +178,13 @@ std::int64_t codeBytes(const std::string& backend, DType type) {
 
 std::unique_ptr<Backend> makeBackend(const BackendOptions& options) {
   if (const BuiltIn* known = builtIn(options.name)) {
-    if (const std::string problem = refusal(*known, options.computeType); !problem.empty()) throw Error("backend", problem);
+    if (const std::string problem = refusal(*known, options.computeType); !problem.empty())
+      throw Error("backend", problem);
     if (const int given = threadsGiven(options.threads); given < options.threads)
-      throw Error("backend", options.name + ": expected " + std::to_string(options.threads) + " threads to compute with, found that the system gives no more than " +
-                                 std::to_string(given) + "; set fewer, end other programs of this account, or raise its limit (ulimit -u)");
+      throw Error("backend", options.name + ": expected " + std::to_string(options.threads) +
+                                 " threads to compute with, found that the system gives no more than " +
+                                 std::to_string(given) +
+                                 "; set fewer, end other programs of this account, or raise its limit (ulimit -u)");
     return known->make(options);
   }
   if (const std::string problem = backendProblem(options.name); !problem.empty()) throw Error("backend", problem);

@@ -11,11 +11,11 @@ namespace moe {
 
 /// One backend as a person may choose it.
 struct BackendRow {
-  std::string name;                        // "onednn", in files and on the command line
-  std::string label;                       // "CPU (oneDNN)"
-  bool processor = false;                  // computes on the machine's own cores
+  std::string name;        // "onednn", in files and on the command line
+  std::string label;       // "CPU (oneDNN)"
+  bool processor = false;  // computes on the machine's own cores
   DeviceList devices;
-  std::vector<DType> computeTypes;         // on these devices
+  std::vector<DType> computeTypes;  // on these devices
 };
 
 /// Names of all of them. Opens no module.

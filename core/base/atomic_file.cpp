@@ -40,7 +40,8 @@ std::string remedyOf(int code) {
 }
 
 [[noreturn]] void failed(const std::string& tag, const fs::path& path, const std::string& action, int code) {
-  const std::string sentence = path.string() + ": expected to " + action + ", found: " + reason(code) + "; " + remedyOf(code);
+  const std::string sentence =
+      path.string() + ": expected to " + action + ", found: " + reason(code) + "; " + remedyOf(code);
   if (code == ENOSPC || code == EDQUOT || code == EFBIG) throw NoRoom(tag, sentence);
   throw Error(tag, sentence);
 }
@@ -116,7 +117,8 @@ void FileWriter::write(const void* bytes, std::size_t count) {
 
 void FileWriter::close() {
   // Pipes and most devices have no disk to flush to and say EINVAL, or EROFS.
-  if (::fsync(descriptor_) != 0 && errno != EINVAL && errno != EROFS) failed(tag_, path_, "flush it to the disk", errno);
+  if (::fsync(descriptor_) != 0 && errno != EINVAL && errno != EROFS)
+    failed(tag_, path_, "flush it to the disk", errno);
   const int result = ::close(descriptor_);
   descriptor_ = -1;
   if (result != 0) failed(tag_, path_, "close it", errno);
@@ -126,7 +128,8 @@ AtomicFile::AtomicFile(const std::string& tag, fs::path path) : tag_(tag), path_
   struct stat older {};
   const bool there = ::stat(path_.c_str(), &older) == 0;
   if (there && S_ISDIR(older.st_mode))
-    throw Error(tag_, path_.string() + ": expected a file's name, found a folder of it; choose a name in it or beside it");
+    throw Error(tag_,
+                path_.string() + ": expected a file's name, found a folder of it; choose a name in it or beside it");
   if (there && !S_ISREG(older.st_mode)) {
     writer_.emplace(tag_, path_, FileWriter::Kind::existing);
     return;
@@ -155,7 +158,8 @@ void AtomicFile::commit() {
   const Held held{::dup(writer_->descriptor())};
   if (held.descriptor < 0) failed(tag_, path_, "keep it locked", errno);
   writer_->close();
-  if (std::rename(partial_.c_str(), path_.c_str()) != 0) failed(tag_, path_, "put the finished file in its place", errno);
+  if (std::rename(partial_.c_str(), path_.c_str()) != 0)
+    failed(tag_, path_, "put the finished file in its place", errno);
   committed_ = true;
   flush(tag_, folderOf(path_), true);
 }

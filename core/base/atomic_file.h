@@ -17,7 +17,8 @@ class FileWriter {
  public:
   enum class Kind { created, existing };  // existing: opened as it is, such as a pipe
   /// `named`: what sentences call it, where that is another name.
-  FileWriter(std::string tag, const std::filesystem::path& path, Kind kind = Kind::created, const std::filesystem::path& named = {});
+  FileWriter(std::string tag, const std::filesystem::path& path, Kind kind = Kind::created,
+             const std::filesystem::path& named = {});
   ~FileWriter();
   FileWriter(const FileWriter&) = delete;
   FileWriter& operator=(const FileWriter&) = delete;

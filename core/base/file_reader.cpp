@@ -52,11 +52,15 @@ FileReader::FileReader(std::string tag, std::filesystem::path path) : tag_(std::
     ::close(descriptor_);
     if (result != 0) throw Error(tag_, unreadable(path_, code));
   }
-  throw Error(tag_, path_.string() + ": expected a file, found " + kindOfFile(status.st_mode) + "; choose a regular file");
+  throw Error(tag_,
+              path_.string() + ": expected a file, found " + kindOfFile(status.st_mode) + "; choose a regular file");
 }
 
 FileReader::FileReader(FileReader&& other) noexcept
-    : tag_(std::move(other.tag_)), path_(std::move(other.path_)), descriptor_(std::exchange(other.descriptor_, -1)), size_(other.size_) {}
+    : tag_(std::move(other.tag_)),
+      path_(std::move(other.path_)),
+      descriptor_(std::exchange(other.descriptor_, -1)),
+      size_(other.size_) {}
 
 FileReader::~FileReader() {
   if (descriptor_ >= 0) ::close(descriptor_);
@@ -69,8 +73,8 @@ void FileReader::read(void* bytes, std::int64_t at, std::int64_t count) const {
     if (got < 0 && errno == EINTR) continue;
     if (got < 0) throw Error(tag_, unreadable(path_, errno));
     if (got == 0)
-      throw Error(tag_, path_.string() + ": expected " + std::to_string(count) + " more bytes at offset " + std::to_string(at) +
-                            ", found the end of the file; it is cut short");
+      throw Error(tag_, path_.string() + ": expected " + std::to_string(count) + " more bytes at offset " +
+                            std::to_string(at) + ", found the end of the file; it is cut short");
     to += got;
     at += got;
     count -= got;

@@ -51,9 +51,7 @@ JsonObject::JsonObject(const nlohmann::json& json, std::string tag, std::string 
                           shown(json));
 }
 
-bool JsonObject::has(std::string_view key) const {
-  return json_.contains(key);
-}
+bool JsonObject::has(std::string_view key) const { return json_.contains(key); }
 
 std::string JsonObject::pathOf(std::string_view key) const {
   return path_.empty() ? std::string(key) : path_ + "." + std::string(key);
@@ -143,13 +141,15 @@ void JsonObject::readBytes(std::string_view key, std::string& out) {
     return;
   }
   const std::string expected = "a text, or {\"bytes\": its hexadecimal digits} where it is not UTF-8";
-  if (!value->is_object() || value->size() != 1 || !value->contains("bytes") || !value->at("bytes").is_string()) refuse(key, expected);
+  if (!value->is_object() || value->size() != 1 || !value->contains("bytes") || !value->at("bytes").is_string())
+    refuse(key, expected);
   const auto& digits = value->at("bytes").get_ref<const std::string&>();
   std::string bytes;
   for (std::size_t i = 0; i + 1 < digits.size(); i += 2) {
     unsigned byte = 0;
     const char* const begin = digits.data() + i;
-    if (const auto [end, error] = std::from_chars(begin, begin + 2, byte, 16); error != std::errc{} || end != begin + 2) refuse(key, expected);
+    if (const auto [end, error] = std::from_chars(begin, begin + 2, byte, 16); error != std::errc{} || end != begin + 2)
+      refuse(key, expected);
     bytes += static_cast<char>(byte);
   }
   if (digits.size() % 2 != 0) refuse(key, expected);

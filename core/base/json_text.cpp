@@ -43,9 +43,7 @@ nlohmann::json parseStrictJson(std::string_view text, int deepest, std::string& 
   } catch (const nlohmann::json::parse_error& error) {
     problem = "expected JSON, found an error at " + placeOf(text, error.byte);
     return nlohmann::json(nlohmann::json::value_t::discarded);
-  } catch (const nlohmann::json::exception&) {
-    problem = "expected JSON, found a number out of range";
-  }
+  } catch (const nlohmann::json::exception&) { problem = "expected JSON, found a number out of range"; }
   return nullptr;
 }
 

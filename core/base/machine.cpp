@@ -2,12 +2,12 @@
 
 #include <unistd.h>
 
-#include <fstream>
-#include <thread>
 #include <algorithm>
 #include <condition_variable>
+#include <fstream>
 #include <mutex>
 #include <system_error>
+#include <thread>
 #include <vector>
 
 namespace moe {

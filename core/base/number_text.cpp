@@ -14,7 +14,9 @@ std::string withDigits(double number, std::chars_format format, int digits) {
 
 std::string numberText(double number, int digits) { return withDigits(number, std::chars_format::general, digits); }
 std::string fixedText(double number, int decimals) { return withDigits(number, std::chars_format::fixed, decimals); }
-std::string scientificText(double number, int decimals) { return withDigits(number, std::chars_format::scientific, decimals); }
+std::string scientificText(double number, int decimals) {
+  return withDigits(number, std::chars_format::scientific, decimals);
+}
 
 double numberIn(std::string_view text) {
   double number = 0;

@@ -17,7 +17,10 @@ struct Ended : std::exception {
 /// Tells a Progress of `total` pieces, each time another hundredth of them is done.
 class Steps {
  public:
-  Steps(const Progress& progress, std::string what, double total) : progress_(progress), what_(std::move(what)), total_(total) { add(0); }
+  Steps(const Progress& progress, std::string what, double total)
+      : progress_(progress), what_(std::move(what)), total_(total) {
+    add(0);
+  }
   void add(double pieces) {
     done_ += pieces;
     if (!progress_ || total_ <= 0 || done_ < next_) return;

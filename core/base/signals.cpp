@@ -9,7 +9,8 @@ namespace moe {
 void takeNoSignals() {
   sigset_t all;
   sigfillset(&all);
-  for (const int own : {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGSYS, SIGABRT, SIGPIPE, SIGXFSZ}) sigdelset(&all, own);
+  for (const int own : {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGSYS, SIGABRT, SIGPIPE, SIGXFSZ})
+    sigdelset(&all, own);
   pthread_sigmask(SIG_BLOCK, &all, nullptr);
 }
 

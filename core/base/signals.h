@@ -32,9 +32,9 @@ class EndingSignals {
 
   sigset_t signals_{};
   std::atomic<bool> gently_{false}, asked_{false}, closing_{false};
-  std::mutex mutex_;            // guards tell_
+  std::mutex mutex_;  // guards tell_
   std::function<void()> tell_;
-  std::thread waiter_;          // last: begins when all else stands
+  std::thread waiter_;  // last: begins when all else stands
 };
 
 }  // namespace moe

@@ -20,8 +20,8 @@ std::size_t decodeAt(std::string_view bytes, std::size_t at, char32_t& codePoint
 
 /// Invisible, and turns what stands around it, or breaks the line.
 bool movesText(char32_t codePoint) {
-  return codePoint == 0x200E || codePoint == 0x200F || (codePoint >= 0x2028 && codePoint <= 0x202E) || (codePoint >= 0x2066 && codePoint <= 0x2069) ||
-         codePoint == 0x061C || codePoint == 0xFEFF;
+  return codePoint == 0x200E || codePoint == 0x200F || (codePoint >= 0x2028 && codePoint <= 0x202E) ||
+         (codePoint >= 0x2066 && codePoint <= 0x2069) || codePoint == 0x061C || codePoint == 0xFEFF;
 }
 
 }  // namespace

@@ -47,9 +47,7 @@ SWITCHYARD_INLINE float vectorLog(float x) {
   return n * 0.693359375f + (2.0f * atanh - n * 2.12194440e-4f);
 }
 
-SWITCHYARD_INLINE float vectorSigmoid(float x) {
-  return 1.0f / (1.0f + vectorExp(-x));
-}
+SWITCHYARD_INLINE float vectorSigmoid(float x) { return 1.0f / (1.0f + vectorExp(-x)); }
 
 /// The standard normal distribution's cumulative probability P(x) and density p(x); absolute error <= 2e-7 each.
 /// P(-z) = exp(-z^2/2) t q(t), t = 1/(1 + 0.28 z), with q fitted to relative error 5.4e-8 for 0 <= z <= 14.

@@ -33,17 +33,21 @@ void BpeTokenizer::encodePiece(std::string_view piece, std::vector<std::int32_t>
   struct Chance {
     std::int32_t merged;
     int place, after;
-    bool operator>(const Chance& other) const { return merged != other.merged ? merged > other.merged : place > other.place; }
+    bool operator>(const Chance& other) const {
+      return merged != other.merged ? merged > other.merged : place > other.place;
+    }
   };
   std::vector<Token> tokens;
   const int end = static_cast<int>(piece.size());
-  for (int i = 0; i < end; ++i) tokens.push_back({static_cast<unsigned char>(piece[static_cast<std::size_t>(i)]), i - 1, i + 1 < end ? i + 1 : -1});
+  for (int i = 0; i < end; ++i)
+    tokens.push_back({static_cast<unsigned char>(piece[static_cast<std::size_t>(i)]), i - 1, i + 1 < end ? i + 1 : -1});
   std::priority_queue<Chance, std::vector<Chance>, std::greater<>> chances;
   const auto at = [&tokens](int place) -> Token& { return tokens[static_cast<std::size_t>(place)]; };
   const auto consider = [&](int place) {
     if (place < 0 || at(place).after < 0) return;
     const int after = at(place).after;
-    if (const auto found = merged_.find(key({at(place).id, at(after).id})); found != merged_.end()) chances.push({found->second, place, after});
+    if (const auto found = merged_.find(key({at(place).id, at(after).id})); found != merged_.end())
+      chances.push({found->second, place, after});
   };
   for (int i = 0; i < end; ++i) consider(i);
   while (!chances.empty()) {
@@ -51,7 +55,9 @@ void BpeTokenizer::encodePiece(std::string_view piece, std::vector<std::int32_t>
     chances.pop();
     // One of the two may have been merged since.
     const Pair& pair = merges_[static_cast<std::size_t>(chance.merged) - 256];
-    if (at(chance.place).id != pair.first || at(chance.place).after != chance.after || at(chance.after).id != pair.second) continue;
+    if (at(chance.place).id != pair.first || at(chance.place).after != chance.after ||
+        at(chance.after).id != pair.second)
+      continue;
     Token& token = at(chance.place);
     at(chance.after).id = -1;
     token.id = chance.merged;
@@ -100,10 +106,12 @@ std::unique_ptr<Tokenizer> BpeTokenizer::fromJson(const nlohmann::json& json) {
   const std::string remedy = "; take the file that was saved with the model";
   const auto pattern = json.find("pretokenizer");
   if (pattern == json.end() || *pattern != Pretokenizer::kName)
-    throw Error("tokenizer", std::string("pretokenizer: expected \"") + Pretokenizer::kName + "\", found another or none" + remedy);
+    throw Error("tokenizer",
+                std::string("pretokenizer: expected \"") + Pretokenizer::kName + "\", found another or none" + remedy);
   const auto list = json.find("merges");
   if (list == json.end() || !list->is_array() || list->size() > kMostMerges)
-    throw Error("tokenizer", "merges: expected a list of at most " + std::to_string(kMostMerges) + " pairs, found none" + remedy);
+    throw Error("tokenizer",
+                "merges: expected a list of at most " + std::to_string(kMostMerges) + " pairs, found none" + remedy);
   std::vector<Pair> merges;
   std::vector<std::size_t> lengths(256, 1);
   for (const nlohmann::json& entry : *list) {
@@ -114,13 +122,14 @@ std::unique_ptr<Tokenizer> BpeTokenizer::fromJson(const nlohmann::json& json) {
     };
     if (!entry.is_array() || entry.size() != 2 || !fits(entry[0]) || !fits(entry[1]))
       throw Error("tokenizer", subject + ": expected two ids from 0 to " + std::to_string(highest) + ", found " +
-                                   entry.dump(-1, ' ', true, nlohmann::json::error_handler_t::replace).substr(0, 40) + remedy);
+                                   entry.dump(-1, ' ', true, nlohmann::json::error_handler_t::replace).substr(0, 40) +
+                                   remedy);
     const Pair pair(entry[0].get<std::int32_t>(), entry[1].get<std::int32_t>());
     // Doubling merges would otherwise grow a token past all memory.
     lengths.push_back(lengths[static_cast<std::size_t>(pair.first)] + lengths[static_cast<std::size_t>(pair.second)]);
     if (lengths.back() > kLongestToken)
-      throw Error("tokenizer", subject + ": expected a token of at most " + std::to_string(kLongestToken) + " bytes, found " +
-                                   std::to_string(lengths.back()) + remedy);
+      throw Error("tokenizer", subject + ": expected a token of at most " + std::to_string(kLongestToken) +
+                                   " bytes, found " + std::to_string(lengths.back()) + remedy);
     merges.push_back(pair);
   }
   return std::make_unique<BpeTokenizer>(std::move(merges));

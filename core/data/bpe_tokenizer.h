@@ -23,9 +23,12 @@ class BpeTokenizer final : public Tokenizer {
   nlohmann::json toJson() const override;
 
   static std::uint64_t key(Pair pair) {
-    return static_cast<std::uint64_t>(static_cast<std::uint32_t>(pair.first)) << 32 | static_cast<std::uint32_t>(pair.second);
+    return static_cast<std::uint64_t>(static_cast<std::uint32_t>(pair.first)) << 32 |
+           static_cast<std::uint32_t>(pair.second);
   }
-  static Pair pairOf(std::uint64_t key) { return {static_cast<std::int32_t>(key >> 32), static_cast<std::int32_t>(key)}; }
+  static Pair pairOf(std::uint64_t key) {
+    return {static_cast<std::int32_t>(key >> 32), static_cast<std::int32_t>(key)};
+  }
 
  private:
   void encodePiece(std::string_view piece, std::vector<std::int32_t>& ids) const;

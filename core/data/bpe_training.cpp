@@ -39,7 +39,9 @@ class Words {
   }
 
   std::size_t size() const { return counts_.size(); }
-  std::string_view word(std::size_t i) const { return std::string_view(letters_).substr(begins_[i], end(i) - begins_[i]); }
+  std::string_view word(std::size_t i) const {
+    return std::string_view(letters_).substr(begins_[i], end(i) - begins_[i]);
+  }
   std::int64_t count(std::size_t i) const { return counts_[i]; }
   std::size_t letters() const { return letters_.size(); }
 
@@ -90,11 +92,11 @@ class Words {
   }
 
   const Pretokenizer pretokenizer_;
-  std::string letters_;                 // of all words, one behind the other, in the order of first meeting
-  std::vector<std::size_t> begins_;     // of each in letters_
+  std::string letters_;              // of all words, one behind the other, in the order of first meeting
+  std::vector<std::size_t> begins_;  // of each in letters_
   std::vector<std::int64_t> counts_;
   std::unordered_set<std::size_t, Hash, Equal> known_;
-  std::string open_;                    // the last piece of the text so far, not yet counted
+  std::string open_;  // the last piece of the text so far, not yet counted
 };
 
 /// The distinct pieces lie one behind the other, a place a byte, each ended by a place that holds none. A token stands at
@@ -104,7 +106,9 @@ class Training {
   explicit Training(const Words& words) {
     const std::size_t places = words.letters() + words.size();
     if (places > kNowhere)
-      throw Error("tokenizer", "expected at most 4 GB of distinct words to train on, found more; choose less text or the tokenizer bytes");
+      throw Error(
+          "tokenizer",
+          "expected at most 4 GB of distinct words to train on, found more; choose less text or the tokenizer bytes");
     ids_.assign(places, kNone);
     before_.resize(places);
     for (std::size_t word = 0, begin = 0; word < words.size(); ++word) {
@@ -118,7 +122,8 @@ class Training {
     }
     words_.push_back({places, 0});
     for (std::size_t word = 0; word + 1 < words_.size(); ++word)
-      for (std::size_t place = words_[word].begin; ids_[place + 1] != kNone; ++place) pairAt(place, place + 1).count += words_[word].count;
+      for (std::size_t place = words_[word].begin; ids_[place + 1] != kNone; ++place)
+        pairAt(place, place + 1).count += words_[word].count;
     std::erase_if(pairs_, [](const auto& entry) { return entry.second.count < 2; });
     for (std::size_t place = 0; place + 1 < places; ++place)
       if (ids_[place] != kNone && ids_[place + 1] != kNone)
@@ -183,7 +188,8 @@ class Training {
   std::size_t after(std::size_t place) const { return place + lengths_[static_cast<std::size_t>(ids_[place])]; }
 
   void take(std::int32_t first, std::int32_t second, std::int64_t count) {
-    if (const auto found = pairs_.find(BpeTokenizer::key({first, second})); found != pairs_.end()) found->second.count -= count;
+    if (const auto found = pairs_.find(BpeTokenizer::key({first, second})); found != pairs_.end())
+      found->second.count -= count;
   }
 
   void add(std::size_t place, std::size_t next, std::int64_t count) {
@@ -198,7 +204,9 @@ class Training {
     lengths_.push_back(lengths_[static_cast<std::size_t>(first)] + lengths_[static_cast<std::size_t>(second)]);
     auto word = words_.begin();
     for (auto at = places.begin(); at != places.end();) {
-      word = std::upper_bound(word, words_.end(), *at, [](Place place, const Word& other) { return place < other.begin; }) - 1;
+      word = std::upper_bound(word, words_.end(), *at,
+                              [](Place place, const Word& other) { return place < other.begin; }) -
+             1;
       const std::size_t end = std::next(word)->begin;
       merged_.clear();
       for (; at != places.end() && *at < end; ++at) {
@@ -207,7 +215,8 @@ class Training {
         const std::size_t next = after(place);
         if (ids_[next] != second) continue;
         // A neighbour that was merged just now has lost its pair with this one already.
-        if (const Place left = before_[place]; left != kNowhere && ids_[left] != id) take(ids_[left], first, word->count);
+        if (const Place left = before_[place]; left != kNowhere && ids_[left] != id)
+          take(ids_[left], first, word->count);
         const std::size_t behind = after(next);
         if (ids_[behind] != kNone) {
           take(second, ids_[behind], word->count);
@@ -233,12 +242,12 @@ class Training {
     made_.clear();
   }
 
-  std::vector<Word> words_;         // in the order of first meeting; one more, of nothing, at the end
-  std::vector<std::int32_t> ids_;   // (places) kNone within a token and behind a word
-  std::vector<Place> before_;       // (places) where the token before it stands, or kNowhere
+  std::vector<Word> words_;        // in the order of first meeting; one more, of nothing, at the end
+  std::vector<std::int32_t> ids_;  // (places) kNone within a token and behind a word
+  std::vector<Place> before_;      // (places) where the token before it stands, or kNowhere
   std::vector<std::size_t> lengths_ = std::vector<std::size_t>(256, 1);  // bytes of each id
   std::unordered_map<std::uint64_t, PairCount> pairs_;                   // by BpeTokenizer::key
-  std::size_t met_ = 0;             // pairs so far
+  std::size_t met_ = 0;                                                  // pairs so far
   std::priority_queue<Entry> queue_;  // holds an entry at least as high for each pair
   std::vector<std::size_t> merged_;   // places, within one word
   std::vector<std::uint64_t> made_;   // pairs, within one merge
@@ -248,9 +257,12 @@ class BpeTraining final : public TokenizerTraining {
  public:
   explicit BpeTraining(int vocabulary) : vocabulary_(vocabulary), words_(std::make_unique<Words>()) {
     if (vocabulary < 256)
-      throw Error("tokenizer", "vocabulary: expected at least the 256 bytes, found " + std::to_string(vocabulary) + "; choose a larger one");
+      throw Error("tokenizer", "vocabulary: expected at least the 256 bytes, found " + std::to_string(vocabulary) +
+                                   "; choose a larger one");
   }
-  void add(std::string_view utf8, const std::function<void(std::size_t)>& counted) override { words_->add(utf8, counted); }
+  void add(std::string_view utf8, const std::function<void(std::size_t)>& counted) override {
+    words_->add(utf8, counted);
+  }
   std::unique_ptr<Tokenizer> finish(const Progress& progress) override {
     words_->finish();
     Training training(*words_);

@@ -16,9 +16,15 @@ struct Kind {
 
 // A domain's draws are keyed by its place here: append only.
 constexpr Kind kKinds[] = {
-    {"english", builtin::englishPassage}, {"german", builtin::germanPassage}, {"arithmetic", builtin::arithmeticPassage},
-    {"code", builtin::codePassage},       {"json", builtin::jsonPassage},     {"recipes", builtin::recipePassage},
-    {"logs", builtin::logPassage},        {"dna", builtin::dnaPassage},       {"music", builtin::musicPassage},
+    {"english", builtin::englishPassage},
+    {"german", builtin::germanPassage},
+    {"arithmetic", builtin::arithmeticPassage},
+    {"code", builtin::codePassage},
+    {"json", builtin::jsonPassage},
+    {"recipes", builtin::recipePassage},
+    {"logs", builtin::logPassage},
+    {"dna", builtin::dnaPassage},
+    {"music", builtin::musicPassage},
     {"markup", builtin::markupPassage},
 };
 

@@ -76,14 +76,16 @@ nlohmann::json CharacterTokenizer::toJson() const {
 std::unique_ptr<Tokenizer> CharacterTokenizer::fromJson(const nlohmann::json& json) {
   const auto found = json.find("characters");
   if (found == json.end() || !found->is_string())
-    throw Error("tokenizer", "characters: expected a string of them, found none; take the file that was saved with the model");
+    throw Error("tokenizer",
+                "characters: expected a string of them, found none; take the file that was saved with the model");
   const std::string& text = found->get_ref<const std::string&>();
   std::vector<char32_t> characters;
   for (std::size_t at = 0; at < text.size();) characters.push_back(nextCodePoint(text, at));
   std::vector<char32_t> sorted = characters;
   std::sort(sorted.begin(), sorted.end());
   if (std::adjacent_find(sorted.begin(), sorted.end()) != sorted.end())
-    throw Error("tokenizer", "characters: expected each once, found one twice; take the file that was saved with the model");
+    throw Error("tokenizer",
+                "characters: expected each once, found one twice; take the file that was saved with the model");
   return std::make_unique<CharacterTokenizer>(std::move(characters));
 }
 

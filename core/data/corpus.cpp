@@ -98,8 +98,8 @@ void Corpus::requireBatch(std::int64_t sequences, std::int64_t length) const {
   const std::int64_t there = trainingTokens(), needed = sequences * length + 1;
   if (there >= needed) return;
   throw Error("data", "corpus: expected at least " + std::to_string(needed) + " training tokens for one batch of " +
-                          std::to_string(sequences) + " x " + std::to_string(length) + ", found " + std::to_string(there) +
-                          "; choose more text, a smaller batch or a shorter context");
+                          std::to_string(sequences) + " x " + std::to_string(length) + ", found " +
+                          std::to_string(there) + "; choose more text, a smaller batch or a shorter context");
 }
 
 void Corpus::requireHeldOut() const {
@@ -145,7 +145,8 @@ std::vector<HeldOutWindow> Corpus::heldOutWindows(std::int64_t length, std::int6
   assert(length > 0 && maxTokens > 0);
   std::vector<HeldOutWindow> windows;
   for (std::size_t domain = 0; domain < domains_.size(); ++domain)
-    appendWindows(windows, static_cast<std::int32_t>(domain), static_cast<std::int64_t>(domains_[domain].heldOut.size()), length);
+    appendWindows(windows, static_cast<std::int32_t>(domain),
+                  static_cast<std::int64_t>(domains_[domain].heldOut.size()), length);
   std::int64_t tokens = 0;
   for (const HeldOutWindow& window : windows) tokens += window.length;
   if (tokens > maxTokens) windows = spread(windows, tokens, length, maxTokens);
@@ -157,7 +158,8 @@ bool Corpus::heldOutBatch(Batch& batch, std::span<const HeldOutWindow>& windows,
   assert(sequences > 0);
   if (windows.empty()) return false;
   const std::int64_t length = windows.front().length;
-  const auto alike = std::ranges::find_if(windows, [length](const HeldOutWindow& window) { return window.length != length; });
+  const auto alike =
+      std::ranges::find_if(windows, [length](const HeldOutWindow& window) { return window.length != length; });
   resize(batch, std::min<std::int64_t>(sequences, alike - windows.begin()), length);
   std::size_t t = 0;
   for (const HeldOutWindow& window : windows.first(static_cast<std::size_t>(batch.sequences))) {

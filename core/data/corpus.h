@@ -13,11 +13,11 @@ namespace moe {
 
 /// A batch of B sequences of S tokens, flattened batch-major. All vectors have B*S entries.
 struct Batch {
-  std::int64_t sequences = 0, length = 0;      // B, S
-  std::vector<std::int32_t> ids;               // (T)
-  std::vector<std::int32_t> targets;           // (T) next token; -1: masked
-  std::vector<std::int32_t> positions;         // (T) 0..S-1
-  std::vector<std::int32_t> domains;           // (T) index into Corpus::domains()
+  std::int64_t sequences = 0, length = 0;  // B, S
+  std::vector<std::int32_t> ids;           // (T)
+  std::vector<std::int32_t> targets;       // (T) next token; -1: masked
+  std::vector<std::int32_t> positions;     // (T) 0..S-1
+  std::vector<std::int32_t> domains;       // (T) index into Corpus::domains()
   std::int64_t tokens() const { return sequences * length; }
 };
 
@@ -82,6 +82,7 @@ class Corpus {
 /// One file is held at a time, and read twice where a tokenizer is learnt.
 std::shared_ptr<const Corpus> loadCorpus(const DataConfig& config, const Progress& progress = {});
 /// The same with a tokenizer that is already given (a checkpoint's): the config's tokenizer is not trained anew.
-std::shared_ptr<const Corpus> loadCorpus(const DataConfig& config, std::shared_ptr<const Tokenizer> tokenizer, const Progress& progress = {});
+std::shared_ptr<const Corpus> loadCorpus(const DataConfig& config, std::shared_ptr<const Tokenizer> tokenizer,
+                                         const Progress& progress = {});
 
 }  // namespace moe

@@ -42,7 +42,9 @@ class Texts {
       return;
     }
     if (config.source != "builtin:domains")
-      throw Error("data", config.source + ": expected \"builtin:domains\" or a path, found another built-in name; choose one of these");
+      throw Error(
+          "data",
+          config.source + ": expected \"builtin:domains\" or a path, found another built-in name; choose one of these");
     for (LabelledText& text : builtinDomains(config.corpusSeed)) {
       files_.domains.push_back({text.name, {{text.name, static_cast<std::int64_t>(text.text.size())}}});
       builtin_.push_back(std::move(text.text));
@@ -68,16 +70,19 @@ std::size_t splitOf(std::string_view text, double heldOut) {
   return at;
 }
 
-std::shared_ptr<const Tokenizer> trainTokenizer(const DataConfig& config, const Texts& texts, const Progress& progress) {
+std::shared_ptr<const Tokenizer> trainTokenizer(const DataConfig& config, const Texts& texts,
+                                                const Progress& progress) {
   if (config.tokenizer == TokenizerKind::bytes) return makeByteTokenizer();
-  const auto training = config.tokenizer == TokenizerKind::characters ? characterTraining() : bpeTraining(config.vocabulary);
+  const auto training =
+      config.tokenizer == TokenizerKind::characters ? characterTraining() : bpeTraining(config.vocabulary);
   Steps steps(progress, "reading the text", static_cast<double>(texts.files().bytes()));
   for (std::size_t domain = 0; domain < texts.files().domains.size(); ++domain)
     for (std::size_t file = 0; file < texts.files().domains[domain].files.size(); ++file) {
       const std::string text = texts.read(domain, file);
       // What is held out teaches the tokenizer nothing either.
       const std::size_t split = splitOf(text, config.heldOut);
-      training->add(std::string_view(text).substr(0, split), [&](std::size_t bytes) { steps.add(static_cast<double>(bytes)); });
+      training->add(std::string_view(text).substr(0, split),
+                    [&](std::size_t bytes) { steps.add(static_cast<double>(bytes)); });
       steps.add(static_cast<double>(text.size() - split));
     }
   return training->finish(progress);
@@ -90,7 +95,8 @@ void giveBack() {
 #endif
 }
 
-std::shared_ptr<const Corpus> tokenise(const DataConfig& config, std::shared_ptr<const Tokenizer> tokenizer, const Texts& texts, const Progress& progress) {
+std::shared_ptr<const Corpus> tokenise(const DataConfig& config, std::shared_ptr<const Tokenizer> tokenizer,
+                                       const Texts& texts, const Progress& progress) {
   const TextFiles& files = texts.files();
   Steps steps(progress, "cutting the text into tokens", static_cast<double>(files.bytes()));
   std::vector<Corpus::Domain> domains;
@@ -117,9 +123,12 @@ std::shared_ptr<const Corpus> tokenise(const DataConfig& config, std::shared_ptr
     if (made.training.size() + made.heldOut.size() > 0) domains.push_back(std::move(made));
   }
   if (domains.empty()) {
-    const bool one = files.domains.size() == 1 && files.domains[0].files.size() == 1 && files.domains[0].files[0].path == fs::path(config.source);
-    throw Error("data", config.source + (one ? ": expected text, found an empty file; choose another"
-                                             : ": expected text files in this folder, found no text; choose another or put some in"));
+    const bool one = files.domains.size() == 1 && files.domains[0].files.size() == 1 &&
+                     files.domains[0].files[0].path == fs::path(config.source);
+    throw Error(
+        "data",
+        config.source + (one ? ": expected text, found an empty file; choose another"
+                             : ": expected text files in this folder, found no text; choose another or put some in"));
   }
   giveBack();
   return std::make_shared<const Corpus>(std::move(tokenizer), std::move(domains), files.skipped);
@@ -132,7 +141,8 @@ std::shared_ptr<const Corpus> loadCorpus(const DataConfig& config, const Progres
   return tokenise(config, trainTokenizer(config, texts, progress), texts, progress);
 }
 
-std::shared_ptr<const Corpus> loadCorpus(const DataConfig& config, std::shared_ptr<const Tokenizer> tokenizer, const Progress& progress) {
+std::shared_ptr<const Corpus> loadCorpus(const DataConfig& config, std::shared_ptr<const Tokenizer> tokenizer,
+                                         const Progress& progress) {
   return tokenise(config, std::move(tokenizer), Texts(config), progress);
 }
 

@@ -35,12 +35,13 @@ Pretokenizer::Pretokenizer() {
 Pretokenizer::~Pretokenizer() = default;
 
 void Pretokenizer::split(std::string_view utf8, const std::function<void(std::string_view)>& take) const {
-  const std::unique_ptr<pcre2_match_data, decltype(&pcre2_match_data_free)> match(pcre2_match_data_create_from_pattern(pattern_->code, nullptr),
-                                                                                 pcre2_match_data_free);
+  const std::unique_ptr<pcre2_match_data, decltype(&pcre2_match_data_free)> match(
+      pcre2_match_data_create_from_pattern(pattern_->code, nullptr), pcre2_match_data_free);
   if (match == nullptr) throw std::bad_alloc();
   std::size_t at = 0;
   while (at < utf8.size()) {
-    const int found = pcre2_match(pattern_->code, reinterpret_cast<PCRE2_SPTR>(utf8.data()), utf8.size(), at, 0, match.get(), nullptr);
+    const int found = pcre2_match(pattern_->code, reinterpret_cast<PCRE2_SPTR>(utf8.data()), utf8.size(), at, 0,
+                                  match.get(), nullptr);
     const PCRE2_SIZE* bounds = pcre2_get_ovector_pointer(match.get());
     const std::size_t begin = found > 0 ? bounds[0] : utf8.size();
     while (at < begin) take(utf8.substr(at++, 1));

@@ -27,7 +27,8 @@ std::vector<fs::path> entriesOf(const fs::path& folder) {
   if (code)
     throw Error("data", folder.string() + ": expected a folder that can be read, found: " + code.message() +
                             "; change its permissions or choose another");
-  std::sort(entries.begin(), entries.end(), [](auto& a, auto& b) { return a.filename().string() < b.filename().string(); });
+  std::sort(entries.begin(), entries.end(),
+            [](auto& a, auto& b) { return a.filename().string() < b.filename().string(); });
   return entries;
 }
 
@@ -35,7 +36,8 @@ std::vector<fs::path> entriesOf(const fs::path& folder) {
 bool leadsBack(const fs::path& folder) {
   std::error_code code;
   const fs::path real = fs::canonical(folder, code);
-  for (fs::path at = fs::absolute(folder, code), above = at.parent_path(); !code && above != at; at = above, above = at.parent_path())
+  for (fs::path at = fs::absolute(folder, code), above = at.parent_path(); !code && above != at;
+       at = above, above = at.parent_path())
     if (fs::canonical(above, code) == real) return true;
   return bool(code);
 }
@@ -59,7 +61,8 @@ void addFiles(std::vector<TextFiles::File>& files, std::int64_t& skipped, const 
     return;
   }
   if (depth > kDeepest)
-    throw Error("data", path.string() + ": expected folders at most " + std::to_string(kDeepest) + " deep, found deeper ones; put the texts higher up");
+    throw Error("data", path.string() + ": expected folders at most " + std::to_string(kDeepest) +
+                            " deep, found deeper ones; put the texts higher up");
   for (const fs::path& entry : entriesOf(path)) addFiles(files, skipped, entry, depth + 1);
 }
 
@@ -92,21 +95,26 @@ double distinctWords(double unspaced, double bytes) {
 double unspacedShare(const std::string& sample) {
   constexpr std::size_t kLong = 24;
   double unspaced = 0;
-  Pretokenizer().split(sample, [&](std::string_view piece) { unspaced += piece.size() >= kLong ? static_cast<double>(piece.size()) : 0; });
+  Pretokenizer().split(sample, [&](std::string_view piece) {
+    unspaced += piece.size() >= kLong ? static_cast<double>(piece.size()) : 0;
+  });
   return unspaced / std::max<double>(1, static_cast<double>(sample.size()));
 }
 
 /// What a text takes besides its bytes, by a sample of it.
 void estimate(TextSize& size, const DataConfig& config, const std::string& sample) {
   const auto bytes = static_cast<double>(size.bytes);
-  const auto takes = [&](double tokens, int vocabulary) { size.tokens = static_cast<std::int64_t>(tokens * static_cast<double>(tokenBytes(vocabulary))); };
+  const auto takes = [&](double tokens, int vocabulary) {
+    size.tokens = static_cast<std::int64_t>(tokens * static_cast<double>(tokenBytes(vocabulary)));
+  };
   switch (config.tokenizer) {
     case TokenizerKind::bytes: return takes(bytes, 256);
     case TokenizerKind::characters: {
       std::set<char32_t> met;
       double characters = 0;
       for (std::size_t at = 0; at < sample.size(); ++characters) met.insert(nextCodePoint(sample, at));
-      return takes(sample.empty() ? bytes : bytes * characters / static_cast<double>(sample.size()), static_cast<int>(met.size()) + 1);
+      return takes(sample.empty() ? bytes : bytes * characters / static_cast<double>(sample.size()),
+                   static_cast<int>(met.size()) + 1);
     }
     case TokenizerKind::bpe: {
       // As English is cut by merges learnt from itself: 1.9 bytes a token with 512, 4.3 with 32,768.
@@ -130,7 +138,8 @@ TextFiles findTexts(const fs::path& path) {
   std::error_code code;
   const fs::file_status status = fs::status(path, code);
   if (path.empty() || status.type() == fs::file_type::not_found)
-    throw Error("data", path.string() + ": expected a text file or a folder of them, found nothing there; check the path");
+    throw Error("data",
+                path.string() + ": expected a text file or a folder of them, found nothing there; check the path");
   TextFiles texts;
   if (!fs::is_directory(status)) {
     texts.domains.push_back({path.stem().string(), {{path, sizeOf(path)}}});
@@ -156,9 +165,7 @@ TextSize textSize(const DataConfig& config) {
       for (const TextFiles::Domain& domain : texts.domains)
         for (const TextFiles::File& file : domain.files) size.largest = std::max(size.largest, file.bytes);
       if (config.tokenizer != TokenizerKind::bytes) sample = sampleOf(texts);
-    } catch (const Error&) {
-      return {};
-    }
+    } catch (const Error&) { return {}; }
   }
   estimate(size, config, sample);
   return size;

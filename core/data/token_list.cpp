@@ -21,7 +21,8 @@ void TokenList::reserve(std::size_t count) {
 void TokenList::append(std::span<const std::int32_t> ids) {
   std::visit(
       [ids]<class Id>(std::vector<Id>& list) {
-        assert(std::ranges::all_of(ids, [](std::int32_t id) { return id >= 0 && id <= std::numeric_limits<Id>::max(); }));
+        assert(
+            std::ranges::all_of(ids, [](std::int32_t id) { return id >= 0 && id <= std::numeric_limits<Id>::max(); }));
         for (const std::int32_t id : ids) list.push_back(static_cast<Id>(id));
       },
       ids_);

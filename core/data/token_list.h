@@ -30,11 +30,17 @@ class TokenList {
     return std::visit([at](const auto& list) { return static_cast<std::int32_t>(list[at]); }, ids_);
   }
   /// Calls with all of them in order, some thousands at a time.
-  template <class Take> void inPieces(Take take) const {
+  template <class Take>
+  void inPieces(Take take) const {
     constexpr std::size_t kPiece = 4096;
     std::vector<std::int32_t> piece;
     for (std::size_t begin = 0; begin < size(); begin += kPiece) {
-      std::visit([&](const auto& list) { piece.assign(list.begin() + static_cast<std::ptrdiff_t>(begin), list.begin() + static_cast<std::ptrdiff_t>(std::min(begin + kPiece, list.size()))); }, ids_);
+      std::visit(
+          [&](const auto& list) {
+            piece.assign(list.begin() + static_cast<std::ptrdiff_t>(begin),
+                         list.begin() + static_cast<std::ptrdiff_t>(std::min(begin + kPiece, list.size())));
+          },
+          ids_);
       take(std::span<const std::int32_t>(piece));
     }
   }

@@ -32,7 +32,8 @@ class ByteTokenizer final : public Tokenizer {
 
 std::vector<std::int32_t> Tokenizer::encode(std::string_view utf8) const {
   std::vector<std::int32_t> ids;
-  encode(utf8, [&ids](std::span<const std::int32_t> more, std::size_t) { ids.insert(ids.end(), more.begin(), more.end()); });
+  encode(utf8,
+         [&ids](std::span<const std::int32_t> more, std::size_t) { ids.insert(ids.end(), more.begin(), more.end()); });
   return ids;
 }
 
@@ -46,7 +47,9 @@ std::unique_ptr<Tokenizer> makeByteTokenizer() { return std::make_unique<ByteTok
 
 std::unique_ptr<Tokenizer> tokenizerFromJson(const nlohmann::json& json) {
   if (!json.is_object() || !json.contains("kind") || !json["kind"].is_string())
-    throw Error("tokenizer", "kind: expected \"bytes\", \"characters\" or \"bpe\", found none; take the file that was saved with the model");
+    throw Error(
+        "tokenizer",
+        "kind: expected \"bytes\", \"characters\" or \"bpe\", found none; take the file that was saved with the model");
   const std::string kind = json["kind"];
   if (kind == "bytes") return makeByteTokenizer();
   if (kind == "characters") return CharacterTokenizer::fromJson(json);

@@ -35,7 +35,7 @@ class Tokenizer {
   virtual nlohmann::json toJson() const = 0;
 };
 
-std::unique_ptr<Tokenizer> makeByteTokenizer();                                 // 256 ids
+std::unique_ptr<Tokenizer> makeByteTokenizer();  // 256 ids
 /// Learns a tokenizer from texts given one after the other, as if they stood in one.
 class TokenizerTraining {
  public:
@@ -45,7 +45,7 @@ class TokenizerTraining {
   /// Nothing may be added afterwards.
   virtual std::unique_ptr<Tokenizer> finish(const Progress& progress = {}) = 0;
 };
-std::unique_ptr<TokenizerTraining> characterTraining();                         // one id a code point, by frequency; 0 unknown
+std::unique_ptr<TokenizerTraining> characterTraining();  // one id a code point, by frequency; 0 unknown
 /// Byte-level byte-pair encoding to `vocabulary` ids (the first 256 are the bytes). Ties go to the pair met first, so
 /// training is deterministic. Fewer ids where no pair is met twice any more. Takes some kBytesAWordByte for each byte of its
 /// distinct words. Throws Error("tokenizer").

@@ -130,7 +130,9 @@ void checkArms(const Experiment& experiment) {
   std::set<std::string> names;
   for (std::size_t i = 0; i < experiment.arms.size(); ++i) {
     const Arm& arm = experiment.arms[i];
-    const auto refuse = [&](const std::string& sentence) { throw Error(kExperimentTag, "arms." + std::to_string(i) + sentence); };
+    const auto refuse = [&](const std::string& sentence) {
+      throw Error(kExperimentTag, "arms." + std::to_string(i) + sentence);
+    };
     if (!arm.grownFrom.empty() && !names.contains(arm.grownFrom))
       refuse(".grown_from: expected the name of an arm before this one, found " + arm.grownFrom);
     if (!names.insert(arm.name).second) refuse(".name: expected each name once, found " + arm.name + " again");

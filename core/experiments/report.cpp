@@ -17,9 +17,7 @@ std::string cell(std::string text) {
   return text;
 }
 
-std::string verdictWord(bool holds) {
-  return holds ? "holds" : "**does not appear**";
-}
+std::string verdictWord(bool holds) { return holds ? "holds" : "**does not appear**"; }
 
 void writeSummary(std::string& text, std::span<const Outcome> outcomes) {
   text += "| experiment | expected | measured | verdict |\n|---|---|---|---|\n";
@@ -111,7 +109,8 @@ std::string commandOf(const Experiment& experiment, const Arm& arm) {
       type = plainWord(value);
     else
       text += " --set " + shellText(path + "=" + plainWord(value));
-  text += " --steps " + std::to_string(arm.steps.value_or(experiment.steps)) + " --dtype " + type + " --threads 1 --seed S";
+  text +=
+      " --steps " + std::to_string(arm.steps.value_or(experiment.steps)) + " --dtype " + type + " --threads 1 --seed S";
   if (arm.denseTwin) text += "  (its dense twin)";
   return text;
 }
@@ -131,11 +130,13 @@ std::string reportOf(std::span<const Outcome> outcomes, const ReportOrigin& orig
       "Each file beside this page holds a claim, its arms and the bands that were written down before anything was "
       "measured; "
       "a band is never widened. Numbers are the mean of the seeds, with the least and the greatest.\n\n";
-  text += "Made by `" + origin.command + "` on " + origin.machine + ", " + origin.date + ": " + std::to_string(held) +
-          " of " + std::to_string(bands) + " bands hold. An arm is computed in f32 where its command does not say bf16. " + textOfValues({seconds / 60}, 0) +
-          " minutes of one core, arms that experiments share counted each time. Results are kept and nothing is "
-          "trained twice. The same build gives the same bits; another may sum in another order, which training amplifies "
-          "to some thousandths of a nat on a seed.\n\n";
+  text +=
+      "Made by `" + origin.command + "` on " + origin.machine + ", " + origin.date + ": " + std::to_string(held) +
+      " of " + std::to_string(bands) + " bands hold. An arm is computed in f32 where its command does not say bf16. " +
+      textOfValues({seconds / 60}, 0) +
+      " minutes of one core, arms that experiments share counted each time. Results are kept and nothing is "
+      "trained twice. The same build gives the same bits; another may sum in another order, which training amplifies "
+      "to some thousandths of a nat on a seed.\n\n";
   writeSummary(text, outcomes);
   for (const Outcome& outcome : outcomes) writeExperiment(text, outcome);
   return text;

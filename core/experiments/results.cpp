@@ -62,7 +62,8 @@ std::optional<ArmResult> ResultFolder::find(const std::string& key) const {
   if (!std::filesystem::exists(path)) return std::nullopt;
   std::string problem;
   const json file = parseStrictJson(readFile(kExperimentTag, path, kLongestFile), kDeepest, problem);
-  if (!problem.empty()) throw Error(kExperimentTag, path.string() + ": " + problem + "; remove it, and its arm is trained again");
+  if (!problem.empty())
+    throw Error(kExperimentTag, path.string() + ": " + problem + "; remove it, and its arm is trained again");
   try {
     return read(file, key);
   } catch (const Error& error) {

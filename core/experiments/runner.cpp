@@ -36,7 +36,8 @@ class Plan {
       task.config = configOf(experiment, arm, seed, &dense);
       task.grows = true;
     }
-    if (!experiment.text.empty()) task.config.data.source = std::filesystem::absolute(texts_ / experiment.text).string();
+    if (!experiment.text.empty())
+      task.config.data.source = std::filesystem::absolute(texts_ / experiment.text).string();
     task.key = ResultFolder::keyOf(task.config, denseKey);
     task.says = experiment.id + ", " + arm.name + ", seed " + std::to_string(seed);
     if (std::ranges::find(tasks_, task.key, &Task::key) == tasks_.end()) tasks_.push_back(task);
@@ -66,7 +67,8 @@ class Plan {
 /// What an experiment needs and this machine has not; empty: nothing.
 std::string lacking(const Experiment& experiment, const RunnerSettings& settings) {
   std::error_code code;
-  if (!experiment.text.empty() && (settings.texts.empty() || !std::filesystem::exists(settings.texts / experiment.text, code)))
+  if (!experiment.text.empty() &&
+      (settings.texts.empty() || !std::filesystem::exists(settings.texts / experiment.text, code)))
     return "the text " + experiment.text + " (--texts FOLDER)";
   for (const Arm& arm : experiment.arms) {
     const RunConfig config = configOf(experiment, arm, experiment.seeds.front());
@@ -118,7 +120,8 @@ std::vector<Outcome> runExperiments(std::span<const Experiment> experiments, con
   std::vector<std::vector<std::vector<std::string>>> keys;  // [experiment][arm][seed]
   std::vector<Outcome> outcomes;
   for (const Experiment& experiment : experiments) {
-    outcomes.push_back({experiment, settings.seeds.empty() ? experiment.seeds : settings.seeds, {}, lacking(experiment, settings)});
+    outcomes.push_back(
+        {experiment, settings.seeds.empty() ? experiment.seeds : settings.seeds, {}, lacking(experiment, settings)});
     auto& ofArms = keys.emplace_back();
     if (!outcomes.back().lacks.empty()) continue;
     for (const Arm& arm : experiment.arms) {

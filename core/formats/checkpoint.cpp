@@ -26,7 +26,8 @@ std::int64_t writeJson(const fs::path& path, const nlohmann::json& json) {
   return file.written();
 }
 
-void addAll(std::vector<NamedView>& views, const std::vector<TrainingState::Named>& tensors, const std::string& prefix) {
+void addAll(std::vector<NamedView>& views, const std::vector<TrainingState::Named>& tensors,
+            const std::string& prefix) {
   for (const TrainingState::Named& named : tensors) views.push_back({prefix + named.name, named.tensor});
 }
 

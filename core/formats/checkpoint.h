@@ -20,9 +20,9 @@ struct Checkpoint {
   TrainingState state;
   std::shared_ptr<const StateSource> stored = {};  // where the tensors of `state` are read from; null: they are in it
   std::shared_ptr<const Tokenizer> tokenizer;
-  std::string textChecksum;              // Corpus::checksum() as text of what it was trained on; in state.json; empty in older ones
-  RunId run = 0;                         // as it was in the store that wrote it
-  WatchState watch;                      // so that a resumed run raises the same alerts; in state.json and loads.safetensors
+  std::string textChecksum;  // Corpus::checksum() as text of what it was trained on; in state.json; empty in older ones
+  RunId run = 0;             // as it was in the store that wrote it
+  WatchState watch;          // so that a resumed run raises the same alerts; in state.json and loads.safetensors
 };
 
 /// Writes the folder `path` whole or not at all (temporary beside it, read back but for the numbers, flushed, renamed,
@@ -33,8 +33,8 @@ std::int64_t saveCheckpoint(const std::filesystem::path& path, const Checkpoint&
 /// A checkpoint opened to be looked at: all of it but its tensors, and the model's to be read one by one.
 struct CheckpointFile {
   std::filesystem::path folder;
-  Checkpoint about;                       // without tensors
-  std::vector<std::string> selectionBias; // which of the tensors are biases, not parameters
+  Checkpoint about;                        // without tensors
+  std::vector<std::string> selectionBias;  // which of the tensors are biases, not parameters
   SafetensorsFile weights;
 };
 

@@ -22,7 +22,9 @@ constexpr const char* kRemedy = "; choose another checkpoint, or copy this one a
 constexpr std::int64_t kLongestJson = 64 << 20;
 constexpr int kDeepest = 64;
 
-[[noreturn]] void refuse(const fs::path& subject, const std::string& sentence) { throw Error(kCheckpointTag, subject.string() + ": " + sentence + kRemedy); }
+[[noreturn]] void refuse(const fs::path& subject, const std::string& sentence) {
+  throw Error(kCheckpointTag, subject.string() + ": " + sentence + kRemedy);
+}
 
 nlohmann::json readJson(const fs::path& path) {
   std::string problem;
@@ -32,7 +34,8 @@ nlohmann::json readJson(const fs::path& path) {
 }
 
 /// Calls with the folder named in errors that know only their field.
-template <class Call> auto within(const fs::path& path, Call call) {
+template <class Call>
+auto within(const fs::path& path, Call call) {
   try {
     return call();
   } catch (const Error& error) {
@@ -76,9 +79,11 @@ State readState(const fs::path& folder, Checked checked) {
   object.read("text_checksum", state.textChecksum);
   const nlohmann::json* bias = object.take("selection_bias");
   const nlohmann::json* files = object.take("files");
-  if (const nlohmann::json* watch = object.take("watch")) state.watch = watchFromJson(*watch, kCheckpointTag, path.string() + ".watch");
+  if (const nlohmann::json* watch = object.take("watch"))
+    state.watch = watchFromJson(*watch, kCheckpointTag, path.string() + ".watch");
   object.finish();
-  const bool older = files != nullptr && files->is_object() && !files->contains(kLoadsFile);  // the loads stand in "watch"
+  const bool older =
+      files != nullptr && files->is_object() && !files->contains(kLoadsFile);  // the loads stand in "watch"
   if (state.step < 0) refuse(path, "expected a step of at least 0, found " + std::to_string(state.step));
   if (bias != nullptr && bias->is_array())
     for (const nlohmann::json& name : *bias) {
@@ -86,10 +91,13 @@ State readState(const fs::path& folder, Checked checked) {
       state.selectionBias.push_back(name);
     }
   for (const std::string name : kCheckedFiles) {
-    if (checked == Checked::none || (checked == Checked::allButOptimizer && name == kOptimizerFile) || (older && name == kLoadsFile)) continue;
+    if (checked == Checked::none || (checked == Checked::allButOptimizer && name == kOptimizerFile) ||
+        (older && name == kLoadsFile))
+      continue;
     const fs::path file = folder / name;
     const std::string key = path.string() + ".files." + name;
-    if (files == nullptr || !files->is_object() || !files->contains(name)) refuse(path, "files: expected an entry for " + name + ", found none");
+    if (files == nullptr || !files->is_object() || !files->contains(name))
+      refuse(path, "files: expected an entry for " + name + ", found none");
     std::int64_t bytes = 0;
     std::string sum;
     JsonObject entry((*files)[name], kCheckpointTag, key);
@@ -133,10 +141,12 @@ CheckpointFile open(const fs::path& folder, Checked checked) {
 /// held open, so that they are there even when retention has let their folder go.
 class StoredState : public StateSource {
  public:
-  StoredState(std::int64_t step, SafetensorsFile model, const std::vector<std::string>& biases, std::optional<SafetensorsFile> optimizer)
+  StoredState(std::int64_t step, SafetensorsFile model, const std::vector<std::string>& biases,
+              std::optional<SafetensorsFile> optimizer)
       : step_(step), model_(std::move(model)), optimizer_(std::move(optimizer)) {
     for (const SafetensorsFile::Entry& entry : model_.entries())
-      places(std::ranges::find(biases, entry.name) == biases.end() ? Part::parameters : Part::selectionBias).push_back(&entry);
+      places(std::ranges::find(biases, entry.name) == biases.end() ? Part::parameters : Part::selectionBias)
+          .push_back(&entry);
     if (!optimizer_) return;
     for (const SafetensorsFile::Entry& entry : optimizer_->entries()) {
       if (!entry.name.starts_with("m.") && !entry.name.starts_with("v."))
@@ -147,7 +157,8 @@ class StoredState : public StateSource {
   std::int64_t step() const override { return step_; }
   std::vector<Entry> entries(Part part) const override {
     std::vector<Entry> all;
-    for (const SafetensorsFile::Entry* entry : places(part)) all.push_back({nameOf(part, *entry), entry->shape, entry->dtype});
+    for (const SafetensorsFile::Entry* entry : places(part))
+      all.push_back({nameOf(part, *entry), entry->shape, entry->dtype});
     return all;
   }
   void read(Part part, std::size_t place, const std::function<void(const TensorView&)>& take) const override {
@@ -160,7 +171,8 @@ class StoredState : public StateSource {
   /// All of them.
   void readInto(TrainingState& state) const {
     const auto list = [&](Part part, std::vector<TrainingState::Named>& to) {
-      for (std::size_t i = 0; i < places(part).size(); ++i) to.push_back({nameOf(part, *places(part)[i]), tensor(part, i)});
+      for (std::size_t i = 0; i < places(part).size(); ++i)
+        to.push_back({nameOf(part, *places(part)[i]), tensor(part, i)});
     };
     list(Part::parameters, state.parameters);
     list(Part::selectionBias, state.selectionBias);
@@ -171,7 +183,9 @@ class StoredState : public StateSource {
  private:
   using Places = std::vector<const SafetensorsFile::Entry*>;
   static bool ofOptimizer(Part part) { return part == Part::firstMoments || part == Part::secondMoments; }
-  static std::string nameOf(Part part, const SafetensorsFile::Entry& entry) { return ofOptimizer(part) ? entry.name.substr(2) : entry.name; }
+  static std::string nameOf(Part part, const SafetensorsFile::Entry& entry) {
+    return ofOptimizer(part) ? entry.name.substr(2) : entry.name;
+  }
   Places& places(Part part) { return places_[static_cast<std::size_t>(part)]; }
   const Places& places(Part part) const { return places_[static_cast<std::size_t>(part)]; }
 
@@ -187,8 +201,9 @@ fs::path checkpointAt(const fs::path& path) {
   std::error_code code;
   if (fs::exists(path / kStateFile, code)) return path;
   if (!fs::is_directory(path, code))
-    throw Error(kCheckpointTag, path.string() + ": expected a checkpoint's folder, found " + (fs::exists(path, code) ? "a file" : "nothing there") +
-                          "; name a step-N folder or the one that holds them");
+    throw Error(kCheckpointTag, path.string() + ": expected a checkpoint's folder, found " +
+                                    (fs::exists(path, code) ? "a file" : "nothing there") +
+                                    "; name a step-N folder or the one that holds them");
   if (fs::exists(path / kLatestFile, code)) {
     std::string name = readFile(kCheckpointTag, path / kLatestFile, 4096);
     while (!name.empty() && name.back() == '\n') name.pop_back();
@@ -200,7 +215,9 @@ fs::path checkpointAt(const fs::path& path) {
     if (step && fs::exists(entry->path() / kStateFile)) newest = std::max(newest, *step);
   }
   if (newest < 0)
-    throw Error(kCheckpointTag, path.string() + ": expected a checkpoint (state.json) or step-N folders, found neither; name a folder that training has written");
+    throw Error(kCheckpointTag, path.string() +
+                                    ": expected a checkpoint (state.json) or step-N folders, found neither; name a "
+                                    "folder that training has written");
   return path / (kStepPrefix + std::to_string(newest));
 }
 
@@ -220,7 +237,8 @@ Checkpoint loadWeights(const fs::path& path) {
   const fs::path folder = checkpointAt(path);
   return within(folder, [&] {
     CheckpointFile file = open(folder, Checked::allButOptimizer);
-    StoredState(file.about.state.step, std::move(file.weights), file.selectionBias, std::nullopt).readInto(file.about.state);
+    StoredState(file.about.state.step, std::move(file.weights), file.selectionBias, std::nullopt)
+        .readInto(file.about.state);
     return std::move(file.about);
   });
 }
@@ -236,7 +254,8 @@ Checkpoint openToResume(const fs::path& path) {
     CheckpointFile file = open(folder, Checked::all);
     SafetensorsFile optimizer(folder / kOptimizerFile);
     checkTypes(folder / kOptimizerFile, optimizer);
-    file.about.stored = std::make_shared<StoredState>(file.about.state.step, std::move(file.weights), file.selectionBias, std::move(optimizer));
+    file.about.stored = std::make_shared<StoredState>(file.about.state.step, std::move(file.weights),
+                                                      file.selectionBias, std::move(optimizer));
     return std::move(file.about);
   });
 }

@@ -33,10 +33,17 @@ Json layerNumber(int layer) { return layer == kHeadLayer ? Json("head") : Json(l
 }  // namespace
 
 Json toJson(const RunSummary& run) {
-  Json json = {{"run", run.id},         {"name", run.name},           {"note", run.note},
-               {"preset", run.preset},  {"seed", run.seed},           {"created", run.created},
-               {"parent", run.parent},  {"parent_step", run.parentStep}, {"state", std::string(nameOf(run.state))},
-               {"steps", run.steps},    {"target_steps", run.targetSteps}};
+  Json json = {{"run", run.id},
+               {"name", run.name},
+               {"note", run.note},
+               {"preset", run.preset},
+               {"seed", run.seed},
+               {"created", run.created},
+               {"parent", run.parent},
+               {"parent_step", run.parentStep},
+               {"state", std::string(nameOf(run.state))},
+               {"steps", run.steps},
+               {"target_steps", run.targetSteps}};
   json["train_loss"] = run.trainLoss ? number(*run.trainLoss) : Json(nullptr);
   json["val_loss"] = run.validationLoss ? number(*run.validationLoss) : Json(nullptr);
   json["validated_tokens"] = run.validatedTokens;
@@ -86,7 +93,10 @@ Json toJson(const RunStudy& study, const std::vector<StudyChange>& changes) {
   std::vector<std::string> domains = study.domains;
   for (std::string& name : domains)
     if (firstInvalidUtf8(name)) name = shownName(name);
-  Json json = {{"step", study.step}, {"tokens", study.tokens}, {"domains", std::move(domains)}, {"domain_tokens", study.domainTokens}};
+  Json json = {{"step", study.step},
+               {"tokens", study.tokens},
+               {"domains", std::move(domains)},
+               {"domain_tokens", study.domainTokens}};
   json["max_vio_global"] = optional(study.maxVioGlobal());
   json["layers"] = Json::array();
   for (std::size_t i = 0; i < study.layers.size(); ++i) {
@@ -99,7 +109,8 @@ Json toJson(const RunStudy& study, const std::vector<StudyChange>& changes) {
     at["input_specialisation"] = number(layer.inputSpecialisation);
     at["next_specialisation"] = number(layer.nextSpecialisation);
     at["predicted_specialisation"] = number(layer.predictedSpecialisation);
-    if (layer.listed.size() < static_cast<std::size_t>(layer.experts)) at["listed_experts"] = layer.listed;  // of the tables below
+    if (layer.listed.size() < static_cast<std::size_t>(layer.experts))
+      at["listed_experts"] = layer.listed;  // of the tables below
     at["coactivation"] = numbers(layer.coactivation);
     at["domain_shares"] = numbers(layer.domains);
     json["layers"].push_back(std::move(at));
@@ -108,7 +119,10 @@ Json toJson(const RunStudy& study, const std::vector<StudyChange>& changes) {
 }
 
 Json toJson(const CheckpointRow& checkpoint) {
-  return {{"step", checkpoint.step}, {"path", checkpoint.path}, {"healthy", checkpoint.healthy}, {"pinned", checkpoint.pinned},
+  return {{"step", checkpoint.step},
+          {"path", checkpoint.path},
+          {"healthy", checkpoint.healthy},
+          {"pinned", checkpoint.pinned},
           {"bytes", checkpoint.bytes}};
 }
 

@@ -19,16 +19,15 @@ struct LayerWidth {
   std::size_t terms = 0, experts = 0;
 };
 
-template <class Visit> void eachPoint(const RunStore& store, RunId run, Visit visit) {
+template <class Visit>
+void eachPoint(const RunStore& store, RunId run, Visit visit) {
   const std::int64_t last = store.run(run).steps;
   for (std::int64_t after = 0; after < last; after += kPieceSteps)
     for (const StepPoint& point : store.points(run, after, std::min(after + kPieceSteps, last))) visit(point);
 }
 
 /// Empty where it was not measured at this step.
-std::string measuredText(float value) {
-  return std::isnan(value) ? std::string() : shortestText(value);
-}
+std::string measuredText(float value) { return std::isnan(value) ? std::string() : shortestText(value); }
 
 std::string line(nlohmann::ordered_json json, const char* type) {
   nlohmann::ordered_json typed = {{"type", type}};
@@ -48,7 +47,8 @@ void exportJsonl(const RunStore& store, RunId run, const TextSink& sink) {
     const auto now = store.study(run, studies[study++]);
     if (!now || !newest) return;  // a writer took the run back meanwhile
     std::vector<StudyChange> changes;
-    for (std::size_t layer = 0; layer < newest->layers.size(); ++layer) changes.push_back(studyChange(before.get(), *now, *newest, layer));
+    for (std::size_t layer = 0; layer < newest->layers.size(); ++layer)
+      changes.push_back(studyChange(before.get(), *now, *newest, layer));
     sink(line(toJson(*now, changes), "study"));
     before = now;
   };
@@ -71,7 +71,8 @@ void exportCsv(const RunStore& store, RunId run, const TextSink& sink) {
     }
   });
   std::string text =
-      "step,train_loss_nats_per_token,validation_loss_nats_per_token,aux_loss,z_loss,gradient_norm,learning_rate,tokens_per_second";
+      "step,train_loss_nats_per_token,validation_loss_nats_per_token,aux_loss,z_loss,gradient_norm,learning_rate,"
+      "tokens_per_second";
   for (const auto& [layer, width] : widths) {
     const std::string prefix = layer == kHeadLayer ? std::string(",head_") : ",layer" + std::to_string(layer) + "_";
     for (const LayerMetricName& metric : kLayerMetricNames) text += prefix + metric.name;
@@ -80,15 +81,19 @@ void exportCsv(const RunStore& store, RunId run, const TextSink& sink) {
   }
   sink(text + "\n");
   eachPoint(store, run, [&](const StepPoint& point) {
-    text = std::to_string(point.step) + ',' + shortestText(point.loss) + ',' + (point.validationLoss ? shortestText(*point.validationLoss) : "");
-    for (const double value : {point.auxLoss, point.zLoss, point.gradientNorm, point.learningRate, point.tokensPerSecond})
+    text = std::to_string(point.step) + ',' + shortestText(point.loss) + ',' +
+           (point.validationLoss ? shortestText(*point.validationLoss) : "");
+    for (const double value :
+         {point.auxLoss, point.zLoss, point.gradientNorm, point.learningRate, point.tokensPerSecond})
       text += ',' + shortestText(value);
     auto layer = point.layers.begin();
     for (const auto& [number, width] : widths) {
       const bool there = layer != point.layers.end() && layer->layer == number;
-      for (const LayerMetricName& metric : kLayerMetricNames) text += ',' + (there ? measuredText((*layer).*metric.value) : std::string());
+      for (const LayerMetricName& metric : kLayerMetricNames)
+        text += ',' + (there ? measuredText((*layer).*metric.value) : std::string());
       const auto list = [&](std::size_t count, const std::vector<float>* values) {
-        for (std::size_t i = 0; i < count; ++i) text += ',' + (values != nullptr && i < values->size() ? shortestText((*values)[i]) : std::string());
+        for (std::size_t i = 0; i < count; ++i)
+          text += ',' + (values != nullptr && i < values->size() ? shortestText((*values)[i]) : std::string());
       };
       list(width.terms, there ? &layer->balance : nullptr);
       list(width.experts, there ? &layer->load : nullptr);
@@ -106,8 +111,10 @@ void exportRun(const RunStore& store, RunId run, ExportFormat format, const Text
 
 void exportRuns(const RunStore& store, ExportFormat format, const TextSink& sink) {
   if (format == ExportFormat::csv)
-    sink("run,name,preset,state,steps,target_steps,train_loss_nats_per_token,validation_loss_nats_per_token,total_parameters,"
-         "active_parameters,alerts,seed,created,parent,parent_step,note\n");
+    sink(
+        "run,name,preset,state,steps,target_steps,train_loss_nats_per_token,validation_loss_nats_per_token,total_"
+        "parameters,"
+        "active_parameters,alerts,seed,created,parent,parent_step,note\n");
   for (const RunSummary& run : store.runs()) {
     if (format == ExportFormat::jsonl) {
       sink(line(toJson(run), "run"));
@@ -115,10 +122,11 @@ void exportRuns(const RunStore& store, ExportFormat format, const TextSink& sink
     }
     std::string text = std::to_string(run.id);
     for (const std::string& field :
-         {csvField(run.name), csvField(run.preset), std::string(nameOf(run.state)), std::to_string(run.steps), std::to_string(run.targetSteps),
-          run.trainLoss ? shortestText(*run.trainLoss) : "", run.validationLoss ? shortestText(*run.validationLoss) : "",
-          std::to_string(run.totalParameters), std::to_string(run.activeParameters), std::to_string(run.alerts), std::to_string(run.seed),
-          run.created, std::to_string(run.parent), std::to_string(run.parentStep), csvField(run.note)})
+         {csvField(run.name), csvField(run.preset), std::string(nameOf(run.state)), std::to_string(run.steps),
+          std::to_string(run.targetSteps), run.trainLoss ? shortestText(*run.trainLoss) : "",
+          run.validationLoss ? shortestText(*run.validationLoss) : "", std::to_string(run.totalParameters),
+          std::to_string(run.activeParameters), std::to_string(run.alerts), std::to_string(run.seed), run.created,
+          std::to_string(run.parent), std::to_string(run.parentStep), csvField(run.note)})
       text += ',' + field;
     sink(text + "\n");
   }

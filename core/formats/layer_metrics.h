@@ -6,7 +6,7 @@ namespace moe {
 /// A per-layer value as exports name it; the unit stands in the name, shares and indices have none.
 struct LayerMetricName {
   const char* name;
-  float LayerPoint::* value;
+  float LayerPoint::*value;
 };
 constexpr LayerMetricName kLayerMetricNames[] = {{"max_vio", &LayerPoint::maxVio},
                                                  {"cv2", &LayerPoint::cv2},

@@ -12,10 +12,10 @@ namespace moe {
 namespace {
 
 constexpr std::int64_t kLongestHeader = 100'000'000;  // as the format's own reader has it
-constexpr int kDeepestHeader = 3;                           // header, tensor, list
+constexpr int kDeepestHeader = 3;                     // header, tensor, list
 /// Of the format, and not used here.
-constexpr const char* kOtherTypes[] = {"BOOL", "I8", "F8_E4M3", "F8_E5M2", "F8_E8M0", "F4", "F6_E2M3", "F6_E3M2",
-                                       "I16", "U16", "F16", "U32", "U64", "C64"};
+constexpr const char* kOtherTypes[] = {"BOOL",    "I8",  "F8_E4M3", "F8_E5M2", "F8_E8M0", "F4",  "F6_E2M3",
+                                       "F6_E3M2", "I16", "U16",     "F16",     "U32",     "U64", "C64"};
 
 std::string range(std::int64_t begin, std::int64_t end) { return std::to_string(begin) + " to " + std::to_string(end); }
 
@@ -24,7 +24,8 @@ std::string range(std::int64_t begin, std::int64_t end) { return std::to_string(
 SafetensorsFile::SafetensorsFile(const std::filesystem::path& path) : file_("safetensors", path) { readHeader(); }
 
 void SafetensorsFile::refuse(const std::string& sentence) const {
-  throw Error("safetensors", file_.path().string() + ": " + sentence + "; the file is damaged or of another kind, take another copy");
+  throw Error("safetensors",
+              file_.path().string() + ": " + sentence + "; the file is damaged or of another kind, take another copy");
 }
 
 void SafetensorsFile::readHeader() {
@@ -33,7 +34,8 @@ void SafetensorsFile::readHeader() {
   file_.read(&length, 0, 8);
   const std::int64_t left = file_.size() - 8;
   if (length > static_cast<std::uint64_t>(std::min(left, kLongestHeader)))
-    refuse("expected a header of at most " + std::to_string(std::min(left, kLongestHeader)) + " bytes, the file says " + std::to_string(length));
+    refuse("expected a header of at most " + std::to_string(std::min(left, kLongestHeader)) + " bytes, the file says " +
+           std::to_string(length));
   std::string text(static_cast<std::size_t>(length), '\0');
   file_.read(text.data(), 8, static_cast<std::int64_t>(length));
   dataBegin_ = 8 + static_cast<std::int64_t>(length);
@@ -59,7 +61,8 @@ void SafetensorsFile::readHeader() {
     };
     // A length from the file: a whole number that is not negative and fits.
     const auto whole = [&](const nlohmann::json& number, const char* key) {
-      const bool fits = number.is_number_unsigned() && number.get<std::uint64_t>() <= static_cast<std::uint64_t>(INT64_MAX);
+      const bool fits =
+          number.is_number_unsigned() && number.get<std::uint64_t>() <= static_cast<std::uint64_t>(INT64_MAX);
       if (!fits) refuse(name + ": expected whole numbers in \"" + key + "\", found " + briefly(number));
       return number.get<std::int64_t>();
     };
@@ -68,13 +71,15 @@ void SafetensorsFile::readHeader() {
     const nlohmann::json& dtype = field("dtype");
     const auto known = dtype.is_string() ? dtypeOfSafetensors(dtype.get_ref<const std::string&>()) : std::nullopt;
     if (!known && std::ranges::any_of(kOtherTypes, [&](const char* other) { return dtype == other; }))
-      throw Error("safetensors", file_.path().string() + ": " + name + ": expected F32, F64, BF16, I32, I64 or U8, found numbers of type " +
+      throw Error("safetensors", file_.path().string() + ": " + name +
+                                     ": expected F32, F64, BF16, I32, I64 or U8, found numbers of type " +
                                      dtype.get<std::string>() + "; the file is whole, convert it to F32 or BF16");
     if (!known) refuse(name + ": expected dtype F32, F64, BF16, I32, I64 or U8, found " + briefly(dtype));
     entry.dtype = *known;
     const nlohmann::json& shape = field("shape");
     if (!shape.is_array() || shape.size() > Shape::kMaxRank)
-      refuse(name + ": expected a shape of at most " + std::to_string(Shape::kMaxRank) + " axes, found " + briefly(shape));
+      refuse(name + ": expected a shape of at most " + std::to_string(Shape::kMaxRank) + " axes, found " +
+             briefly(shape));
     std::optional<std::int64_t> bytes = static_cast<std::int64_t>(sizeOf(entry.dtype));
     std::int64_t extents[Shape::kMaxRank] = {};
     for (std::size_t axis = 0; axis < shape.size(); ++axis) {
@@ -90,37 +95,42 @@ void SafetensorsFile::readHeader() {
       default: entry.shape = {extents[0], extents[1], extents[2], extents[3]}; break;
     }
     const nlohmann::json& offsets = field("data_offsets");
-    if (!offsets.is_array() || offsets.size() != 2) refuse(name + ": expected two data_offsets, found " + briefly(offsets));
+    if (!offsets.is_array() || offsets.size() != 2)
+      refuse(name + ": expected two data_offsets, found " + briefly(offsets));
     entry.begin = whole(offsets[0], "data_offsets");
     entry.end = whole(offsets[1], "data_offsets");
     if (entry.begin > entry.end || entry.end - entry.begin != *bytes)
-      refuse(name + ": expected " + std::to_string(*bytes) + " bytes for " + std::string(safetensorsName(entry.dtype)) + " " +
-             entry.shape.text() + ", found data_offsets " + range(entry.begin, entry.end));
+      refuse(name + ": expected " + std::to_string(*bytes) + " bytes for " + std::string(safetensorsName(entry.dtype)) +
+             " " + entry.shape.text() + ", found data_offsets " + range(entry.begin, entry.end));
     if (entry.begin % static_cast<std::int64_t>(sizeOf(entry.dtype)) != 0)
-      refuse(name + ": expected an offset that is a multiple of " + std::to_string(sizeOf(entry.dtype)) + ", found " + std::to_string(entry.begin));
+      refuse(name + ": expected an offset that is a multiple of " + std::to_string(sizeOf(entry.dtype)) + ", found " +
+             std::to_string(entry.begin));
     entries_.push_back(std::move(entry));
   }
   checkRanges(file_.size() - dataBegin_);
 }
 
 void SafetensorsFile::checkRanges(std::int64_t bytes) {
-  std::stable_sort(entries_.begin(), entries_.end(),
-                   [](const Entry& a, const Entry& b) { return a.begin != b.begin ? a.begin < b.begin : a.end < b.end; });
+  std::stable_sort(entries_.begin(), entries_.end(), [](const Entry& a, const Entry& b) {
+    return a.begin != b.begin ? a.begin < b.begin : a.end < b.end;
+  });
   std::int64_t at = 0;
   for (const Entry& entry : entries_) {
     if (entry.end > bytes)
-      refuse(entry.name + ": expected its bytes within the " + std::to_string(bytes) + " that follow the header, found data_offsets " +
-             range(entry.begin, entry.end));
+      refuse(entry.name + ": expected its bytes within the " + std::to_string(bytes) +
+             " that follow the header, found data_offsets " + range(entry.begin, entry.end));
     if (entry.begin != at)
-      refuse(entry.name + ": expected its bytes to begin at " + std::to_string(at) + ", where the ones before end, found " +
-             std::to_string(entry.begin));
+      refuse(entry.name + ": expected its bytes to begin at " + std::to_string(at) +
+             ", where the ones before end, found " + std::to_string(entry.begin));
     at = entry.end;
   }
-  if (at != bytes) refuse("expected " + std::to_string(at) + " bytes behind the header, found " + std::to_string(bytes));
+  if (at != bytes)
+    refuse("expected " + std::to_string(at) + " bytes behind the header, found " + std::to_string(bytes));
 }
 
 const SafetensorsFile::Entry* SafetensorsFile::find(std::string_view name) const {
-  const auto found = std::find_if(entries_.begin(), entries_.end(), [&](const Entry& entry) { return entry.name == name; });
+  const auto found =
+      std::find_if(entries_.begin(), entries_.end(), [&](const Entry& entry) { return entry.name == name; });
   return found == entries_.end() ? nullptr : &*found;
 }
 

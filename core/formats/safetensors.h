@@ -23,7 +23,8 @@ struct NamedView {
 };
 
 /// Streams the tensors to `file` in the given order. Names are distinct and none is "__metadata__".
-void writeSafetensors(FileWriter& file, std::span<const NamedView> tensors, const std::map<std::string, std::string>& metadata = {});
+void writeSafetensors(FileWriter& file, std::span<const NamedView> tensors,
+                      const std::map<std::string, std::string>& metadata = {});
 
 /// A file from outside: hostile until checked. The constructor checks the whole header (lengths, dtypes, shapes, ranges
 /// that overlap, leave holes, lie unaligned or pass the end, names met twice) before anything of that size is allocated,

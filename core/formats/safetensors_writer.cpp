@@ -9,7 +9,8 @@ namespace moe {
 
 static_assert(std::endian::native == std::endian::little, "tensors are written as they lie in memory");
 
-void writeSafetensors(FileWriter& file, std::span<const NamedView> tensors, const std::map<std::string, std::string>& metadata) {
+void writeSafetensors(FileWriter& file, std::span<const NamedView> tensors,
+                      const std::map<std::string, std::string>& metadata) {
   nlohmann::ordered_json header;
   if (!metadata.empty()) header["__metadata__"] = metadata;
   std::size_t end = 0;
@@ -20,7 +21,8 @@ void writeSafetensors(FileWriter& file, std::span<const NamedView> tensors, cons
     const std::size_t begin = end;
     end += tensor.view.bytes();
     assert(begin % sizeOf(tensor.view.dtype) == 0 && "order tensors so that wider types come first");
-    header[tensor.name] = {{"dtype", safetensorsName(tensor.view.dtype)}, {"shape", std::move(shape)}, {"data_offsets", {begin, end}}};
+    header[tensor.name] = {
+        {"dtype", safetensorsName(tensor.view.dtype)}, {"shape", std::move(shape)}, {"data_offsets", {begin, end}}};
   }
   std::string text = header.is_null() ? "{}" : header.dump();
   text.resize((text.size() + 7) / 8 * 8, ' ');  // the data begins at a multiple of 8

@@ -31,7 +31,8 @@ std::vector<float> fromHex(const std::string& text, const JsonObject& object) {
     const char* end = text.data() + at + kDigits;
     const auto [stopped, code] = std::from_chars(text.data() + at, end, bits, 16);
     const float share = std::bit_cast<float>(bits);
-    if (code != std::errc() || stopped != end || !(share >= 0 && share <= 1)) object.refuse("share", "numbers from 0 to 1");
+    if (code != std::errc() || stopped != end || !(share >= 0 && share <= 1))
+      object.refuse("share", "numbers from 0 to 1");
     shares.push_back(share);
   }
   return shares;
@@ -39,10 +40,13 @@ std::vector<float> fromHex(const std::string& text, const JsonObject& object) {
 
 constexpr std::string_view kLayers = "layers.", kAssignments = ".assignments", kShare = ".share";
 
-std::string nameOf(int layer, std::string_view what) { return std::string(kLayers) + std::to_string(layer) + std::string(what); }
+std::string nameOf(int layer, std::string_view what) {
+  return std::string(kLayers) + std::to_string(layer) + std::string(what);
+}
 
 /// The entries of a list, or nothing where it is absent.
-template <class Read> void each(JsonObject& object, const char* key, const std::string& tag, Read read) {
+template <class Read>
+void each(JsonObject& object, const char* key, const std::string& tag, Read read) {
   const json* list = object.take(key);
   if (!list) return;
   if (!list->is_array()) object.refuse(key, "a list");
@@ -58,7 +62,8 @@ template <class Read> void each(JsonObject& object, const char* key, const std::
 json toJson(const WatchState& watch) {
   json alerts = json::array();
   for (const Alert& alert : watch.alerts)
-    alerts.push_back({{"layer", alert.layer}, {"expert", alert.expert}, {"since", alert.since}, {"utilization", alert.utilization}});
+    alerts.push_back(
+        {{"layer", alert.layer}, {"expert", alert.expert}, {"since", alert.since}, {"utilization", alert.utilization}});
   return {{"alerts", alerts}, {"restarts", watch.restarts}};
 }
 
@@ -101,7 +106,8 @@ std::int64_t writeLoads(const std::string& tag, const std::filesystem::path& pat
   std::vector<std::pair<std::string, Tensor>> tensors;  // wider types first
   if (steps > 0) {
     tensors.emplace_back("step", hostTensor({steps}, DType::i64));
-    for (std::int64_t s = 0; s < steps; ++s) tensors.back().second.as<std::int64_t>()[s] = loads[static_cast<std::size_t>(s)].step;
+    for (std::int64_t s = 0; s < steps; ++s)
+      tensors.back().second.as<std::int64_t>()[s] = loads[static_cast<std::size_t>(s)].step;
     const std::vector<StepLoads::Layer>& layers = all.back().layers;
     for (std::size_t l = 0; l < layers.size(); ++l) {
       tensors.emplace_back(nameOf(layers[l].layer, kAssignments), hostTensor({steps}, DType::f64));
@@ -126,7 +132,8 @@ std::int64_t writeLoads(const std::string& tag, const std::filesystem::path& pat
 std::vector<StepLoads> readLoads(const std::string& tag, const std::filesystem::path& path) {
   const SafetensorsFile file(path);
   const auto refuse = [&](const std::string& name, const std::string& expected) {
-    throw Error(tag, path.string() + ": " + name + ": expected " + expected + ", found another form; choose another checkpoint, or copy this one again");
+    throw Error(tag, path.string() + ": " + name + ": expected " + expected +
+                         ", found another form; choose another checkpoint, or copy this one again");
   };
   std::vector<StepLoads> loads;
   if (file.entries().empty()) return loads;
@@ -146,12 +153,15 @@ std::vector<StepLoads> readLoads(const std::string& tag, const std::filesystem::
     const char* end = entry.name.data() + entry.name.size();
     if (!entry.name.ends_with(kShare) || !entry.name.starts_with(kLayers)) continue;
     const auto [stopped, code] = std::from_chars(entry.name.data() + kLayers.size(), end, layer);
-    if (code != std::errc() || std::string_view(stopped, end) != kShare || layer < 0) refuse(entry.name, "the number of a layer");
+    if (code != std::errc() || std::string_view(stopped, end) != kShare || layer < 0)
+      refuse(entry.name, "the number of a layer");
     layers.push_back(layer);
   }
-  if (file.entries().size() != 1 + 2 * layers.size()) refuse("the file", "steps, and assignments and shares of each layer");
+  if (file.entries().size() != 1 + 2 * layers.size())
+    refuse("the file", "steps, and assignments and shares of each layer");
   for (const int layer : layers) {
-    const Tensor assignments = take(nameOf(layer, kAssignments), DType::f64, 1), shares = take(nameOf(layer, kShare), DType::f32, 2);
+    const Tensor assignments = take(nameOf(layer, kAssignments), DType::f64, 1),
+                 shares = take(nameOf(layer, kShare), DType::f32, 2);
     const auto experts = static_cast<std::size_t>(shares.shape()[1]);
     for (const float share : shares.span<float>())
       if (!(share >= 0 && share <= 1)) refuse(nameOf(layer, kShare), "numbers from 0 to 1");

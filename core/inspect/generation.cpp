@@ -51,18 +51,15 @@ struct Generation::Impl {
   const Tokenizer& tokenizer;
   GenerateSettings settings;
   std::unique_ptr<Model::Cache, void (*)(Model::Cache*)> cache;
-  std::int64_t position = 0;             // of the next token in the cache
-  std::vector<std::int32_t> ids;         // prompt and continuation
-  std::vector<double> logits;            // (V) of the token after ids
+  std::int64_t position = 0;      // of the next token in the cache
+  std::vector<std::int32_t> ids;  // prompt and continuation
+  std::vector<double> logits;     // (V) of the token after ids
   TextRouting result;
   int made = 0;
 
-  Impl(Model& m, const Tokenizer& t, GenerateSettings s)
-      : model(m), tokenizer(t), settings(s), cache(m.makeCache()) {}
+  Impl(Model& m, const Tokenizer& t, GenerateSettings s) : model(m), tokenizer(t), settings(s), cache(m.makeCache()) {}
 
-  void feed(std::int32_t id) {
-    logits = logitsOf(model.backend().read(model.next(*cache, id, position++)));
-  }
+  void feed(std::int32_t id) { logits = logitsOf(model.backend().read(model.next(*cache, id, position++))); }
   /// Takes one token in and appends how it was routed.
   void take(std::int32_t id, bool generated) {
     if (position == model.config().context) shift();
@@ -110,8 +107,8 @@ Generation::~Generation() = default;
 bool Generation::advance() {
   TextRouting& result = impl_->result;
   if (result.complete) return false;
-  const RandomKey key{.seed = impl_->settings.seed, .stream = RandomStream::sampling,
-                      .step = static_cast<std::uint64_t>(impl_->made)};
+  const RandomKey key{
+      .seed = impl_->settings.seed, .stream = RandomStream::sampling, .step = static_cast<std::uint64_t>(impl_->made)};
   impl_->take(sample(impl_->logits, impl_->settings.temperature, uniformAt(key, 0, 0)), true);
   result.complete = ++impl_->made >= impl_->settings.tokens;
   return !result.complete;
@@ -121,7 +118,8 @@ const TextRouting& Generation::result() const { return impl_->result; }
 
 std::string Generation::text() const {
   // The prompt as it was typed: its tokens may be fewer, cut to the context.
-  return impl_->result.text + impl_->tokenizer.decode(std::span(impl_->ids).last(static_cast<std::size_t>(impl_->made)));
+  return impl_->result.text +
+         impl_->tokenizer.decode(std::span(impl_->ids).last(static_cast<std::size_t>(impl_->made)));
 }
 
 }  // namespace moe

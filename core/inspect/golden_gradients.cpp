@@ -14,8 +14,7 @@ void addColumns(Backend& backend, const TensorView& to, const TensorView& from, 
   const HostMirror sum(backend, to), part(backend, from);
   withScalar(to.dtype, [&]<class S>() {
     for (std::int64_t row = 0; row < rows; ++row)
-      for (std::int64_t i = 0; i < narrow; ++i)
-        sum.as<S>()[row * wide + begin + i] += part.as<S>()[row * narrow + i];
+      for (std::int64_t i = 0; i < narrow; ++i) sum.as<S>()[row * wide + begin + i] += part.as<S>()[row * narrow + i];
   });
   sum.write();
 }

@@ -14,9 +14,7 @@ void refuse(bool wrong, const std::string& field, const std::string& sentence) {
   if (wrong) throw Error("golden", "pipeline." + field + ": " + sentence);
 }
 
-std::string number(std::int64_t value) {
-  return std::to_string(value);
-}
+std::string number(std::int64_t value) { return std::to_string(value); }
 
 void checkSelection(const Recipe& r, std::int64_t T) {
   using Select = Recipe::Select::Kind;
@@ -110,9 +108,11 @@ void checkRanges(const Recipe& r) {
   refuse(!notNegative(p.noiseEpsilon), "perturb.noise.epsilon", "expected 0 or more");
   refuse(!(p.annealFraction >= 0 && p.annealFraction <= 1), "perturb.anneal.fraction", "expected a share from 0 to 1");
   refuse(!share(r.combine.expertDropout), "combine.expert_dropout", "expected a share from 0 to below 1");
-  refuse(r.adjust.selectionBias && !notNegative(r.adjust.selectionBias->rate), "adjust.selection_bias.rate", "expected 0 or more");
+  refuse(r.adjust.selectionBias && !notNegative(r.adjust.selectionBias->rate), "adjust.selection_bias.rate",
+         "expected 0 or more");
   refuse(r.select.kind == Recipe::Select::Kind::topP && r.select.p > 1, "select.p", "expected a share of at most 1");
-  refuse(r.select.randomSecond && !notNegative(r.select.randomSecond->scale), "select.random_second.scale", "expected 0 or more");
+  refuse(r.select.randomSecond && !notNegative(r.select.randomSecond->scale), "select.random_second.scale",
+         "expected 0 or more");
   if (const auto& force = r.select.force) {
     refuse(!(force->fraction >= 0 && force->fraction <= 1), "select.force.fraction", "expected a share from 0 to 1");
     refuse(force->steps < 0, "select.force.steps", "expected 0 or more");
@@ -120,7 +120,8 @@ void checkRanges(const Recipe& r) {
   refuse(!notNegative(r.weigh.epsilon), "weigh.epsilon", "expected 0 or more");
   refuse(!positive(r.weigh.scale), "weigh.scale", "expected a number above 0");
   refuse(r.capacity.minimum < 1, "capacity.minimum", "expected at least 1");
-  refuse(r.capacity.evalFactor && !positive(*r.capacity.evalFactor), "capacity.eval_factor", "expected a number above 0");
+  refuse(r.capacity.evalFactor && !positive(*r.capacity.evalFactor), "capacity.eval_factor",
+         "expected a number above 0");
   refuse(r.block.normEpsilon && !positive(*r.block.normEpsilon), "block.norm_epsilon", "expected a number above 0");
   for (std::size_t i = 0; i < r.balance.size(); ++i) {
     const std::string where = "balance." + number(static_cast<std::int64_t>(i));
@@ -185,7 +186,8 @@ void checkRoles(const GoldenVector& file, const Recipe& r, const GoldenSizes& si
 void refuseSizes(const GoldenVector& file, const Recipe& r) {
   const int E = r.experts.count;
   refuse(E < 1 || E > 65536, "experts.count", "expected 1 to 65536, found " + number(E));
-  refuse(r.experts.outputWidth < 0, "experts.output_width", "expected 1 or more, found " + number(r.experts.outputWidth));
+  refuse(r.experts.outputWidth < 0, "experts.output_width",
+         "expected 1 or more, found " + number(r.experts.outputWidth));
   if (file.kind == GoldenVector::Kind::layer && r.experts.kind != ExpertKind::linear) {
     const auto& hidden = r.experts.hidden;
     refuse(hidden.size() != 1 && hidden.size() != static_cast<std::size_t>(E), "experts.hidden",

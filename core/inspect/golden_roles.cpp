@@ -55,12 +55,8 @@ struct Facts {
   }
 };
 
-Need when(bool wanted) {
-  return wanted ? Need::required : Need::no;
-}
-Need may(bool allowed) {
-  return allowed ? Need::allowed : Need::no;
-}
+Need when(bool wanted) { return wanted ? Need::required : Need::no; }
+Need may(bool allowed) { return allowed ? Need::allowed : Need::no; }
 
 struct Role {
   const char* name;
@@ -207,10 +203,10 @@ void fitOne(const GoldenInput& input, const Role& role, GoldenSizes& sizes) {
   const std::string_view types = role.types, pattern = role.shape;
   if (types.find(letter) == std::string_view::npos)
     failGolden(subject, std::string("expected ") + (types[0] == 'f' ? "float64" : "int64") + ", found " +
-                      (letter == 'n'   ? "a plain number"
-                       : letter == 'f' ? "float64"
-                       : letter == 'i' ? "int64"
-                                       : "bool"));
+                            (letter == 'n'   ? "a plain number"
+                             : letter == 'f' ? "float64"
+                             : letter == 'i' ? "int64"
+                                             : "bool"));
   for (std::size_t begin = 0; begin <= pattern.size();) {
     const std::size_t end = std::min(pattern.find('|', begin), pattern.size());
     if (matches(pattern.substr(begin, end - begin), input.tensor.shape, sizes)) return;
@@ -269,7 +265,7 @@ void checkJitter(const GoldenVector& file, const Recipe& recipe) {
   for (const double factor : factors->data)
     if (!(std::abs(factor - 1) <= recipe.perturb.inputJitter + kRounding))
       failGolden("perturb.input_jitter.draw", "expected factors within " + std::to_string(recipe.perturb.inputJitter) +
-                                            " of 1, found " + std::to_string(factor));
+                                                  " of 1, found " + std::to_string(factor));
 }
 
 }  // namespace
@@ -326,7 +322,8 @@ void refuseUnusedInputs(const GoldenVector& file) {
     const bool used = std::any_of(file.cases.begin(), file.cases.end(), [&](const GoldenCase& one) {
       return role->need({file, one.recipe}) != Need::no;
     });
-    if (!used) failGolden("inputs." + input.name, "no recipe of the file has a use for the role \"" + input.role + "\"");
+    if (!used)
+      failGolden("inputs." + input.name, "no recipe of the file has a use for the role \"" + input.role + "\"");
   }
 }
 

@@ -14,16 +14,11 @@ namespace {
 
 Shape shapeOf(const std::vector<std::int64_t>& extents) {
   switch (extents.size()) {
-    case 0:
-      return {1};
-    case 1:
-      return {extents[0]};
-    case 2:
-      return {extents[0], extents[1]};
-    case 3:
-      return {extents[0], extents[1], extents[2]};
-    default:
-      return {extents[0], extents[1], extents[2], extents[3]};
+    case 0: return {1};
+    case 1: return {extents[0]};
+    case 2: return {extents[0], extents[1]};
+    case 3: return {extents[0], extents[1], extents[2]};
+    default: return {extents[0], extents[1], extents[2], extents[3]};
   }
 }
 

@@ -93,8 +93,8 @@ GoldenTensor readTensor(const Json& json, const std::string& where) {
     elements = *product;
   }
   if (static_cast<std::uint64_t>(elements) != data.size())
-    failGolden(where + ".data", "expected " + std::to_string(elements) + " numbers for shape " + shape.dump() + ", found " +
-                              std::to_string(data.size()));
+    failGolden(where + ".data", "expected " + std::to_string(elements) + " numbers for shape " + shape.dump() +
+                                    ", found " + std::to_string(data.size()));
   out.data.reserve(data.size());
   for (const Json& number : data) {
     const bool real = out.type == GoldenTensor::Type::f64;
@@ -119,9 +119,11 @@ void readExpected(std::vector<GoldenExpected>& out, std::vector<std::string> pat
   }
   if (path.size() >= 3) failGolden(where, "expected a tensor or a number, found an object");
   static const std::set<std::string> groups{"losses", "unscaled", "grad_total", "grad_output_term", "grad_unscaled"};
-  const std::size_t depth = path.empty() ? 0 : !groups.contains(path.front()) ? 0 : path.front() == "grad_unscaled" ? 2 : 1;
-  if (json.empty() && path.size() > depth)
-    failGolden(where, "expected a tensor or a number, found an empty object");
+  const std::size_t depth = path.empty()                      ? 0
+                            : !groups.contains(path.front())  ? 0
+                            : path.front() == "grad_unscaled" ? 2
+                                                              : 1;
+  if (json.empty() && path.size() > depth) failGolden(where, "expected a tensor or a number, found an empty object");
   for (const auto& [key, value] : json.items()) {
     std::vector<std::string> longer = path;
     longer.push_back(key);
@@ -217,7 +219,9 @@ GoldenVector::Kind readKind(const Json& json) {
 
 }  // namespace
 
-void failGolden(const std::string& where, const std::string& sentence) { throw Error("golden", where + ": " + sentence); }
+void failGolden(const std::string& where, const std::string& sentence) {
+  throw Error("golden", where + ": " + sentence);
+}
 
 std::string GoldenExpected::text() const {
   std::string joined;

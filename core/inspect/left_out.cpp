@@ -96,11 +96,12 @@ void leaveOut(Model& model, std::span<const LeftOut> left) {
     const auto has = [&](const LayerConfig& layer) {
       return layer.hasExperts && (!each.shared || layer.recipe.combine.shared);
     };
-    const bool found = each.layer == LeftOut::kAllLayers
-                           ? std::ranges::any_of(layers, has)
-                           : each.layer < static_cast<int>(layers.size()) && has(layers[static_cast<std::size_t>(each.layer)]);
-    if (!found) refuse(textOf(each), each.shared ? "no shared experts there; choose a layer that has them"
-                                                 : "no routed experts there; choose a layer that has them");
+    const bool found = each.layer == LeftOut::kAllLayers ? std::ranges::any_of(layers, has)
+                                                         : each.layer < static_cast<int>(layers.size()) &&
+                                                               has(layers[static_cast<std::size_t>(each.layer)]);
+    if (!found)
+      refuse(textOf(each), each.shared ? "no shared experts there; choose a layer that has them"
+                                       : "no routed experts there; choose a layer that has them");
   }
   model.backend().synchronize();
   for (std::size_t layer = 0; layer < layers.size(); ++layer) {

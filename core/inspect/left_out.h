@@ -12,7 +12,7 @@ struct LeftOut {
   static constexpr int kAllLayers = -1;
   int layer = kAllLayers;
   int expert = 0;
-  bool shared = false;       // the layer's shared experts, all of them, instead of a routed one
+  bool shared = false;  // the layer's shared experts, all of them, instead of a routed one
   bool operator==(const LeftOut&) const = default;
 };
 

@@ -70,13 +70,9 @@ Observed observedIntegers(std::vector<std::int64_t> shape, const std::vector<std
   return out;
 }
 
-Observed observedNumber(double value) {
-  return {false, {}, {value}};
-}
+Observed observedNumber(double value) { return {false, {}, {value}}; }
 
-Observed observedInteger(std::int64_t value) {
-  return {true, {}, {static_cast<double>(value)}};
-}
+Observed observedInteger(std::int64_t value) { return {true, {}, {static_cast<double>(value)}}; }
 
 std::optional<Observed> observe(GoldenRun& run, const std::vector<std::string>& path) {
   if (path[0].starts_with("grad_")) return observeGradient(run, path);

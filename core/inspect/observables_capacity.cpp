@@ -42,9 +42,7 @@ Result biasNext(GoldenRun& run) {
   return observed({run.routing().experts}, next);
 }
 
-bool choosesTokens(GoldenRun& run) {
-  return run.recipe().select.kind == Recipe::Select::Kind::expertChoice;
-}
+bool choosesTokens(GoldenRun& run) { return run.recipe().select.kind == Recipe::Select::Kind::expertChoice; }
 
 std::vector<std::int64_t> tableOfExperts(const Routing& routing) {
   return {routing.experts, static_cast<std::int64_t>(routing.expertTokens.size()) / routing.experts};

@@ -10,9 +10,7 @@ namespace {
 
 using Result = std::optional<Observed>;
 
-bool isLayer(GoldenRun& run) {
-  return run.file().kind == GoldenVector::Kind::layer;
-}
+bool isLayer(GoldenRun& run) { return run.file().kind == GoldenVector::Kind::layer; }
 
 Tensor rows(GoldenRun& run, std::int64_t columns) {
   return run.backend().allocate({run.sizes()['T'], columns}, run.dtype());

@@ -16,18 +16,10 @@ namespace {
 
 using Result = std::optional<Observed>;
 
-std::vector<std::int32_t> table(GoldenRun& run) {
-  return run.integers("select.index");
-}
-std::int64_t slots(GoldenRun& run) {
-  return run.sizes()['k'];
-}
-std::int64_t experts(GoldenRun& run) {
-  return run.sizes()['E'];
-}
-std::vector<std::int64_t> counts(GoldenRun& run) {
-  return countSelections(table(run), experts(run));
-}
+std::vector<std::int32_t> table(GoldenRun& run) { return run.integers("select.index"); }
+std::int64_t slots(GoldenRun& run) { return run.sizes()['k']; }
+std::int64_t experts(GoldenRun& run) { return run.sizes()['E']; }
+std::vector<std::int64_t> counts(GoldenRun& run) { return countSelections(table(run), experts(run)); }
 
 Observe fromLoad(double LoadHealth::*member) {
   return [member](GoldenRun& run) -> Result { return observedNumber(loadHealth(counts(run)).*member); };

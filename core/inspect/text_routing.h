@@ -16,7 +16,7 @@ TextRouting routeText(Model& model, const Tokenizer& tokenizer, const std::strin
 
 struct GenerateSettings {
   int tokens = 64;
-  double temperature = 0.8;         // 0: the most likely token
+  double temperature = 0.8;  // 0: the most likely token
   std::uint64_t seed = 0;
 };
 
@@ -28,7 +28,7 @@ class Generation {
   ~Generation();
   bool advance();
   const TextRouting& result() const;
-  std::string text() const;         // prompt and continuation so far
+  std::string text() const;  // prompt and continuation so far
 
  private:
   struct Impl;

@@ -53,7 +53,8 @@ TokenLayerRouting layerOf(const Routing& routing, int layer, std::int64_t t) {
   for (std::int32_t i = dispatch.tokenBegin[token]; i < dispatch.tokenBegin[token + 1]; ++i) {
     const auto a = static_cast<std::size_t>(dispatch.assignmentOf[static_cast<std::size_t>(i)]);
     const auto slot = static_cast<std::size_t>(dispatch.slot[a]);
-    if (slot < place.size() && place[slot] != SIZE_MAX) result.weights[place[slot]] = static_cast<float>(dispatch.weight[a]);
+    if (slot < place.size() && place[slot] != SIZE_MAX)
+      result.weights[place[slot]] = static_cast<float>(dispatch.weight[a]);
   }
   result.dropped = dispatch.tokenBegin[token] == dispatch.tokenBegin[token + 1];
   result.probabilities = rowOf(routing.scores, t, routing.experts);
@@ -86,7 +87,8 @@ std::string whyNotGenerating(const ModelConfig& config) {
     const Recipe::Select& select = layer.recipe.select;
     if (layer.hasExperts && select.kind == Recipe::Select::Kind::expertChoice &&
         select.generation == Recipe::Select::Generation::refuse)
-      return "Experts that choose their tokens need the whole text at once, so this recipe cannot take it token by token; "
+      return "Experts that choose their tokens need the whole text at once, so this recipe cannot take it token by "
+             "token; "
              "set select.generation to past to see an approximation.";
   }
   return {};

@@ -25,9 +25,7 @@ std::string beyond(double tolerance) {
   return "expected an error of at most " + scientificText(tolerance, 0);
 }
 
-Comparison incomparable(std::string problem) {
-  return {1, 0, std::move(problem)};
-}
+Comparison incomparable(std::string problem) { return {1, 0, std::move(problem)}; }
 
 std::string shapeText(const std::vector<std::int64_t>& shape) {
   std::string text = "[";

@@ -8,7 +8,8 @@ namespace moe {
 namespace {
 
 void fit(Backend& backend, Tensor& tensor, const TensorView& like) {
-  if (tensor.empty() != like.empty() || (!like.empty() && (tensor.shape() != like.shape || tensor.dtype() != like.dtype)))
+  if (tensor.empty() != like.empty() ||
+      (!like.empty() && (tensor.shape() != like.shape || tensor.dtype() != like.dtype)))
     tensor = like.empty() ? Tensor() : backend.allocate(like.shape, like.dtype);
 }
 

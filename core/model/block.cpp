@@ -69,9 +69,7 @@ void Block::forward(const TensorView& out, const TensorView& h, const BlockPass&
   compute(out, false, memory);
 }
 
-void Block::forwardAgain(const TensorView& out, Activations& memory) {
-  compute(out, true, memory);
-}
+void Block::forwardAgain(const TensorView& out, Activations& memory) { compute(out, true, memory); }
 
 void Block::compute(const TensorView& out, bool again, Activations& memory) {
   applyNorm(attentionNorm_, h_, memory);

@@ -11,8 +11,8 @@ namespace moe {
 
 struct AttentionConfig {
   int heads = 4;
-  int kvHeads = 4;           // divides heads
-  int headWidth = 32;        // explicit: not always width / heads
+  int kvHeads = 4;     // divides heads
+  int headWidth = 32;  // explicit: not always width / heads
   bool operator==(const AttentionConfig&) const = default;
 };
 
@@ -28,8 +28,8 @@ struct DenseConfig {
 struct LayerConfig {
   AttentionConfig attention;
   bool hasExperts = true;
-  DenseConfig dense;         // where hasExperts is false
-  Recipe recipe;             // where hasExperts is true
+  DenseConfig dense;  // where hasExperts is false
+  Recipe recipe;      // where hasExperts is true
   bool operator==(const LayerConfig&) const = default;
 };
 
@@ -37,9 +37,9 @@ enum class Positions { rope, learned };
 
 /// A decoder-only transformer: embedding, layers, final norm, head. Pre-norm residual blocks.
 struct ModelConfig {
-  int vocabulary = 256;      // V
-  int width = 128;           // D
-  int context = 128;         // longest sequence; rows of the learned position table
+  int vocabulary = 256;  // V
+  int width = 128;       // D
+  int context = 128;     // longest sequence; rows of the learned position table
   NormKind norm = NormKind::rms;
   double normEpsilon = 1e-5;
   Positions positions = Positions::rope;
@@ -54,8 +54,8 @@ struct ModelConfig {
 /// Model would make; FLOPs as in the peer's formula (2 a multiply-add, backward = 2 forward, causal attention at half).
 struct ModelSize {
   std::int64_t totalParameters = 0;
-  std::int64_t activeParameters = 0;   // that one token passes: all but the experts not chosen
-  double flopsPerToken = 0;            // forward + backward
+  std::int64_t activeParameters = 0;  // that one token passes: all but the experts not chosen
+  double flopsPerToken = 0;           // forward + backward
 };
 /// `passTokens`: those that training routes together, which experts choose their slots from.
 ModelSize sizeOf(const ModelConfig& config, std::int64_t passTokens);

@@ -11,10 +11,10 @@ struct Model::Cache {
   Activations memory;  // of one token
   std::vector<std::unique_ptr<Block>> blocks;
   std::unique_ptr<MixtureLanguageHead> head;  // null: linear
-  std::vector<Tensor> keys, values;       // (layers) of (context, kvHeads, headWidth)
-  std::vector<RankingHistory> histories;  // (layers)
+  std::vector<Tensor> keys, values;           // (layers) of (context, kvHeads, headWidth)
+  std::vector<RankingHistory> histories;      // (layers)
   std::int64_t revision = 0;
-  Tensor stream[2];                   // (1, D) each
+  Tensor stream[2];                         // (1, D) each
   Tensor normed, statistics, logits, loss;  // (1, D), (1, 2), (1, V), (1)
 };
 

@@ -14,17 +14,10 @@ void drawSegments(Model::Impl& model, std::uint64_t seed) {
     const TensorView& value = model.parameters.all()[i].value;
     double deviation = model.config.initDeviation;
     switch (segments[i].kind) {
-      case Segment::Kind::one:
-        model.backend.fill(value, 1);
-        continue;
-      case Segment::Kind::zero:
-        model.backend.fill(value, 0);
-        continue;
-      case Segment::Kind::output:
-        deviation /= std::sqrt(2 * layers);
-        break;
-      case Segment::Kind::matrix:
-        break;
+      case Segment::Kind::one: model.backend.fill(value, 1); continue;
+      case Segment::Kind::zero: model.backend.fill(value, 0); continue;
+      case Segment::Kind::output: deviation /= std::sqrt(2 * layers); break;
+      case Segment::Kind::matrix: break;
     }
     const Tensor drawn = hostTensor(value.shape, value.dtype);
     fillNormal(drawn, {.seed = seed, .stream = RandomStream::parameters, .layer = static_cast<std::uint32_t>(i)}, 0,

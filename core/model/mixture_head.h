@@ -60,7 +60,7 @@ class MixtureHead {
   Tensor expertOutputs_, dOutputs_;  // (E, T, O)
   Tensor saved_;                     // (E, saved of one expert)
   std::vector<double> shares_, outputs_;
-  Tensor dAssignment_;               // (at least A) f64
+  Tensor dAssignment_;  // (at least A) f64
   MixtureGradients gradients_;
 };
 

@@ -30,7 +30,8 @@ MixtureLanguageHead::MixtureLanguageHead(Backend& backend, const ModelConfig& co
   experts_ = spec_.experts();
   vocabulary_ = spec_.outputWidth;
   const auto of = [&](auto part) {
-    return bindMoeWeights(recipe_, config.width, [&](std::string_view name) { return part(kHeadPrefix + std::string(name)); });
+    return bindMoeWeights(recipe_, config.width,
+                          [&](std::string_view name) { return part(kHeadPrefix + std::string(name)); });
   };
   weights_ = of([&](const std::string& name) { return parameters.value(name); });
   gradients_ = of([&](const std::string& name) { return parameters.gradient(name); });
@@ -49,7 +50,8 @@ double MixtureLanguageHead::coefficient(Form form) const {
 }
 
 bool MixtureLanguageHead::predictsByBlend() const {
-  return coefficient(Form::cooperative) > 0 && coefficient(Form::likelihood) == 0 && coefficient(Form::competitive) == 0;
+  return coefficient(Form::cooperative) > 0 && coefficient(Form::likelihood) == 0 &&
+         coefficient(Form::competitive) == 0;
 }
 
 void MixtureLanguageHead::route(const TensorView& x, const BlockPass& pass) {
@@ -72,10 +74,11 @@ std::int64_t MixtureLanguageHead::chunkTokens(std::int64_t experts, std::int64_t
 }
 
 MixtureLanguageHead::Chunk MixtureLanguageHead::computeOutputs(std::int64_t begin, std::int64_t end, bool blended,
-                                                                Activations& memory) {
+                                                               Activations& memory) {
   const std::int64_t C = end - begin, D = x_.shape[1];
   const TensorView x = x_.rows(begin, end);
-  Chunk chunk{begin, end, memory.take({C * experts_, vocabulary_}, x.dtype), memory.take({C * experts_}, x.dtype), {}, {}};
+  Chunk chunk{begin, end, memory.take({C * experts_, vocabulary_}, x.dtype), memory.take({C * experts_}, x.dtype),
+              {},    {}};
   if (blended) {
     chunk.blend = memory.take({C, vocabulary_}, x.dtype);
     chunk.blendCosts = memory.take({C}, x.dtype);
@@ -93,8 +96,8 @@ MixtureLanguageHead::Chunk MixtureLanguageHead::computeOutputs(std::int64_t begi
     most = std::max(most, backend_.expertsSavedElements(oneExpert(spec_, e), C));
   saved_ = memory.take({experts_, most}, x.dtype);
   for (std::int64_t e = 0; e < experts_; ++e)
-    backend_.experts(chunk.outputs.rows(e * C, (e + 1) * C), saved_.rows(e, e + 1), x, everyToken_,
-                     oneExpert(spec_, e), oneExpert(spec_, weights_.experts, e), {}, false);
+    backend_.experts(chunk.outputs.rows(e * C, (e + 1) * C), saved_.rows(e, e + 1), x, everyToken_, oneExpert(spec_, e),
+                     oneExpert(spec_, weights_.experts, e), {}, false);
   return chunk;
 }
 
@@ -136,9 +139,9 @@ void MixtureLanguageHead::backwardOutputs(const Chunk& chunk, const TensorView& 
     return;
   }
   for (std::int64_t e = 0; e < experts_; ++e)
-    backend_.expertsBackward(dxRows, oneExpert(spec_, gradients_.experts, e), {}, chunk.outputs.rows(e * C, (e + 1) * C),
-                             x, saved_.rows(e, e + 1), everyToken_, oneExpert(spec_, e),
-                             oneExpert(spec_, weights_.experts, e), {});
+    backend_.expertsBackward(dxRows, oneExpert(spec_, gradients_.experts, e), {},
+                             chunk.outputs.rows(e * C, (e + 1) * C), x, saved_.rows(e, e + 1), everyToken_,
+                             oneExpert(spec_, e), oneExpert(spec_, weights_.experts, e), {});
 }
 
 template <class S>
@@ -170,7 +173,8 @@ void MixtureLanguageHead::trainChunk(Chunk& chunk, const TensorView& losses, std
     const std::int64_t token = chunk.begin + t;
     const bool masked = targets[at(token)] < 0;
     const double* share = sharesOf(token);
-    for (std::int64_t e = 0; e < E; ++e) row_[at(e)] = std::log(share[e]) - static_cast<double>(costs[row(chunk, t, e)]);
+    for (std::int64_t e = 0; e < E; ++e)
+      row_[at(e)] = std::log(share[e]) - static_cast<double>(costs[row(chunk, t, e)]);
     const double evidence = logSumExp(row_);
     double minimised = -likelihood * evidence;
     for (std::int64_t e = 0; e < E; ++e) {

@@ -42,9 +42,9 @@ class MixtureLanguageHead {
 
  private:
   struct Chunk {
-    std::int64_t begin, end;   // tokens
-    TensorView outputs;        // (C * E, V), rows in the order of row(); cross-entropy makes slopes of them
-    TensorView costs;          // (C * E) nats of each expert alone
+    std::int64_t begin, end;       // tokens
+    TensorView outputs;            // (C * E, V), rows in the order of row(); cross-entropy makes slopes of them
+    TensorView costs;              // (C * E) nats of each expert alone
     TensorView blend, blendCosts;  // (C, V), (C): of the mixed outputs; empty unless asked for
     std::int64_t tokens() const { return end - begin; }
   };
@@ -57,8 +57,7 @@ class MixtureLanguageHead {
   void blendOutputs(Chunk& chunk);
   void toSlopes(const Chunk& chunk, std::span<const std::int32_t> targets);
   template <class S>
-  void trainChunk(Chunk& chunk, const TensorView& losses, std::span<const std::int32_t> targets,
-                  double scale);
+  void trainChunk(Chunk& chunk, const TensorView& losses, std::span<const std::int32_t> targets, double scale);
   template <class S>
   void predictChunk(Chunk& chunk, const TensorView& losses, const TensorView& logits,
                     std::span<const std::int32_t> targets);
@@ -77,13 +76,13 @@ class MixtureLanguageHead {
   RoutingInput routingInput_;
   DrawBuffers draws_;
   double objective_ = 0;
-  Dispatch everyToken_;  // of a chunk, for one expert
-  TensorView x_;         // (T, D)
-  TensorView saved_;                        // (E, saved of one expert); not linear
-  std::vector<double> shares_, dShares_;    // (T, E)
-  Tensor dAssignment_;                      // (at least A) f64
-  std::vector<double> row_;                 // (E)
-  std::vector<std::int32_t> targets_;       // (C * E)
+  Dispatch everyToken_;                   // of a chunk, for one expert
+  TensorView x_;                          // (T, D)
+  TensorView saved_;                      // (E, saved of one expert); not linear
+  std::vector<double> shares_, dShares_;  // (T, E)
+  Tensor dAssignment_;                    // (at least A) f64
+  std::vector<double> row_;               // (E)
+  std::vector<std::int32_t> targets_;     // (C * E)
 };
 
 }  // namespace moe

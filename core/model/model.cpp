@@ -81,18 +81,10 @@ Model::Model(Backend& backend, ModelConfig config, DType dtype, bool training)
     : impl_(std::make_unique<Impl>(backend, std::move(config), dtype, training)) {}
 Model::~Model() = default;
 
-const ModelConfig& Model::config() const {
-  return impl_->config;
-}
-Backend& Model::backend() {
-  return impl_->backend;
-}
-Parameters& Model::parameters() {
-  return impl_->parameters;
-}
-const Parameters& Model::parameters() const {
-  return impl_->parameters;
-}
+const ModelConfig& Model::config() const { return impl_->config; }
+Backend& Model::backend() { return impl_->backend; }
+Parameters& Model::parameters() { return impl_->parameters; }
+const Parameters& Model::parameters() const { return impl_->parameters; }
 std::vector<float> Model::selectionBias(std::size_t layer) const {
   const TensorView bias = selectionBiasView(layer);
   if (bias.empty()) return {};
@@ -113,9 +105,7 @@ TensorView Model::selectionBiasView(std::size_t layer) const {
   const std::vector<TensorView>& all = impl_->selectionBias;
   return layer < all.size() ? all[layer] : TensorView{nullptr, {0}, DType::f32};
 }
-TensorView Model::selectionBiases() const {
-  return impl_->biasArena;
-}
+TensorView Model::selectionBiases() const { return impl_->biasArena; }
 void Model::keepOnly(std::size_t layer, std::span<const std::uint8_t> kept) {
   Tensor& mask = impl_->keptExperts[layer];
   mask = {};
@@ -134,24 +124,16 @@ std::span<const float> Model::tokenLosses() const {
   impl_->lossesRead = true;
   return impl_->tokenLosses;
 }
-std::size_t Model::balanceTerms() const {
-  return impl_->routings.empty() ? 0 : impl_->balanceRecipe().balance.size();
-}
-TensorView Model::logits() const {
-  return impl_->logits;
-}
-std::int64_t Model::activationBytes() const {
-  return impl_->memory.mostBytes();
-}
+std::size_t Model::balanceTerms() const { return impl_->routings.empty() ? 0 : impl_->balanceRecipe().balance.size(); }
+TensorView Model::logits() const { return impl_->logits; }
+std::int64_t Model::activationBytes() const { return impl_->memory.mostBytes(); }
 std::span<const Routing* const> Model::routing() const {
   if (!impl_->routingRead)
     for (Routing* routing : impl_->asked) impl_->backend.read(*routing);
   impl_->routingRead = true;
   return impl_->shownRouting;
 }
-std::span<Routing* const> Model::askedRouting() const {
-  return impl_->asked;
-}
+std::span<Routing* const> Model::askedRouting() const { return impl_->asked; }
 std::vector<BalancerGradient> Model::balancerGradients() const {
   std::vector<BalancerGradient> all;
   for (const int layer : impl_->expertLayers)
@@ -165,9 +147,7 @@ std::vector<double> Model::routerGradients() const {
   return all;
 }
 
-std::span<const int> Model::expertLayers() const {
-  return impl_->expertLayers;
-}
+std::span<const int> Model::expertLayers() const { return impl_->expertLayers; }
 
 const Recipe& Model::recipeOf(std::size_t expertLayer) const {
   const int layer = impl_->expertLayers[expertLayer];

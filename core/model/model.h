@@ -34,11 +34,12 @@ struct PassTotals {
 };
 
 struct LossSums {
-  double loss = 0;       // sum over unmasked targets, nats under the prediction
-  double objective = 0;  // what is minimised beside the balance terms: the same, or a mixture head's weighted losses in training
+  double loss = 0;  // sum over unmasked targets, nats under the prediction
+  double objective =
+      0;  // what is minimised beside the balance terms: the same, or a mixture head's weighted losses in training
   std::int64_t targets = 0;
-  double auxLoss = 0, zLoss = 0;           // coefficient * value, summed over layers
-  std::vector<double> balance;             // one a balance term: its mean over layers, or its one value
+  double auxLoss = 0, zLoss = 0;  // coefficient * value, summed over layers
+  std::vector<double> balance;    // one a balance term: its mean over layers, or its one value
 };
 
 /// A decoder-only transformer on one backend: parameters, activations, forward beside backward. Belongs to the

@@ -66,9 +66,9 @@ struct Model::Impl {
   Activations memory;
   std::vector<TensorView> stream;  // (layers + 1) of (T, D): what enters each block, and what leaves the last
   TensorView normed, dNormed, statistics, logits, losses;  // (T, D), (T, D), (T, 2), (T, V), (T)
-  std::vector<float> tokenLosses;                 // (T)
-  bool lossesRead = true;                         // tokenLosses are those of the last pass
-  Tensor totals;                                  // f64: loss, then as PassTotals::balance, of a pass that is waited for
+  std::vector<float> tokenLosses;                          // (T)
+  bool lossesRead = true;                                  // tokenLosses are those of the last pass
+  Tensor totals;  // f64: loss, then as PassTotals::balance, of a pass that is waited for
 };
 
 }  // namespace moe

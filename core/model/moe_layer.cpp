@@ -50,9 +50,7 @@ void MoeLayer::reconfigure(const Recipe& recipe) {
   if (recipe.combine.denseResidual) denseSpec_ = denseResidualSpec(recipe, width_);
 }
 
-std::int64_t MoeLayer::widestHidden() const {
-  return *std::max_element(spec_.hidden.begin(), spec_.hidden.end());
-}
+std::int64_t MoeLayer::widestHidden() const { return *std::max_element(spec_.hidden.begin(), spec_.hidden.end()); }
 
 std::int64_t MoeLayer::mostAssignments() const {
   // A token's choices bound them, so that shifting loads take the same memory; where that bound would be E a token

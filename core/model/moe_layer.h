@@ -85,7 +85,7 @@ class MoeLayer {
   std::int64_t width_ = 0;
   ExpertsSpec spec_, sharedSpec_, denseSpec_;
   Routing routing_;
-  Tensor dAssignment_;               // (at least A) f64, routed
+  Tensor dAssignment_;  // (at least A) f64, routed
   struct TermGradient {
     Tensor weight, bias, noiseWeight;  // as RouterWeights
     double scale = 0;                  // coefficient * loss scale

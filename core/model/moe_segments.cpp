@@ -32,9 +32,7 @@ void addBank(std::vector<MoeSegment>& out, const std::string& bank, const Expert
 
 using Find = std::function<TensorView(std::string_view)>;
 
-TensorView shaped(const TensorView& view, Shape shape) {
-  return view.empty() ? TensorView{} : view.reshaped(shape);
-}
+TensorView shaped(const TensorView& view, Shape shape) { return view.empty() ? TensorView{} : view.reshaped(shape); }
 
 ExpertsWeights bindBank(const Find& find, const std::string& bank, const ExpertsSpec& spec, bool bias) {
   const std::int64_t E = spec.experts(), D = spec.width, O = spec.outputWidth, H = spec.hiddenTotal();

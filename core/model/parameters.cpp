@@ -7,9 +7,7 @@ namespace {
 
 constexpr std::int64_t kAlignment = 16;  // elements: a segment begins on a cache line in f32 and in f64
 
-std::int64_t padded(std::int64_t elements) {
-  return (elements + kAlignment - 1) / kAlignment * kAlignment;
-}
+std::int64_t padded(std::int64_t elements) { return (elements + kAlignment - 1) / kAlignment * kAlignment; }
 
 TensorView part(const TensorView& arena, std::int64_t begin, const Shape& shape) {
   return arena.rows(begin, begin + shape.elements()).reshaped(shape);

@@ -14,12 +14,12 @@ namespace moe {
 /// A named segment: one weight with its gradient. f32 (f64 in gradient checks). Storage is owned by the model, or mapped
 /// from a file by whoever loads one.
 struct Parameter {
-  std::string name;        // "layers.2.experts.down"
+  std::string name;  // "layers.2.experts.down"
   TensorView value;
-  TensorView gradient;     // same shape; empty for a model that only infers
+  TensorView gradient;         // same shape; empty for a model that only infers
   bool wholeGradient = false;  // as in Segment
-  bool decays = false;     // weight decay applies: matrices yes, norms and biases no
-  bool frozen = false;     // the optimiser leaves it alone
+  bool decays = false;         // weight decay applies: matrices yes, norms and biases no
+  bool frozen = false;         // the optimiser leaves it alone
   /// Elements of it that stay, from begin to before end, ascending: single experts of a bank.
   std::vector<std::pair<std::int64_t, std::int64_t>> frozenParts;
 };

@@ -75,8 +75,7 @@ void Model::Impl::mixtureHead(const Batch& batch, Phase phase, double perTarget,
   if (withGradients) head->backwardRouter(dNormed);
 }
 
-void Model::Impl::forwardHead(const Batch& batch, const PassSettings& settings, double perTarget,
-                              bool withGradients) {
+void Model::Impl::forwardHead(const Batch& batch, const PassSettings& settings, double perTarget, bool withGradients) {
   losses = memory.take({batch.tokens()}, dtype);
   if (withGradients) dNormed = memory.take(normed.shape, dtype);
   if (head)

@@ -43,14 +43,16 @@ void checkHead(List& list, const Recipe& recipe, const ModelConfig& config) {
   list.require(recipe.head.density == Recipe::Head::Density::categorical, "head.density",
                "A language model predicts which token comes next: its density is categorical.");
   list.require(std::ranges::any_of(recipe.head.losses, [](const auto& loss) { return loss.coefficient > 0; }),
-               "head.losses", "A mixture head is trained on its own loss: give one of its forms a coefficient above 0.");
+               "head.losses",
+               "A mixture head is trained on its own loss: give one of its forms a coefficient above 0.");
   list.require(recipe.select.kind == Recipe::Select::Kind::all, "select.kind",
                "A mixture head asks every expert: select all.");
   list.require(recipe.score == Recipe::Score::softmax, "score.kind",
                "The shares of a mixture are probabilities: score by softmax.");
   list.require(recipe.weigh.kind == Recipe::Weigh::Kind::score && recipe.weigh.scale == 1 &&
                    recipe.weigh.appliesTo == Recipe::Weigh::AppliesTo::output,
-               "weigh.kind", "The shares of a mixture are the scores as they are: weigh by score, scale 1, on the output.");
+               "weigh.kind",
+               "The shares of a mixture are the scores as they are: weigh by score, scale 1, on the output.");
   list.require(recipe.capacity.dropless(), "capacity.factor",
                "A mixture head has no room to run out of: every expert predicts every token.");
   const Recipe::Combine& combine = recipe.combine;
@@ -60,8 +62,9 @@ void checkHead(List& list, const Recipe& recipe, const ModelConfig& config) {
                "A mixture head has an output matrix an expert, so none of them can be the embedding.");
   const bool inBlocks = std::ranges::any_of(config.layers, [](const LayerConfig& layer) { return layer.hasExperts; });
   list.require(inBlocks || recipe.experts.outputWidth == 0 || recipe.experts.outputWidth == config.vocabulary,
-               "experts.output_width", "The head's experts give one number a token of the vocabulary (" +
-                                           std::to_string(config.vocabulary) + "); leave the width out.");
+               "experts.output_width",
+               "The head's experts give one number a token of the vocabulary (" + std::to_string(config.vocabulary) +
+                   "); leave the width out.");
 }
 
 void checkSlices(List& list, const LayerConfig& layer) {
@@ -88,8 +91,9 @@ void checkJoinedTerms(List& list, const ModelConfig& config) {
       joined |= term.layers == Recipe::BalanceTerm::Layers::concatenated ||
                 term.scope == Recipe::BalanceTerm::Scope::globalBatch;
   }
-  list.require(same || !joined, "balance",
-               "A balance term over all layers concatenated, or over the global batch, needs as many experts in each layer.");
+  list.require(
+      same || !joined, "balance",
+      "A balance term over all layers concatenated, or over the global batch, needs as many experts in each layer.");
 }
 
 }  // namespace

@@ -43,25 +43,22 @@ bool hasWholeGradient(const std::string& name, const ModelConfig& config) {
 
 }  // namespace
 
-std::string layerPrefix(std::size_t layer) {
-  return "layers." + std::to_string(layer) + ".";
-}
+std::string layerPrefix(std::size_t layer) { return "layers." + std::to_string(layer) + "."; }
 
 double activeExperts(const Recipe& recipe, std::int64_t passTokens) {
   const double E = recipe.experts.count;
   switch (recipe.select.kind) {
-    case Recipe::Select::Kind::topK:
-      return recipe.select.k;
-    case Recipe::Select::Kind::topP:
-      return std::clamp(std::ceil(recipe.select.p * E), 1.0, E);
+    case Recipe::Select::Kind::topK: return recipe.select.k;
+    case Recipe::Select::Kind::topP: return std::clamp(std::ceil(recipe.select.p * E), 1.0, E);
     case Recipe::Select::Kind::expertChoice: {
       const Recipe::Capacity& capacity = recipe.capacity;
-      const double slots = capacity.slots ? static_cast<double>(*capacity.slots) * capacity.tokenGroups * E / static_cast<double>(passTokens) : 0;
+      const double slots = capacity.slots ? static_cast<double>(*capacity.slots) * capacity.tokenGroups * E /
+                                                static_cast<double>(passTokens)
+                                          : 0;
       const double k = capacity.countsK ? recipe.select.k : 1;
       return std::clamp(capacity.slots ? slots : capacity.factor.value_or(1) * k, 0.0, E);
     }
-    default:
-      return recipe.slotsPerToken();
+    default: return recipe.slotsPerToken();
   }
 }
 

@@ -16,8 +16,8 @@ struct Segment {
   } kind = Kind::matrix;
   std::string name;  // "layers.2.experts.down"
   Shape shape;
-  bool perToken = false;   // looked up, not multiplied: no FLOPs
-  double activeShare = 1;  // of its elements, those that one token passes; said by activeSegments alone
+  bool perToken = false;       // looked up, not multiplied: no FLOPs
+  double activeShare = 1;      // of its elements, those that one token passes; said by activeSegments alone
   bool wholeGradient = false;  // the first product of a backward pass may overwrite it; else cleared before, added to
 };
 

@@ -31,8 +31,9 @@ struct Check {
 
 void checkExperts(Check& check, const LayerConfig& layer, const DenseConfig& dense) {
   const Recipe::Experts& experts = layer.recipe.experts;
-  check.require(experts.init != Init::random, "experts.init.kind",
-                "Experts that start from a dense model are copies or slices of its networks: choose dense_copy or dense_slice.");
+  check.require(
+      experts.init != Init::random, "experts.init.kind",
+      "Experts that start from a dense model are copies or slices of its networks: choose dense_copy or dense_slice.");
   check.require(experts.kind == dense.kind, "experts.kind",
                 "The dense model's networks are of another kind; experts made of them keep it.");
   check.require(experts.activation == dense.activation, "experts.activation",
@@ -48,8 +49,8 @@ void checkExperts(Check& check, const LayerConfig& layer, const DenseConfig& den
                       std::to_string(layer.recipe.hiddenOf(0)) + ".");
   if (experts.init == Init::denseSlice)
     check.require(together <= dense.hidden, "experts.hidden",
-                  "The experts' slices take " + std::to_string(together) + " hidden units together; the dense network has " +
-                      std::to_string(dense.hidden) + ".");
+                  "The experts' slices take " + std::to_string(together) +
+                      " hidden units together; the dense network has " + std::to_string(dense.hidden) + ".");
 }
 
 void checkLayer(Check& check, const LayerConfig& layer, const LayerConfig& dense) {

@@ -154,18 +154,10 @@ void balanceForward(Routing& routing, const Recipe& recipe, const RoutingInput& 
         countTokensSent(sums, routing, term.devices);
         averageScores<S>(sums, routing, recipe.score);
         break;
-      case Term::Kind::z:
-        sums.mean[0] = meanSquaredLogSumExp<S>(routing, input);
-        break;
-      case Term::Kind::entropy:
-        sums.mean[0] = meanEntropy<S>(routing, recipe.score);
-        break;
-      case Term::Kind::importanceCv2:
-        sumWeights<S>(sums, routing);
-        break;
-      case Term::Kind::loadCv2:
-        smoothLoad<S>(sums.mean, routing, recipe, input);
-        break;
+      case Term::Kind::z: sums.mean[0] = meanSquaredLogSumExp<S>(routing, input); break;
+      case Term::Kind::entropy: sums.mean[0] = meanEntropy<S>(routing, recipe.score); break;
+      case Term::Kind::importanceCv2: sumWeights<S>(sums, routing); break;
+      case Term::Kind::loadCv2: smoothLoad<S>(sums.mean, routing, recipe, input); break;
     }
   }
   Routing* const alone[] = {&routing};

@@ -102,18 +102,14 @@ BalanceTouched balanceBackward(Routing& routing, const Recipe& recipe, const Rou
         entropyBackward<S>(routing, scale, recipe.score);
         touched.scores = true;
         break;
-      case Term::Kind::z:
-        zBackward<S>(routing, input, scale);
-        break;
+      case Term::Kind::z: zBackward<S>(routing, input, scale); break;
       case Term::Kind::importanceCv2:
         for (std::size_t at = 0; at < routing.asked.size(); ++at)
           if (routing.asked[at] >= 0)
             dAskedWeight[at] += static_cast<S>(scale * sums.slope[static_cast<std::size_t>(routing.asked[at])]);
         touched.weights = true;
         break;
-      case Term::Kind::loadCv2:
-        smoothLoadBackward<S>(routing, recipe, input, sums.slope, scale);
-        break;
+      case Term::Kind::loadCv2: smoothLoadBackward<S>(routing, recipe, input, sums.slope, scale); break;
     }
   }
   return touched;

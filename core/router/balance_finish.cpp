@@ -13,12 +13,9 @@ using Term = Recipe::BalanceTerm;
 
 double normalisation(const Term& term, double experts, double n) {
   switch (term.normalisation) {
-    case Term::Normalisation::unit:
-      return n > 0 ? experts / n : 0;
-    case Term::Normalisation::perToken:
-      return experts;
-    case Term::Normalisation::mean:
-      return 1 / experts;
+    case Term::Normalisation::unit: return n > 0 ? experts / n : 0;
+    case Term::Normalisation::perToken: return experts;
+    case Term::Normalisation::mean: return 1 / experts;
   }
   return 0;
 }
@@ -119,27 +116,20 @@ double finishOne(Routing& routing, std::size_t layer, std::size_t index, const T
                  const GlobalBatchStatistics* global) {
   BalanceStatistics& sums = routing.balanceStatistics[index];
   switch (term.kind) {
-    case Term::Kind::load:
-      return finishLoad(routing, layer, index, term, share, global);
+    case Term::Kind::load: return finishLoad(routing, layer, index, term, share, global);
     case Term::Kind::device:
-    case Term::Kind::communication:
-      return finishBlocks(routing, index, term);
+    case Term::Kind::communication: return finishBlocks(routing, index, term);
     case Term::Kind::importanceCv2:
-    case Term::Kind::loadCv2:
-      return squaredVariation(sums.slope, sums.mean, term.epsilon);
+    case Term::Kind::loadCv2: return squaredVariation(sums.slope, sums.mean, term.epsilon);
     case Term::Kind::z:
-    case Term::Kind::entropy:
-      sums.slope[0] = 1;
-      return sums.mean[0];
+    case Term::Kind::entropy: sums.slope[0] = 1; return sums.mean[0];
   }
   return 0;
 }
 
 }  // namespace
 
-void GlobalBatchStatistics::clear() {
-  values_.clear();
-}
+void GlobalBatchStatistics::clear() { values_.clear(); }
 
 void GlobalBatchStatistics::add(std::span<const Routing* const> layers, const Recipe& recipe) {
   if (layers.empty()) return;

@@ -95,8 +95,7 @@ void admitGroup(Routing& routing, const Recipe& recipe, TokenRange group, std::i
       for (std::int64_t j = 0; j < routing.slots; ++j)
         for (std::int32_t t : routing.scratch.order) counter.visit(t, j);
       return;
-    case Order::probability:
-      return byProbability<S>(routing, group, slots);
+    case Order::probability: return byProbability<S>(routing, group, slots);
   }
 }
 
@@ -111,15 +110,9 @@ std::int64_t slotsOfExpert(const Recipe& recipe, std::int64_t groupTokens, Phase
   const double exact = factor * static_cast<double>(groupTokens) * k / recipe.experts.count;
   double rounded = 0;
   switch (capacity.rounding) {
-    case Recipe::Capacity::Rounding::floor:
-      rounded = std::floor(exact);
-      break;
-    case Recipe::Capacity::Rounding::ceil:
-      rounded = std::ceil(exact);
-      break;
-    case Recipe::Capacity::Rounding::round:
-      rounded = std::floor(exact + 0.5);
-      break;
+    case Recipe::Capacity::Rounding::floor: rounded = std::floor(exact); break;
+    case Recipe::Capacity::Rounding::ceil: rounded = std::ceil(exact); break;
+    case Recipe::Capacity::Rounding::round: rounded = std::floor(exact + 0.5); break;
   }
   if (rounded >= static_cast<double>(groupTokens)) return groupTokens;
   return std::min(groupTokens, std::max(capacity.minimum, static_cast<std::int64_t>(rounded)));
@@ -142,15 +135,9 @@ void admit(Routing& routing, const Recipe& recipe, const RoutingInput& input) {
   for (int g = 0; g < groups; ++g) {
     const TokenRange group = tokenGroup(routing.tokens, groups, g);
     switch (overflow) {
-      case Overflow::drop:
-        admitGroup<S>(routing, recipe, group, limited ? routing.capacitySlots : kUnlimited);
-        break;
-      case Overflow::nextBest:
-        placeNextBest<S>(routing, group);
-        break;
-      case Overflow::noTokenLeftBehind:
-        placeByRounds<S>(routing, group, recipe.capacity.tries);
-        break;
+      case Overflow::drop: admitGroup<S>(routing, recipe, group, limited ? routing.capacitySlots : kUnlimited); break;
+      case Overflow::nextBest: placeNextBest<S>(routing, group); break;
+      case Overflow::noTokenLeftBehind: placeByRounds<S>(routing, group, recipe.capacity.tries); break;
     }
   }
   for (std::size_t i = 0; i < routing.asked.size(); ++i)

@@ -18,9 +18,7 @@
 namespace moe {
 namespace {
 
-bool hasRouter(const Recipe& recipe) {
-  return recipe.logits.kind != Recipe::Logits::Kind::none;
-}
+bool hasRouter(const Recipe& recipe) { return recipe.logits.kind != Recipe::Logits::Kind::none; }
 
 template <class S>
 const S* dataOrNull(const TensorView& view) {

@@ -244,9 +244,7 @@ class Check {
 
 }  // namespace
 
-std::vector<Problem> problems(const Recipe& recipe, bool routerLearns) {
-  return Check(recipe, routerLearns).all();
-}
+std::vector<Problem> problems(const Recipe& recipe, bool routerLearns) { return Check(recipe, routerLearns).all(); }
 
 std::vector<Problem> batchProblems(const Recipe& recipe, std::int64_t tokens) {
   std::vector<Problem> found;

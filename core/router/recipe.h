@@ -15,15 +15,15 @@ enum class ExpertKind { mlp, glu, clampedGlu, linear };
 /// `problems(recipe)` says what is refused and why.
 struct Recipe {
   struct Experts {
-    int count = 0;                                       // E
+    int count = 0;  // E
     ExpertKind kind = ExpertKind::glu;
     Activation activation = Activation::silu;
-    std::vector<int> hidden;                             // F: one entry for all, or E entries
+    std::vector<int> hidden;  // F: one entry for all, or E entries
     bool bias = false;
-    int outputWidth = 0;                                 // 0: the model width D
-    double alpha = 1.702, limit = 7.0;                   // clampedGlu only
+    int outputWidth = 0;                // 0: the model width D
+    double alpha = 1.702, limit = 7.0;  // clampedGlu only
     enum class Init { random, denseCopy, denseSlice } init = Init::random;
-    double initNoise = 0;                                // share of the weight's standard deviation
+    double initNoise = 0;  // share of the weight's standard deviation
     bool operator==(const Experts&) const = default;
   } experts;
 
@@ -34,13 +34,13 @@ struct Recipe {
   } logits;
 
   struct Perturb {
-    double inputJitter = 0;                              // eps
+    double inputJitter = 0;  // eps
     enum class Noise { none, gaussian, learned } noise = Noise::none;
     double sigma = 1.0, noiseEpsilon = 0;
     enum class AppliesTo { both, selection } noiseAppliesTo = AppliesTo::both;
     enum class Anneal { none, linear, cosine } anneal = Anneal::none;
     double annealFraction = 0.1;
-    double wholeExpertDropout = 0;                       // q
+    double wholeExpertDropout = 0;  // q
     bool operator==(const Perturb&) const = default;
   } perturb;
 
@@ -92,7 +92,7 @@ struct Recipe {
   } weigh;
 
   struct Capacity {
-    std::optional<std::int64_t> slots;                   // C, given directly
+    std::optional<std::int64_t> slots;  // C, given directly
     std::optional<double> factor, evalFactor;
     bool countsK = false;
     enum class Rounding { floor, ceil, round } rounding = Rounding::ceil;
@@ -100,7 +100,7 @@ struct Recipe {
     int tokenGroups = 1;
     enum class Order { slot, token, batchPrioritised, probability } order = Order::slot;
     enum class Overflow { drop, nextBest, noTokenLeftBehind } overflow = Overflow::drop;
-    int tries = 0;                                       // noTokenLeftBehind only
+    int tries = 0;  // noTokenLeftBehind only
     bool renormaliseAfterDrop = false;
     bool dropless() const { return !slots && !factor; }
     bool operator==(const Capacity&) const = default;
@@ -110,7 +110,7 @@ struct Recipe {
     struct Shared {
       int count = 1;
       int hidden = 0;
-      bool tokenGate = false;                            // sigmoid(w_s . x), one number a token
+      bool tokenGate = false;  // sigmoid(w_s . x), one number a token
       bool operator==(const Shared&) const = default;
     };
     std::optional<Shared> shared;
@@ -122,13 +122,13 @@ struct Recipe {
       bool operator==(const DenseResidual&) const = default;
     };
     std::optional<DenseResidual> denseResidual;
-    double expertDropout = 0;                            // on the hidden activation of routed experts
+    double expertDropout = 0;  // on the hidden activation of routed experts
     bool operator==(const Combine&) const = default;
   } combine;
 
   struct Block {
     enum class MoeReads { postAttention, preAttention } moeReads = MoeReads::postAttention;
-    std::optional<double> normEpsilon;                   // of the block's norms; absent: the model's
+    std::optional<double> normEpsilon;  // of the block's norms; absent: the model's
     static constexpr double kStandardNormEpsilon = 1e-5;
     bool operator==(const Block&) const = default;
   } block;
@@ -150,14 +150,14 @@ struct Recipe {
   struct BalanceTerm {
     std::string name;
     enum class Kind { load, device, communication, z, entropy, importanceCv2, loadCv2 } kind = Kind::load;
-    double coefficient = 0;                              // 0: measured, not trained on
+    double coefficient = 0;  // 0: measured, not trained on
     enum class Normalisation { unit, perToken, mean } normalisation = Normalisation::unit;
     enum class Counts { all, first } counts = Counts::all;
     enum class CountsFrom { selected, unadjusted } countsFrom = CountsFrom::selected;
     enum class Scope { microBatch, globalBatch, sequence, tokenGroup } scope = Scope::microBatch;
     enum class Layers { separate, mean, concatenated } layers = Layers::separate;
     int devices = 0, maxDevices = 0;
-    double epsilon = 1e-10;                              // the CV^2 kinds only
+    double epsilon = 1e-10;  // the CV^2 kinds only
     bool operator==(const BalanceTerm&) const = default;
   };
   std::vector<BalanceTerm> balance;

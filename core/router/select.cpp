@@ -69,10 +69,8 @@ void select(Routing& routing, const Recipe& recipe, const RoutingInput& input) {
   switch (recipe.select.kind) {
     case Kind::topK:
       return selectTopK(routing.asked, routing.ranking.as<S>(), routing.tokens, routing.experts, recipe.select.k);
-    case Kind::topP:
-      return selectTopP<S>(routing, recipe);
-    case Kind::all:
-      return selectAll<S>(routing);
+    case Kind::topP: return selectTopP<S>(routing, recipe);
+    case Kind::all: return selectAll<S>(routing);
     case Kind::hash:
       assert(input.tokenIds.size() == entries);
       for (std::size_t t = 0; t < entries; ++t)

@@ -16,9 +16,7 @@ void select(Routing& routing, const Recipe& recipe, const RoutingInput& input);
 template <class S>
 void forceExperts(Routing& routing, const Recipe& recipe, const RoutingInput& input);
 /// What the two draws of a token mean.
-inline bool isForced(const Recipe::Select::Force& force, double u) {
-  return u < force.fraction;
-}
+inline bool isForced(const Recipe::Select::Force& force, double u) { return u < force.fraction; }
 std::int32_t forcedExpert(const Recipe::Select::Force& force, double v);
 
 /// routing.wantsSlot and .skipped, from the weights: the second choice is asked for if scale * w_2 > u.

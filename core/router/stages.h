@@ -10,8 +10,8 @@ namespace moe {
 /// One choice of a setting: a row of its combo box. `id` is the word in files.
 struct StageOption {
   std::string_view id, label;
-  std::string_view formula;  // one line of plain text
-  std::string_view tooltip;  // one sentence
+  std::string_view formula;      // one line of plain text
+  std::string_view tooltip;      // one sentence
   std::string unavailable = {};  // why it cannot be chosen on this machine, as a sentence; empty: it can
 };
 

@@ -49,9 +49,7 @@ void weigh(S* w, const WeighInput<S>& in, const Recipe::Weigh& recipe) {
         for (std::int64_t j = 0; j < in.slots; ++j) w[j] = set[j] < 0 ? S(0) : s[set[j]] * factor;
         break;
       }
-      case Kind::softmaxSelected:
-        softmaxOfSelected(w, in.logits + t * in.experts, set, in.slots, recipe.scale);
-        break;
+      case Kind::softmaxSelected: softmaxOfSelected(w, in.logits + t * in.experts, set, in.slots, recipe.scale); break;
       case Kind::one:
         for (std::int64_t j = 0; j < in.slots; ++j) w[j] = set[j] < 0 ? S(0) : scale;
         break;

@@ -43,7 +43,8 @@ std::vector<CheckpointRow> expendable(std::vector<CheckpointRow> rows, const std
   return result;
 }
 
-CheckpointRow keepCheckpoint(RunStore& store, const fs::path& folder, const Checkpoint& checkpoint, bool healthy, bool pinned) {
+CheckpointRow keepCheckpoint(RunStore& store, const fs::path& folder, const Checkpoint& checkpoint, bool healthy,
+                             bool pinned) {
   CheckpointRow row;
   row.run = checkpoint.run;
   row.step = checkpoint.state.step;
@@ -78,14 +79,16 @@ CheckpointRow keepCheckpoint(RunStore& store, const fs::path& folder, const Chec
 }
 
 bool isNewest(const RunStore& store, const CheckpointRow& row) {
-  return std::ranges::none_of(store.checkpoints(row.run), [&row](const CheckpointRow& other) { return other.step > row.step; });
+  return std::ranges::none_of(store.checkpoints(row.run),
+                              [&row](const CheckpointRow& other) { return other.step > row.step; });
 }
 
 void rewindRun(RunStore& store, const CheckpointRow& to) {
   assert(isNewest(store, to));
   store.claim(to.run);
   store.truncate(to.run, to.step);
-  const bool recorded = std::ranges::any_of(store.checkpoints(to.run), [&to](const CheckpointRow& row) { return row.step == to.step; });
+  const bool recorded =
+      std::ranges::any_of(store.checkpoints(to.run), [&to](const CheckpointRow& row) { return row.step == to.step; });
   if (!recorded) store.recordCheckpoint(to);
   const fs::path path = to.path;
   writeFileAtomically("checkpoint", path.parent_path() / kLatestFile, path.filename().string() + "\n");

@@ -16,8 +16,8 @@ std::vector<CheckpointRow> expendable(std::vector<CheckpointRow> rows, const std
 
 /// Writes `folder`/step-N, records it, and removes what retention lets go and no other run was grown out of; before it is
 /// written where the disk has no room else. Throws NoRoom where it has none then either.
-CheckpointRow keepCheckpoint(RunStore& store, const std::filesystem::path& folder, const Checkpoint& checkpoint, bool healthy,
-                             bool pinned);
+CheckpointRow keepCheckpoint(RunStore& store, const std::filesystem::path& folder, const Checkpoint& checkpoint,
+                             bool healthy, bool pinned);
 
 /// Whether its run has none of a later step.
 bool isNewest(const RunStore& store, const CheckpointRow& row);

@@ -53,7 +53,8 @@ void addDropout(Fork& fork, const RunConfig& present, double more) {
 
 Fork healthyFork(const RunInTraining& run, Recorder& recorder, double moreDropout) {
   if (!(moreDropout >= 0 && moreDropout < 1))
-    throw Error("session", "expected to add a dropout rate of at least 0 and below 1, found " + numberText(moreDropout));
+    throw Error("session",
+                "expected to add a dropout rate of at least 0 and below 1, found " + numberText(moreDropout));
   const RunId id = run.id();
   const auto rows = recorder.ask([id](RunStore& store) { return store.checkpoints(id); });
   Fork fork;
@@ -72,14 +73,16 @@ std::optional<Fork> automaticRestart(const RunInTraining& run, Recorder& recorde
   if (policy.restarts == 0) return std::nullopt;
   if (run.restarts() >= policy.restarts) {
     sentence = "Experts are dying again after " + std::to_string(run.restarts()) +
-               (run.restarts() == 1 ? " restart" : " restarts") + ", the limit (alerts.restart.retries): no more are tried.";
+               (run.restarts() == 1 ? " restart" : " restarts") +
+               ", the limit (alerts.restart.retries): no more are tried.";
     return std::nullopt;
   }
   try {
     Fork fork = healthyFork(run, recorder, policy.dropoutStep);
     fork.checkpoint.config.alerts = policy;
     fork.checkpoint.watch.restarts = run.restarts() + 1;
-    fork.event.text += " Automatic restart " + std::to_string(run.restarts() + 1) + " of " + std::to_string(policy.restarts) + ".";
+    fork.event.text +=
+        " Automatic restart " + std::to_string(run.restarts() + 1) + " of " + std::to_string(policy.restarts) + ".";
     return fork;
   } catch (const std::exception& problem) {
     sentence = "Experts are dying, and the run cannot be restarted: " + sentenceOf(problem);

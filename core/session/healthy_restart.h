@@ -8,8 +8,8 @@ namespace moe {
 
 /// A run to go on with from an earlier state, and the event that begins it.
 struct Fork {
-  Checkpoint checkpoint;                 // `run` is the parent
-  RunEvent event;                        // forked; run and step are those of the new run, set when it is there
+  Checkpoint checkpoint;  // `run` is the parent
+  RunEvent event;         // forked; run and step are those of the new run, set when it is there
 };
 
 /// Back to the run's newest healthy checkpoint, with more expert dropout (combine.expert_dropout, at most 0.9). Throws

@@ -40,8 +40,8 @@ class Inquiries {
   bool probeDue(const RunInTraining& run, bool training) const;
 
   OutTray& out_;
-  std::optional<command::Probe> probe_;    // the newest; kept after its answer where it is live
-  std::int64_t probedStep_ = -1;           // of the last answer to probe_; -1: due at once
+  std::optional<command::Probe> probe_;  // the newest; kept after its answer where it is live
+  std::int64_t probedStep_ = -1;         // of the last answer to probe_; -1: due at once
   std::chrono::steady_clock::time_point probedAt_;
 
   std::unique_ptr<Generation> generation_;

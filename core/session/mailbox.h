@@ -45,7 +45,7 @@ class OutTray {
   std::mutex mutex_;
   // Guarded by mutex_.
   Outbox outbox_;
-  bool waiting_ = false;            // something was put and not yet taken
+  bool waiting_ = false;  // something was put and not yet taken
 
   std::mutex notifierMutex_;
   std::function<void()> notifier_;  // guarded by notifierMutex_, also while it runs

@@ -20,11 +20,12 @@ std::size_t bytesOf(const StepPoint& point) {
 }
 }  // namespace
 
-Recorder::Recorder(StoreThread* store, std::function<void()> onReport) : store_(store), onReport_(std::move(onReport)) {}
+Recorder::Recorder(StoreThread* store, std::function<void()> onReport)
+    : store_(store), onReport_(std::move(onReport)) {}
 
 Recorder::~Recorder() { finish(); }
 
-void Recorder::report(std::string Recorder::* problem, const std::string& sentence) {
+void Recorder::report(std::string Recorder::*problem, const std::string& sentence) {
   bool changed = false;
   {
     const std::lock_guard<std::mutex> guard(mutex_);
@@ -33,7 +34,7 @@ void Recorder::report(std::string Recorder::* problem, const std::string& senten
   if (changed && onReport_) onReport_();
 }
 
-void Recorder::post(StoreThread::Work work, std::string Recorder::* problem) { post({std::move(work), {}, problem}); }
+void Recorder::post(StoreThread::Work work, std::string Recorder::*problem) { post({std::move(work), {}, problem}); }
 
 void Recorder::post(Item item) {
   const auto shared = std::make_shared<Item>(std::move(item));
@@ -59,9 +60,7 @@ bool Recorder::carryOut(RunStore& store, const Item& item) {
   } catch (const NoRoom& full) {
     report(item.problem, full.what());
     return false;
-  } catch (const std::exception& refused) {
-    sentence = refused.what();
-  }
+  } catch (const std::exception& refused) { sentence = refused.what(); }
   if (item.done) item.done();
   report(item.problem, sentence);
   return true;
@@ -71,7 +70,8 @@ void Recorder::waitForRoom(Item item) {
   std::function<void()> older;
   {
     const std::lock_guard<std::mutex> guard(mutex_);
-    const auto same = std::ranges::find_if(waiting_, [&](const Item& other) { return !other.folder.empty() && other.folder == item.folder; });
+    const auto same = std::ranges::find_if(
+        waiting_, [&](const Item& other) { return !other.folder.empty() && other.folder == item.folder; });
     if (same != waiting_.end()) {
       older = std::move(same->done);
       waiting_.erase(same);
@@ -117,9 +117,7 @@ RunSummary Recorder::create(RunSummary first) {
   if (store_) {
     try {
       return ask([first](RunStore& store) { return store.run(store.createRun(first)); });
-    } catch (const std::exception& refused) {
-      report(&Recorder::rowsProblem_, refused.what());
-    }
+    } catch (const std::exception& refused) { report(&Recorder::rowsProblem_, refused.what()); }
   }
   first.id = --lastUnrecorded_;
   return first;
@@ -152,7 +150,8 @@ RunSummary Recorder::adopt(RunId unrecorded, RunSummary first) {
     RunEvent event;
     event.run = id;
     event.kind = RunEvent::Kind::note;
-    event.text = "The first " + std::to_string(dropped) + " steps are not in the store: it could be opened only later, and memory held no more.";
+    event.text = "The first " + std::to_string(dropped) +
+                 " steps are not in the store: it could be opened only later, and memory held no more.";
     add(event);
   }
   return ask([id](RunStore& store) { return store.run(id); });
@@ -165,7 +164,8 @@ void Recorder::dropOldest() {
       kept.points.pop_front();
       ++kept.dropped;
     }
-    while (!kept.studies.empty() && !kept.points.empty() && kept.dropped > 0 && kept.studies.front()->step < kept.points.front().step)
+    while (!kept.studies.empty() && !kept.points.empty() && kept.dropped > 0 &&
+           kept.studies.front()->step < kept.points.front().step)
       kept.studies.pop_front();
   }
 }
@@ -251,7 +251,8 @@ void Recorder::flush(bool now) {
   post([this](RunStore& store) { appendRows(store); }, &Recorder::rowsProblem_);
 }
 
-void Recorder::save(RunId run, std::filesystem::path folder, const std::function<Checkpoint()>& take, bool healthy, bool pinned) {
+void Recorder::save(RunId run, std::filesystem::path folder, const std::function<Checkpoint()>& take, bool healthy,
+                    bool pinned) {
   if (!recorded(run) || folder.empty()) return;
   flush(true);
   {

@@ -46,7 +46,8 @@ class Recorder {
   void release(RunId run);
   /// Writes folder/step-N, its row, and removes what retention lets go. Waits while another is being written, and only then
   /// calls `take`: no more than one copy of a training state is held.
-  void save(RunId run, std::filesystem::path folder, const std::function<Checkpoint()>& take, bool healthy, bool pinned);
+  void save(RunId run, std::filesystem::path folder, const std::function<Checkpoint()>& take, bool healthy,
+            bool pinned);
 
   /// Whether something waits for room on the disk.
   bool waitsForRoom() const;
@@ -71,7 +72,8 @@ class Recorder {
 
   /// Runs `work(RunStore&)` after everything before it and waits for what it returns. Throws what it throws, or what
   /// keeps the store shut.
-  template <class Work> auto ask(Work work) -> std::invoke_result_t<Work, RunStore&> {
+  template <class Work>
+  auto ask(Work work) -> std::invoke_result_t<Work, RunStore&> {
     using Result = std::invoke_result_t<Work, RunStore&>;
     if (!store_) throw std::runtime_error("Nothing is recorded in this session, so there are no stored runs.");
     flush(true);
@@ -79,8 +81,12 @@ class Recorder {
     auto unopened = std::make_shared<std::promise<std::string>>();
     std::future<Result> result = task->get_future();
     std::future<std::string> refused = unopened->get_future();
-    store_->post([task, unopened](RunStore& store) { (*task)(store); unopened->set_value({}); },
-                 [unopened](const std::string& sentence) { unopened->set_value(sentence); });
+    store_->post(
+        [task, unopened](RunStore& store) {
+          (*task)(store);
+          unopened->set_value({});
+        },
+        [unopened](const std::string& sentence) { unopened->set_value(sentence); });
     if (const std::string sentence = refused.get(); !sentence.empty()) throw std::runtime_error(sentence);
     return result.get();
   }
@@ -90,27 +96,27 @@ class Recorder {
   struct Item {
     StoreThread::Work work;
     std::function<void()> done;
-    std::string Recorder::* problem;
-    std::filesystem::path folder = {};                  // of a save that a newer one may take the place of
+    std::string Recorder::*problem;
+    std::filesystem::path folder = {};  // of a save that a newer one may take the place of
   };
-  void post(StoreThread::Work work, std::string Recorder::* problem);
+  void post(StoreThread::Work work, std::string Recorder::*problem);
   void post(Item item);
-  bool carryOut(RunStore& store, const Item& item);     // false: there was no room
+  bool carryOut(RunStore& store, const Item& item);  // false: there was no room
   void waitForRoom(Item item);
   void retry();
-  void report(std::string Recorder::* problem, const std::string& sentence);
+  void report(std::string Recorder::*problem, const std::string& sentence);
   void appendRows(RunStore& store);
   bool recorded(RunId run) const { return store_ && run > 0; }
-  void dropOldest();                                    // of the rows that wait for a store
+  void dropOldest();  // of the rows that wait for a store
 
   StoreThread* const store_;
   const std::function<void()> onReport_;
-  RunId lastUnrecorded_ = 0;                            // the training thread only
-  std::chrono::steady_clock::time_point flushed_;       // the training thread only
+  RunId lastUnrecorded_ = 0;                       // the training thread only
+  std::chrono::steady_clock::time_point flushed_;  // the training thread only
 
-  mutable std::mutex mutex_;                            // guards what follows
+  mutable std::mutex mutex_;  // guards what follows
   std::condition_variable savesChanged_;
-  std::map<RunId, std::vector<StepPoint>> points_;      // not yet in the store, in order
+  std::map<RunId, std::vector<StepPoint>> points_;  // not yet in the store, in order
   std::vector<RunEvent> events_;
   std::vector<std::shared_ptr<const RunStudy>> studies_;
   // Of runs that have no number yet: kept for the store that may come, the newest that fit.
@@ -118,15 +124,15 @@ class Recorder {
     std::deque<StepPoint> points;
     std::vector<RunEvent> events;
     std::deque<std::shared_ptr<const RunStudy>> studies;
-    std::size_t bytes = 0;                              // of the points, about
-    std::int64_t dropped = 0;                           // points
+    std::size_t bytes = 0;     // of the points, about
+    std::int64_t dropped = 0;  // points
   };
   static constexpr std::size_t kMostUnrecorded = std::size_t{256} << 20;
   std::map<RunId, Unrecorded> unrecorded_;
   std::vector<CheckpointRow> saved_;
   int saving_ = 0;
-  std::deque<Item> waiting_;                            // for room, in order
-  bool retrying_ = false;                               // a try is on its way: a large save may take seconds to be refused
+  std::deque<Item> waiting_;  // for room, in order
+  bool retrying_ = false;     // a try is on its way: a large save may take seconds to be refused
   std::string rowsProblem_, checkpointProblem_;
 };
 

@@ -97,8 +97,9 @@ RunInTraining::Step RunInTraining::step(bool ahead) {
   point.run = id();
   finite_ = result.finite = std::isfinite(point.loss) && std::isfinite(point.gradientNorm);
   if (!finite_) {
-    RunEvent event = eventOf(RunEvent::Kind::notFinite, "The loss of step " + std::to_string(stepsDone() + 1) +
-                                                            " was not a finite number; the weights are those before it.");
+    RunEvent event =
+        eventOf(RunEvent::Kind::notFinite, "The loss of step " + std::to_string(stepsDone() + 1) +
+                                               " was not a finite number; the weights are those before it.");
     record(event);
     result.events.push_back(std::move(event));
     return result;
@@ -109,9 +110,7 @@ RunInTraining::Step RunInTraining::step(bool ahead) {
     try {
       point.validationLoss = trainer_.evaluate(kValidationTokens, progress_);
       result.studies.push_back(study());
-    } catch (const Ended&) {
-      result.validationEnded = true;
-    }
+    } catch (const Ended&) { result.validationEnded = true; }
   }
   result.events = detector_.update(point);
   for (LayerPoint& layer : point.layers)
@@ -132,7 +131,8 @@ std::shared_ptr<const RunStudy> RunInTraining::study() {
 
 RunEvent RunInTraining::apply(RunEvent::Kind kind, const std::string& path, const std::string& value) {
   if (!changesLive(path))
-    throw Error("config", path + " cannot change while a model trains: it shapes the model or its data; restart to apply it");
+    throw Error("config",
+                path + " cannot change while a model trains: it shapes the model or its data; restart to apply it");
   RunEvent event = eventOf(kind);
   event.path = path;
   event.oldValue = getByPath(config(), path);
@@ -171,12 +171,13 @@ std::optional<RunEvent> RunInTraining::undoKnob() {
 std::string RunInTraining::failure(const std::string& reason) {
   std::int64_t saved = -1;
   try {
-    for (const CheckpointRow& row : recorder_.ask([this](RunStore& store) { return store.checkpoints(id()); })) saved = std::max(saved, row.step);
+    for (const CheckpointRow& row : recorder_.ask([this](RunStore& store) { return store.checkpoints(id()); }))
+      saved = std::max(saved, row.step);
   } catch (const std::exception&) {
     // No store: then nothing is saved in one.
   }
-  return "Failed after step " + std::to_string(stepsDone()) + (saved >= 0 ? ", saved as of step " + std::to_string(saved) : ", without a checkpoint") +
-         ": " + reason;
+  return "Failed after step " + std::to_string(stepsDone()) +
+         (saved >= 0 ? ", saved as of step " + std::to_string(saved) : ", without a checkpoint") + ": " + reason;
 }
 
 Checkpoint RunInTraining::checkpoint() const {
@@ -193,7 +194,8 @@ Checkpoint RunInTraining::checkpoint() const {
 
 void RunInTraining::saveCheckpoint(bool pinned) {
   if (folder_.empty()) return;
-  recorder_.save(id(), folder_, [this] { return checkpoint(); }, finite_ && detector_.standing().empty(), pinned);
+  recorder_.save(
+      id(), folder_, [this] { return checkpoint(); }, finite_ && detector_.standing().empty(), pinned);
   savedStep_ = stepsDone();
   changedSince_ = false;
 }

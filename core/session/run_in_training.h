@@ -17,7 +17,8 @@ namespace moe {
 class RunInTraining {
  public:
   /// `folder` holds the run's checkpoints; empty: none are written.
-  RunInTraining(RunSummary summary, std::filesystem::path folder, PreparedRun run, Backend& backend, Recorder& recorder);
+  RunInTraining(RunSummary summary, std::filesystem::path folder, PreparedRun run, Backend& backend,
+                Recorder& recorder);
 
   /// Records the beginning: the event and the first checkpoint.
   RunEvent begin(const RunEvent& event);
@@ -31,11 +32,11 @@ class RunInTraining {
   void setProgress(Progress progress) { progress_ = std::move(progress); }
 
   struct Step {
-    StepPoint point;                      // as recorded; not where the loss was not finite
+    StepPoint point;  // as recorded; not where the loss was not finite
     std::vector<RunEvent> events;
     std::vector<std::shared_ptr<const RunStudy>> studies;  // before the first step, and whenever the run is validated
     bool finite = true;
-    bool validationEnded = false;         // one was due, and nobody waited for it
+    bool validationEnded = false;  // one was due, and nobody waited for it
   };
   /// `ahead`: the caller steps on at once, so that the step behind this one may be asked for before this one's numbers
   /// are there; it is then inFlight(). Only where the backend works on by itself, and nothing that needs the model as it
@@ -91,16 +92,16 @@ class RunInTraining {
   RunSummary summary_;
   std::filesystem::path folder_;
   PreparedRun prepared_;
-  const std::string textChecksum_;        // of the text it trains on now
+  const std::string textChecksum_;  // of the text it trains on now
   Recorder& recorder_;
   Trainer trainer_;
   CollapseDetector detector_;
   std::vector<Knob> turned_;
   Progress progress_;
   int restarts_ = 0;
-  std::int64_t savedStep_ = -1;           // of the newest checkpoint handed over
-  bool changedSince_ = false;             // a knob was turned since
-  bool finite_ = true;                    // the last step's loss
+  std::int64_t savedStep_ = -1;  // of the newest checkpoint handed over
+  bool changedSince_ = false;    // a knob was turned since
+  bool finite_ = true;           // the last step's loss
 };
 
 }  // namespace moe

@@ -70,8 +70,7 @@ TextSize sizeOfText(const DataConfig& data, bool tokenizerGiven) {
 }
 
 PreparedRun prepare(RunConfig config, std::shared_ptr<const Tokenizer> tokenizer, const Surroundings& surroundings) {
-  if (config.threads == 0)
-    config.threads = threadsAt(surroundings.fluid);
+  if (config.threads == 0) config.threads = threadsAt(surroundings.fluid);
   config.computeType = chosenComputeType(config);
   if (!config.data.source.starts_with(kBuiltinText) && !config.data.source.empty())
     config.data.source = std::filesystem::absolute(config.data.source).lexically_normal().string();
@@ -80,8 +79,11 @@ PreparedRun prepare(RunConfig config, std::shared_ptr<const Tokenizer> tokenizer
   refuse(config, run.text, surroundings);
   const PreparedRun* similar = surroundings.similar;
   const bool same = similar && similar->config.data == config.data &&
-                    (!tokenizer || tokenizer == similar->corpus->sharedTokenizer() || tokenizer->toJson() == similar->corpus->tokenizer().toJson());
-  run.corpus = same ? similar->corpus : tokenizer ? loadCorpus(config.data, tokenizer, surroundings.progress) : loadCorpus(config.data, surroundings.progress);
+                    (!tokenizer || tokenizer == similar->corpus->sharedTokenizer() ||
+                     tokenizer->toJson() == similar->corpus->tokenizer().toJson());
+  run.corpus = same        ? similar->corpus
+               : tokenizer ? loadCorpus(config.data, tokenizer, surroundings.progress)
+                           : loadCorpus(config.data, surroundings.progress);
   run.corpus->requireBatch(config.train.batch, config.model.context);
   run.corpus->requireHeldOut();
   config.model.vocabulary = run.corpus->tokenizer().vocabulary();
@@ -94,7 +96,9 @@ PreparedRun prepare(RunConfig config, std::shared_ptr<const Tokenizer> tokenizer
 
 std::int64_t memoryHeld(const RunConfig& config) { return predictedMemory(config, {}) - kProgramMemory; }
 
-int threadsAt(bool fluid) { return threadsGiven(std::max(1, static_cast<int>(std::thread::hardware_concurrency()) - (fluid ? 1 : 0))); }
+int threadsAt(bool fluid) {
+  return threadsGiven(std::max(1, static_cast<int>(std::thread::hardware_concurrency()) - (fluid ? 1 : 0)));
+}
 
 PreparedRun prepareRun(RunConfig config, const Surroundings& surroundings) {
   std::shared_ptr<const Checkpoint> dense = denseOf(config);
@@ -116,16 +120,18 @@ PreparedRun prepareRun(const Checkpoint& checkpoint, const Surroundings& surroun
   const std::string& source = checkpoint.config.data.source;
   std::error_code code;
   if (!source.starts_with(kBuiltinText) && !std::filesystem::exists(source, code))
-    throw Error("data", source + ": expected the text that run " + std::to_string(checkpoint.run) +
-                            " was trained on, found nothing there; put it back, or name its new place (train --resume ... "
-                            "--data PLACE)");
+    throw Error("data",
+                source + ": expected the text that run " + std::to_string(checkpoint.run) +
+                    " was trained on, found nothing there; put it back, or name its new place (train --resume ... "
+                    "--data PLACE)");
   PreparedRun run = prepare(checkpoint.config, checkpoint.tokenizer, surroundings);
   const std::string found = checksumText(run.corpus->checksum());
   if (!surroundings.acceptOtherText && !checkpoint.textChecksum.empty() && found != checkpoint.textChecksum)
-    throw Error("data", run.config.data.source + ": expected the text that run " + std::to_string(checkpoint.run) +
-                            " was trained on (checksum " + checkpoint.textChecksum + "), found another (" + found +
-                            "); put that text back or name its new place (train --resume ... --data PLACE), or go on with "
-                            "this one (--accept-other-text)");
+    throw Error("data",
+                run.config.data.source + ": expected the text that run " + std::to_string(checkpoint.run) +
+                    " was trained on (checksum " + checkpoint.textChecksum + "), found another (" + found +
+                    "); put that text back or name its new place (train --resume ... --data PLACE), or go on with "
+                    "this one (--accept-other-text)");
   return run;
 }
 
@@ -135,8 +141,10 @@ BackendOptions backendOptions(const RunConfig& config) {
 
 std::string skippedText(const Corpus& corpus) {
   const std::int64_t count = corpus.skipped();
-  return count == 0 ? "" : count == 1 ? " 1 entry of the text's folder is no regular file, and was skipped."
-                                      : " " + std::to_string(count) + " entries of the text's folder are no regular files, and were skipped.";
+  return count == 0 ? ""
+         : count == 1
+             ? " 1 entry of the text's folder is no regular file, and was skipped."
+             : " " + std::to_string(count) + " entries of the text's folder are no regular files, and were skipped.";
 }
 
 std::string beginningOf(const PreparedRun& run) {
@@ -145,8 +153,7 @@ std::string beginningOf(const PreparedRun& run) {
   const Recipe::Experts* experts = nullptr;
   for (const LayerConfig& layer : run.config.model.layers)
     if (layer.hasExperts) experts = &layer.recipe.experts;
-  return std::to_string(experts->count) +
-         (experts->init == Recipe::Experts::Init::denseSlice ? " slices" : " copies") +
+  return std::to_string(experts->count) + (experts->init == Recipe::Experts::Init::denseSlice ? " slices" : " copies") +
          " of each dense network of run " + std::to_string(run.dense->run) + " at step " +
          std::to_string(run.dense->state.step) + ", noise " + numberText(experts->initNoise) + seed;
 }

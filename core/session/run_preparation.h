@@ -15,10 +15,10 @@ namespace moe {
 
 /// A configuration that may start, and its data.
 struct PreparedRun {
-  RunConfig config;                      // threads counted out, number type chosen, vocabulary the tokenizer's, a path made absolute
+  RunConfig config;  // threads counted out, number type chosen, vocabulary the tokenizer's, a path made absolute
   std::shared_ptr<const Corpus> corpus;
   std::shared_ptr<const Checkpoint> dense;  // whose networks its experts are made of; null: weights from the seed alone
-  TextSize text;                         // of what `corpus` was made of
+  TextSize text;                            // of what `corpus` was made of
 };
 
 /// What a run starts under besides its configuration.

@@ -18,7 +18,8 @@ class Speedometer {
   double tokensPerSecond() const {
     if (passed_.size() < 2) return 0;
     const std::chrono::duration<double> seconds = passed_.back().at - passed_.front().at;
-    return seconds.count() > 0 ? static_cast<double>(passed_.back().total - passed_.front().total) / seconds.count() : 0;
+    return seconds.count() > 0 ? static_cast<double>(passed_.back().total - passed_.front().total) / seconds.count()
+                               : 0;
   }
 
  private:

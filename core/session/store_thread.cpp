@@ -81,9 +81,7 @@ void StoreThread::open() {
     // What is there can still be read, so that the runs of another process are listed.
     try {
       if (!store_) store_ = RunStore::open(now_, RunStore::Access::readOnly);
-    } catch (const std::exception&) {
-      store_.reset();
-    }
+    } catch (const std::exception&) { store_.reset(); }
   }
   const std::lock_guard lock(mutex_);
   if (problem.empty()) ++openings_;
@@ -115,19 +113,24 @@ void StoreThread::writeAnew() {
   {
     // Other programs ask anew. Its end waits for what they asked, which is done on this thread.
     const std::lock_guard lock(mutex_);
-    if (server_) serverGone_ = std::async(std::launch::async, [server = std::shared_ptr<StoreServer>(std::move(server_))]() mutable { server.reset(); });
+    if (server_)
+      serverGone_ =
+          std::async(std::launch::async,
+                     [server = std::shared_ptr<StoreServer>(std::move(server_))]() mutable { server.reset(); });
   }
   std::error_code code;
   const bool taken = std::filesystem::exists(now_, code);
   std::string problem, news;
   try {
     store_->writeAnew();
-    news = now_.string() + (taken ? ": another file took this store's place. All runs were written anew to " + store_->file().string() +
-                                        ", where recording goes on; it can be chosen as the store."
-                                  : ": this store was deleted or moved away. All its runs were written anew under its name, and recording goes on.");
+    news = now_.string() +
+           (taken ? ": another file took this store's place. All runs were written anew to " + store_->file().string() +
+                        ", where recording goes on; it can be chosen as the store."
+                  : ": this store was deleted or moved away. All its runs were written anew under its name, and "
+                    "recording goes on.");
   } catch (const std::exception& refused) {
-    problem = now_.string() + ": this store was deleted, moved away or replaced, and could not be written anew yet (" + refused.what() +
-              "). Training goes on; what it makes is kept in memory, and recorded when it can be.";
+    problem = now_.string() + ": this store was deleted, moved away or replaced, and could not be written anew yet (" +
+              refused.what() + "). Training goes on; what it makes is kept in memory, and recorded when it can be.";
   }
   const std::lock_guard lock(mutex_);
   if (problem.empty()) {
@@ -144,9 +147,11 @@ void StoreThread::serveOthers() {
   if (server_ || alone_) return;
   if (serverGone_.valid() && serverGone_.wait_for(std::chrono::seconds(0)) != std::future_status::ready) return;
   try {
-    server_ = std::make_unique<StoreServer>(store_->file(), [this](Work work, Failed failed) { post(std::move(work), std::move(failed)); });
+    server_ = std::make_unique<StoreServer>(
+        store_->file(), [this](Work work, Failed failed) { post(std::move(work), std::move(failed)); });
   } catch (const std::exception&) {
-    alone_ = true;  // no place for a socket, or no thread: another program is told who holds the store, as it always was
+    alone_ =
+        true;  // no place for a socket, or no thread: another program is told who holds the store, as it always was
   }
 }
 
@@ -183,9 +188,7 @@ void StoreThread::run() {
         item.work(*store_);
       else
         sentence = unopened;
-    } catch (const std::exception& error) {
-      sentence = error.what();
-    }
+    } catch (const std::exception& error) { sentence = error.what(); }
     if (!sentence.empty() && item.failed) item.failed(sentence);
     serveOthers();
     lock.lock();

@@ -58,19 +58,19 @@ class StoreThread {
   /// Where this process has come to hold the store, others may ask it.
   void serveOthers();
 
-  std::unique_ptr<RunStore> store_;            // the store's thread only
-  mutable std::mutex mutex_;                   // guards what follows
+  std::unique_ptr<RunStore> store_;  // the store's thread only
+  mutable std::mutex mutex_;         // guards what follows
   std::condition_variable changed_;
   std::deque<Item> items_;
-  std::uint64_t posted_ = 1, done_ = 0;        // items; the first is the opening
-  bool closing_ = false, alone_ = false;       // alone: others are no longer served, or cannot be
+  std::uint64_t posted_ = 1, done_ = 0;   // items; the first is the opening
+  bool closing_ = false, alone_ = false;  // alone: others are no longer served, or cannot be
   std::unique_ptr<StoreServer> server_;
   std::string problem_, news_;
-  std::filesystem::path now_;                  // file(), or beside it where that was taken
+  std::filesystem::path now_;  // file(), or beside it where that was taken
   std::uint64_t openings_ = 0;
-  std::future<void> serverGone_;               // the end of one whose store was lost
+  std::future<void> serverGone_;  // the end of one whose store was lost
   std::function<void()> report_;
-  std::thread thread_;                         // last: starts when all else stands
+  std::thread thread_;  // last: starts when all else stands
 };
 
 }  // namespace moe

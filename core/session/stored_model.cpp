@@ -26,10 +26,11 @@ StoredModel load(Backend& backend, const Checkpoint& about, std::span<const std:
   for (Parameter& parameter : stored.model->parameters().all()) {
     const TensorView found = weights(parameter.name);
     if (found.data == nullptr)
-      throw Error("checkpoint", parameter.name + ": expected in model.safetensors, found nothing; choose another checkpoint");
+      throw Error("checkpoint",
+                  parameter.name + ": expected in model.safetensors, found nothing; choose another checkpoint");
     if (!(found.shape == parameter.value.shape))
-      throw Error("checkpoint", parameter.name + ": expected shape " + parameter.value.shape.text() + ", found " + found.shape.text() +
-                                    "; choose another checkpoint");
+      throw Error("checkpoint", parameter.name + ": expected shape " + parameter.value.shape.text() + ", found " +
+                                    found.shape.text() + "; choose another checkpoint");
     backend.copy(parameter.value, found);
     backend.parametersChanged(parameter.value);
   }
@@ -39,8 +40,9 @@ StoredModel load(Backend& backend, const Checkpoint& about, std::span<const std:
       const TensorView bias = weights(name);
       const std::int64_t experts = stored.model->selectionBiasView(layer).elements();
       if (bias.elements() != experts || bias.dtype != DType::f32)
-        throw Error("checkpoint", name + ": expected " + std::to_string(experts) + " numbers of f32, found " + std::to_string(bias.elements()) +
-                                      " of " + std::string(nameOf(bias.dtype)) + "; choose another checkpoint");
+        throw Error("checkpoint", name + ": expected " + std::to_string(experts) + " numbers of f32, found " +
+                                      std::to_string(bias.elements()) + " of " + std::string(nameOf(bias.dtype)) +
+                                      "; choose another checkpoint");
       stored.model->setSelectionBias(layer, bias.span<float>());
     }
   return stored;

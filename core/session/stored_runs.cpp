@@ -19,7 +19,8 @@ std::vector<ListedRun> listRuns(const RunStore& store) {
 }
 
 StoredRun readRun(const RunStore& store, RunId run, std::int64_t atMost) {
-  return {store.run(run), store.points(run, 0, INT64_MAX, atMost), store.events(run), store.checkpoints(run), store.studies(run)};
+  return {store.run(run), store.points(run, 0, INT64_MAX, atMost), store.events(run), store.checkpoints(run),
+          store.studies(run)};
 }
 
 void deleteRun(RunStore& store, RunId run) {

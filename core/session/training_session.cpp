@@ -18,8 +18,8 @@ struct TrainingSession::Impl {
   const Options options;
   Mailbox mailbox;
   OutTray out;
-  std::unique_ptr<StoreThread> store;      // null: nothing is recorded
-  std::thread thread;                      // last: starts when all else stands
+  std::unique_ptr<StoreThread> store;  // null: nothing is recorded
+  std::thread thread;                  // last: starts when all else stands
 
   explicit Impl(Options given) : options(std::move(given)) {
     if (!options.store.empty()) store = std::make_unique<StoreThread>(options.store);

@@ -8,9 +8,9 @@ namespace moe {
 
 /// Something slow as far as it has come, to be shown.
 struct Work {
-  std::string what;                    // "reading the text"
-  double share = 0;                    // done, 0 to 1
-  double secondsLeft = 0;              // 0: not known yet
+  std::string what;        // "reading the text"
+  double share = 0;        // done, 0 to 1
+  double secondsLeft = 0;  // 0: not known yet
   bool operator==(const Work&) const = default;
 };
 

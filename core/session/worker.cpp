@@ -44,9 +44,7 @@ void Worker::run() {
       if (collapsed_ || !mayStep() || inquiries_.due(run_.get(), mayStep())) settle();
       if (collapsed_) restartAfterCollapse(playing);
       inquiries_.turn(run_.get(), mayStep());
-    } catch (const std::exception& problem) {
-      fail(problem);
-    }
+    } catch (const std::exception& problem) { fail(problem); }
   }
   settle();
   closeRuns();
@@ -68,13 +66,9 @@ void Worker::carryOutAll(bool wait) {
   }
 }
 
-bool Worker::mayStep() const {
-  return !waiting_ && wantsStep();
-}
+bool Worker::mayStep() const { return !waiting_ && wantsStep(); }
 
-bool Worker::wantsStep() const {
-  return !allFinished() && (playing_ || singleSteps_ > 0);
-}
+bool Worker::wantsStep() const { return !allFinished() && (playing_ || singleSteps_ > 0); }
 
 void Worker::stepRuns() {
   const bool played = playing_;
@@ -93,9 +87,7 @@ void Worker::settle() {
   try {
     for (RunInTraining* run : runs())
       while (run->inFlight()) stepRun(*run, false);
-  } catch (const std::exception& problem) {
-    fail(problem);
-  }
+  } catch (const std::exception& problem) { fail(problem); }
 }
 
 void Worker::stepRun(RunInTraining& run, bool ahead) {
@@ -111,9 +103,10 @@ void Worker::stepRun(RunInTraining& run, bool ahead) {
   for (const RunEvent& event : step.events) publish(event);
   if (&run == run_.get() && collapsed(step.events)) collapsed_ = true;
   if (!step.finite) {
-    message_ = "The loss stopped being a finite number at step " + std::to_string(run.stepsDone() + 1) +
-               ", so training paused with the weights before it. Lower the learning rate, or go back to the last healthy "
-               "checkpoint.";
+    message_ =
+        "The loss stopped being a finite number at step " + std::to_string(run.stepsDone() + 1) +
+        ", so training paused with the weights before it. Lower the learning rate, or go back to the last healthy "
+        "checkpoint.";
     play(false);
   } else if (run.finished()) {
     record(run, RunEvent::Kind::finished, "Finished after " + std::to_string(run.stepsDone()) + " steps.");
@@ -211,7 +204,8 @@ SessionStatus Worker::status() const {
   status.targetSteps = run_->config().train.steps;
   status.tokensPerSecond = speed_.tokensPerSecond();
   if (status.tokensPerSecond > 0)
-    status.secondsLeft = static_cast<double>((status.targetSteps - status.step) * run_->tokensPerStep()) / status.tokensPerSecond;
+    status.secondsLeft =
+        static_cast<double>((status.targetSteps - status.step) * run_->tokensPerStep()) / status.tokensPerSecond;
   status.config = run_->config();
   status.text = run_->prepared().text;
   status.size = sizeOf(run_->config());

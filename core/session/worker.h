@@ -47,11 +47,12 @@ class Worker {
   void carryOut(const command::OperateExperts& operation);
 
   // worker_runs.cpp: runs come and go.
-  void checkRun() const;                   // throws where there is no run
+  void checkRun() const;  // throws where there is no run
   Surroundings surroundings() const;
   /// `source`: a RunConfig or a Checkpoint; in place of the present runs, or beside them.
-  template <class Source> PreparedRun prepare(const Source& source, bool beside = false);
-  void checkMore() const;                  // throws where every run has done its steps
+  template <class Source>
+  PreparedRun prepare(const Source& source, bool beside = false);
+  void checkMore() const;  // throws where every run has done its steps
   Backend& prepareBackend(const RunConfig& config);
   std::unique_ptr<RunInTraining> makeRun(PreparedRun prepared, RunSummary first);
   std::unique_ptr<RunInTraining> makeRun(PreparedRun prepared, RunSummary stored, std::filesystem::path folder);
@@ -73,10 +74,10 @@ class Worker {
   bool allFinished() const;
   void carryOutAll(bool wait);
   bool mayStep() const;
-  bool wantsStep() const;                    // but for room on the disk
+  bool wantsStep() const;  // but for room on the disk
   void stepRuns();
   void stepRun(RunInTraining& run, bool ahead);
-  void settle();                             // no step is on its way any more
+  void settle();  // no step is on its way any more
   void play(bool playing);
   /// `config`: of the run that it happened to, where that is not there yet.
   void fail(const std::exception& problem, const RunConfig* config = nullptr);
@@ -94,24 +95,24 @@ class Worker {
   OutTray& out_;
   Recorder& recorder_;
 
-  std::unique_ptr<Backend> backend_;       // before the runs: they use it
+  std::unique_ptr<Backend> backend_;  // before the runs: they use it
   BackendOptions backendOptions_;
   std::unique_ptr<RunInTraining> run_, twin_;
   Inquiries inquiries_;
   Speedometer speed_;
-  PeakMemory peak_;                        // since run_ began
-  bool alone_ = true;                      // no twin has been beside run_
-  bool fluid_ = true;                      // the pace: one core stays free
+  PeakMemory peak_;    // since run_ began
+  bool alone_ = true;  // no twin has been beside run_
+  bool fluid_ = true;  // the pace: one core stays free
   bool playing_ = false, preparing_ = false, failed_ = false;
-  bool waiting_ = false;                   // for room on the disk
-  int singleSteps_ = 0;                    // asked for while paused
+  bool waiting_ = false;  // for room on the disk
+  int singleSteps_ = 0;   // asked for while paused
   std::string message_;
-  bool hasHealthy_ = false;                // of run_
-  bool collapsed_ = false;                 // the last step raised an alert in run_
-  RunId gaveUp_ = 0;                       // the run of which was said that it is not restarted
+  bool hasHealthy_ = false;  // of run_
+  bool collapsed_ = false;   // the last step raised an alert in run_
+  RunId gaveUp_ = 0;         // the run of which was said that it is not restarted
   std::string storeProblem_, storeNews_;
   WorkEstimate estimate_;
-  std::optional<Work> work_;               // beside steps
+  std::optional<Work> work_;  // beside steps
   bool statusChanged_ = true;
   std::chrono::steady_clock::time_point statusAt_;
 };

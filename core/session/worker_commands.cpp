@@ -63,8 +63,8 @@ void Worker::carryOut(const command::Open& open) {
     // Newer ones cannot be read; they stay, and so does the run as it is.
     RunEvent event;
     event.kind = RunEvent::Kind::forked;
-    event.text = "Went on from the checkpoint of step " + std::to_string(row.step) + " of run " + std::to_string(open.run) +
-                 ", as newer ones cannot be read.";
+    event.text = "Went on from the checkpoint of step " + std::to_string(row.step) + " of run " +
+                 std::to_string(open.run) + ", as newer ones cannot be read.";
     checkpoint.run = open.run;
     return forkFrom({std::move(checkpoint), std::move(event)}, !open.paused);
   }
@@ -80,8 +80,8 @@ void Worker::carryOut(const command::Open& open) {
         run->restore(checkpoint, past);
         const auto rows = recorder_.ask([&](RunStore& store) { return store.checkpoints(open.run); });
         hasHealthy_ = std::any_of(rows.begin(), rows.end(), [](const CheckpointRow& other) { return other.healthy; });
-        const RunEvent event = run->eventOf(RunEvent::Kind::restored, "Continued from the checkpoint of step " +
-                                                                          std::to_string(row.step) + ".");
+        const RunEvent event = run->eventOf(RunEvent::Kind::restored,
+                                            "Continued from the checkpoint of step " + std::to_string(row.step) + ".");
         run->record(event);
         publish(event);
         return run;
@@ -166,9 +166,8 @@ void Worker::carryOut(const command::Probe& probe) { inquiries_.probe(probe); }
 
 void Worker::carryOut(const command::ProbeStored& probe) {
   try {
-    inquiries_.probeStored(probe, [this](const RunConfig& config) -> Backend& {
-      return backend_ ? *backend_ : prepareBackend(config);
-    });
+    inquiries_.probeStored(
+        probe, [this](const RunConfig& config) -> Backend& { return backend_ ? *backend_ : prepareBackend(config); });
   } catch (const std::exception& problem) {
     auto answer = std::make_shared<TextRouting>();
     answer->request = probe.request;
@@ -190,7 +189,8 @@ void Worker::carryOut(const command::SaveCheckpoint& save) {
   if (run_->id() < 0) {
     std::string reason = recorder_.problem();
     if (reason.empty()) reason = "nothing is recorded in this session";
-    throw Error("session", "expected a recorded run to keep a checkpoint of, found one that is not recorded: " + reason);
+    throw Error("session",
+                "expected a recorded run to keep a checkpoint of, found one that is not recorded: " + reason);
   }
   run_->saveCheckpoint(save.pin);
 }
@@ -204,9 +204,11 @@ void Worker::carryOut(const command::OperateExperts& operation) {
   checkRun();
   if (failed_) throw Error("session", "the run failed amid a step; go back to a healthy checkpoint first");
   Fork fork{run_->checkpoint(), {}};
-  const std::string what = operate(fork.checkpoint.config, fork.checkpoint.state, fork.checkpoint.watch, operation.surgery);
+  const std::string what =
+      operate(fork.checkpoint.config, fork.checkpoint.state, fork.checkpoint.watch, operation.surgery);
   fork.event.kind = RunEvent::Kind::forked;
-  fork.event.text = "Forked from run " + std::to_string(run_->id()) + " at step " + std::to_string(run_->stepsDone()) + ": " + what;
+  fork.event.text =
+      "Forked from run " + std::to_string(run_->id()) + " at step " + std::to_string(run_->stepsDone()) + ": " + what;
   forkFrom(std::move(fork), playing_);
 }
 

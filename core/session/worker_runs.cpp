@@ -30,7 +30,8 @@ Surroundings Worker::surroundings() const {
   return around;
 }
 
-template <class Source> PreparedRun Worker::prepare(const Source& source, bool beside) {
+template <class Source>
+PreparedRun Worker::prepare(const Source& source, bool beside) {
   struct Preparing {
     Worker& worker;
     explicit Preparing(Worker& w) : worker(w) { say(true); }
@@ -95,7 +96,9 @@ void Worker::recordUnrecorded() {
     if (failed_) return;
     RunSummary first = run->summary();
     first.id = 0;
-    first.state = run->finished() ? RunSummary::State::finished : playing_ ? RunSummary::State::running : RunSummary::State::paused;
+    first.state = run->finished() ? RunSummary::State::finished
+                  : playing_      ? RunSummary::State::running
+                                  : RunSummary::State::paused;
     first.targetSteps = run->config().train.steps;
     try {
       RunSummary stored = recorder_.adopt(run->id(), std::move(first));
@@ -181,7 +184,8 @@ void Worker::moveTo(const std::string& backend) {
   BackendOptions wanted = backendOptions_;
   wanted.name = backend;
   if (std::string problem = backendProblem(backend); !problem.empty()) throw Error("session", problem);
-  if (std::string problem = computeTypeProblem(backend, wanted.computeType); !problem.empty()) throw Error("session", problem);
+  if (std::string problem = computeTypeProblem(backend, wanted.computeType); !problem.empty())
+    throw Error("session", problem);
   wanted.threads = backendRow(backendOptions_.name).processor ? backend_->threads() : threadsAt(fluid_);
   inquiries_.stopGenerating();
   // Both stand side by side until the new one has everything, so that nothing is lost where it cannot.
@@ -225,7 +229,8 @@ Checkpoint Worker::newestOf(RunId run, CheckpointRow& row) {
       out_.put([&](Outbox& box) { box.problems.push_back(problem.what()); });
     }
   }
-  throw Error("session", "run " + std::to_string(run) + " has no checkpoint that can be read, so it cannot go on; start it anew");
+  throw Error("session",
+              "run " + std::to_string(run) + " has no checkpoint that can be read, so it cannot go on; start it anew");
 }
 
 }  // namespace moe

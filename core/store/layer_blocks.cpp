@@ -14,14 +14,24 @@ namespace {
 static_assert(std::endian::native == std::endian::little, "blocks are written as they lie in memory");
 
 // The order is the file's: append only, with a migration.
-constexpr float LayerPoint::* kMetrics[] = {&LayerPoint::maxVio,          &LayerPoint::cv2,         &LayerPoint::dropRate,
-                                            &LayerPoint::tokenDropRate,   &LayerPoint::routerEntropy, &LayerPoint::loadEntropy,
-                                            &LayerPoint::meanProbEntropy, &LayerPoint::margin,      &LayerPoint::biasJaccard,
-                                            &LayerPoint::unused,          &LayerPoint::dead,        &LayerPoint::importanceCv2,
-                                            &LayerPoint::languageGradient, &LayerPoint::balanceGradient};
+constexpr float LayerPoint::*kMetrics[] = {&LayerPoint::maxVio,
+                                           &LayerPoint::cv2,
+                                           &LayerPoint::dropRate,
+                                           &LayerPoint::tokenDropRate,
+                                           &LayerPoint::routerEntropy,
+                                           &LayerPoint::loadEntropy,
+                                           &LayerPoint::meanProbEntropy,
+                                           &LayerPoint::margin,
+                                           &LayerPoint::biasJaccard,
+                                           &LayerPoint::unused,
+                                           &LayerPoint::dead,
+                                           &LayerPoint::importanceCv2,
+                                           &LayerPoint::languageGradient,
+                                           &LayerPoint::balanceGradient};
 constexpr std::size_t kFirstMetrics = 9;  // of stores of version 1, which had neither assignments nor term gradients
 
-template <class T> void put(std::vector<std::byte>& out, const T* values, std::size_t count) {
+template <class T>
+void put(std::vector<std::byte>& out, const T* values, std::size_t count) {
   const auto* bytes = reinterpret_cast<const std::byte*>(values);
   out.insert(out.end(), bytes, bytes + count * sizeof(T));
 }
@@ -29,7 +39,8 @@ template <class T> void put(std::vector<std::byte>& out, const T* values, std::s
 class Taker {
  public:
   explicit Taker(Bytes bytes) : bytes_(bytes) {}
-  template <class T> void take(T* values, std::size_t count) {
+  template <class T>
+  void take(T* values, std::size_t count) {
     if (count * sizeof(T) > bytes_.size()) throw std::length_error("block");
     if (count > 0) std::memcpy(values, bytes_.data(), count * sizeof(T));
     bytes_ = bytes_.subspan(count * sizeof(T));
@@ -41,7 +52,8 @@ class Taker {
 };
 
 void put(std::vector<std::byte>& out, std::int64_t first, const LoadBucket& bucket) {
-  const std::uint32_t place[2] = {static_cast<std::uint32_t>(bucket.firstStep - first), static_cast<std::uint32_t>(bucket.steps)};
+  const std::uint32_t place[2] = {static_cast<std::uint32_t>(bucket.firstStep - first),
+                                  static_cast<std::uint32_t>(bucket.steps)};
   put(out, place, 2);
   for (const auto* values : {&bucket.low, &bucket.high, &bucket.last}) put(out, values->data(), values->size());
 }
@@ -82,7 +94,8 @@ std::vector<LayerRecord> decodeRecords(const BlockShape& shape, Bytes metrics, B
   const std::size_t loadBytes = sizeof(float) * static_cast<std::size_t>(shape.experts);
   const auto count = static_cast<std::size_t>(shape.count);
   if (metrics.size() % metricBytes != 0 || metrics.size() / metricBytes != count) throw std::length_error("metrics");
-  if (!loads.empty() && (loadBytes == 0 || loads.size() % loadBytes != 0 || loads.size() / loadBytes != count)) throw std::length_error("loads");
+  if (!loads.empty() && (loadBytes == 0 || loads.size() % loadBytes != 0 || loads.size() / loadBytes != count))
+    throw std::length_error("loads");
   Taker metricsLeft(metrics), loadsLeft(loads);
   std::vector<LayerRecord> records(count);
   for (LayerRecord& record : records) {
@@ -119,7 +132,8 @@ std::vector<std::size_t> blockEnds(std::span<const LayerRecord> records) {
   std::vector<std::size_t> ends;
   std::size_t begin = 0;
   for (std::size_t i = 1; i <= records.size(); ++i)
-    if (i == records.size() || i - begin == static_cast<std::size_t>(kBlockSteps) || !sameLayout(records[begin], records[i])) {
+    if (i == records.size() || i - begin == static_cast<std::size_t>(kBlockSteps) ||
+        !sameLayout(records[begin], records[i])) {
       ends.push_back(i);
       begin = i;
     }
@@ -136,7 +150,9 @@ void LoadBucket::add(const LoadBucket& next) {
   steps += next.steps;
 }
 
-LoadBucket bucketOf(const LayerRecord& record) { return {record.step, 1, record.point.load, record.point.load, record.point.load}; }
+LoadBucket bucketOf(const LayerRecord& record) {
+  return {record.step, 1, record.point.load, record.point.load, record.point.load};
+}
 
 std::vector<std::byte> encodeSummary(std::span<const LayerRecord> records, std::int64_t bucketSteps) {
   std::vector<std::byte> out;

@@ -18,8 +18,8 @@ namespace moe {
 //   loads:   (steps, experts) f32
 //   summary: a bucket each: u32 first step - firstStep, u32 steps, then low, high, last (experts) f32
 
-constexpr std::int64_t kBlockSteps = 256;   // of a closed block, unless the number of experts or terms changed
-constexpr std::int64_t kBucketSteps = 16;   // of a summary's parts
+constexpr std::int64_t kBlockSteps = 256;  // of a closed block, unless the number of experts or terms changed
+constexpr std::int64_t kBucketSteps = 16;  // of a summary's parts
 
 /// One layer at one step.
 struct LayerRecord {
@@ -44,8 +44,8 @@ std::vector<std::size_t> blockEnds(std::span<const LayerRecord> records);
 /// Loads of some consecutive steps.
 struct LoadBucket {
   std::int64_t firstStep = 0, steps = 0;
-  std::vector<float> low, high, last;       // (experts)
-  void add(const LoadBucket& next);         // of the steps behind
+  std::vector<float> low, high, last;  // (experts)
+  void add(const LoadBucket& next);    // of the steps behind
 };
 LoadBucket bucketOf(const LayerRecord& record);
 std::vector<std::byte> encodeSummary(std::span<const LayerRecord> records, std::int64_t bucketSteps);

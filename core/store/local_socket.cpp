@@ -99,7 +99,8 @@ void LocalSocket::setPatience(int receiving, int sending) {
 bool LocalSocket::send(std::string_view message) {
   if (message.size() > kLongest) return false;
   const auto size = static_cast<std::uint32_t>(message.size());
-  return sendAll(descriptor_, reinterpret_cast<const char*>(&size), sizeof size) && sendAll(descriptor_, message.data(), message.size());
+  return sendAll(descriptor_, reinterpret_cast<const char*>(&size), sizeof size) &&
+         sendAll(descriptor_, message.data(), message.size());
 }
 
 std::optional<std::string> LocalSocket::receive() {
@@ -123,7 +124,8 @@ ListeningSocket::ListeningSocket(fs::path path, const fs::path& likeFile) : path
     const std::string reason = std::strerror(errno);
     if (bound) ::unlink(path_.c_str());
     if (descriptor_ >= 0) ::close(descriptor_);
-    throw Error("store", path_.string() + ": expected " + what + ", found: " + reason + "; choose a store on another disk");
+    throw Error("store",
+                path_.string() + ": expected " + what + ", found: " + reason + "; choose a store on another disk");
   };
   const Address address(path_);
   struct stat file {};

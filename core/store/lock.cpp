@@ -32,14 +32,17 @@ StoreLock::StoreLock(const std::filesystem::path& store) {
     const ssize_t got = ::pread(descriptor_, holder, sizeof holder, 0);
     ::close(descriptor_);
     if (!held)
-      throw Error("store", store.string() + ": expected to lock it for writing, found: " + reason + "; choose a store on another disk");
+      throw Error("store", store.string() + ": expected to lock it for writing, found: " + reason +
+                               "; choose a store on another disk");
     std::string who(holder, static_cast<std::size_t>(got > 0 ? got : 0));
     while (!who.empty() && who.back() == '\n') who.pop_back();
     throw StoreHeld("store", store.string() + ": expected to be the one that writes, found it held by " +
-                             (who.empty() ? std::string("another process") : who) + "; close that program, or choose another store");
+                                 (who.empty() ? std::string("another process") : who) +
+                                 "; close that program, or choose another store");
   }
   const std::string self = describeThisProcess() + "\n";
-  if (::ftruncate(descriptor_, 0) != 0 || ::pwrite(descriptor_, self.data(), self.size(), 0) != static_cast<ssize_t>(self.size())) {
+  if (::ftruncate(descriptor_, 0) != 0 ||
+      ::pwrite(descriptor_, self.data(), self.size(), 0) != static_cast<ssize_t>(self.size())) {
     const std::string reason = std::strerror(errno);
     ::close(descriptor_);
     throw Error("store", path + ": expected to write who holds the store, found: " + reason + "; free some space");

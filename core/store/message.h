@@ -19,33 +19,42 @@
 namespace moe {
 
 /// The members that travel, in order. One that is added to a struct and not here does not compile.
-auto membersOf(auto& run) requires std::is_same_v<std::remove_const_t<std::remove_reference_t<decltype(run)>>, RunSummary> {
-  return std::tie(run.id, run.name, run.note, run.preset, run.config, run.seed, run.created, run.parent, run.parentStep, run.state,
-                  run.steps, run.targetSteps, run.trainLoss, run.validationLoss, run.validatedTokens, run.heldOutTokens,
-                  run.textChecksum, run.totalParameters, run.activeParameters, run.alerts);
+auto membersOf(
+    auto& run) requires std::is_same_v<std::remove_const_t<std::remove_reference_t<decltype(run)>>, RunSummary> {
+  return std::tie(run.id, run.name, run.note, run.preset, run.config, run.seed, run.created, run.parent, run.parentStep,
+                  run.state, run.steps, run.targetSteps, run.trainLoss, run.validationLoss, run.validatedTokens,
+                  run.heldOutTokens, run.textChecksum, run.totalParameters, run.activeParameters, run.alerts);
 }
-auto membersOf(auto& row) requires std::is_same_v<std::remove_const_t<std::remove_reference_t<decltype(row)>>, CheckpointRow> {
+auto membersOf(
+    auto& row) requires std::is_same_v<std::remove_const_t<std::remove_reference_t<decltype(row)>>, CheckpointRow> {
   return std::tie(row.run, row.step, row.path, row.healthy, row.pinned, row.bytes);
 }
-auto membersOf(auto& point) requires std::is_same_v<std::remove_const_t<std::remove_reference_t<decltype(point)>>, StepPoint> {
-  return std::tie(point.run, point.step, point.loss, point.validationLoss, point.auxLoss, point.zLoss, point.gradientNorm,
-                  point.learningRate, point.tokensPerSecond, point.balance, point.layers);
+auto membersOf(
+    auto& point) requires std::is_same_v<std::remove_const_t<std::remove_reference_t<decltype(point)>>, StepPoint> {
+  return std::tie(point.run, point.step, point.loss, point.validationLoss, point.auxLoss, point.zLoss,
+                  point.gradientNorm, point.learningRate, point.tokensPerSecond, point.balance, point.layers);
 }
-auto membersOf(auto& point) requires std::is_same_v<std::remove_const_t<std::remove_reference_t<decltype(point)>>, LayerPoint> {
-  return std::tie(point.layer, point.load, point.assignments, point.maxVio, point.cv2, point.dropRate, point.tokenDropRate,
-                  point.routerEntropy, point.loadEntropy, point.meanProbEntropy, point.margin, point.biasJaccard, point.unused,
-                  point.dead, point.importanceCv2, point.languageGradient, point.balanceGradient, point.balance, point.termGradient);
+auto membersOf(
+    auto& point) requires std::is_same_v<std::remove_const_t<std::remove_reference_t<decltype(point)>>, LayerPoint> {
+  return std::tie(point.layer, point.load, point.assignments, point.maxVio, point.cv2, point.dropRate,
+                  point.tokenDropRate, point.routerEntropy, point.loadEntropy, point.meanProbEntropy, point.margin,
+                  point.biasJaccard, point.unused, point.dead, point.importanceCv2, point.languageGradient,
+                  point.balanceGradient, point.balance, point.termGradient);
 }
-auto membersOf(auto& event) requires std::is_same_v<std::remove_const_t<std::remove_reference_t<decltype(event)>>, RunEvent> {
-  return std::tie(event.run, event.step, event.kind, event.path, event.oldValue, event.newValue, event.layer, event.expert,
-                  event.utilization, event.text);
+auto membersOf(
+    auto& event) requires std::is_same_v<std::remove_const_t<std::remove_reference_t<decltype(event)>>, RunEvent> {
+  return std::tie(event.run, event.step, event.kind, event.path, event.oldValue, event.newValue, event.layer,
+                  event.expert, event.utilization, event.text);
 }
-auto membersOf(auto& study) requires std::is_same_v<std::remove_const_t<std::remove_reference_t<decltype(study)>>, RunStudy> {
+auto membersOf(
+    auto& study) requires std::is_same_v<std::remove_const_t<std::remove_reference_t<decltype(study)>>, RunStudy> {
   return std::tie(study.run, study.step, study.domains, study.domainTokens, study.tokens, study.layers);
 }
-auto membersOf(auto& layer) requires std::is_same_v<std::remove_const_t<std::remove_reference_t<decltype(layer)>>, LayerStudy> {
-  return std::tie(layer.layer, layer.experts, layer.slots, layer.selections, layer.listed, layer.coactivation, layer.domains,
-                  layer.inputSpecialisation, layer.nextSpecialisation, layer.predictedSpecialisation, layer.maxVioGlobal);
+auto membersOf(
+    auto& layer) requires std::is_same_v<std::remove_const_t<std::remove_reference_t<decltype(layer)>>, LayerStudy> {
+  return std::tie(layer.layer, layer.experts, layer.slots, layer.selections, layer.listed, layer.coactivation,
+                  layer.domains, layer.inputSpecialisation, layer.nextSpecialisation, layer.predictedSpecialisation,
+                  layer.maxVioGlobal);
 }
 
 /// The last of an enumeration's values: a larger one is no value.
@@ -53,18 +62,26 @@ constexpr RunSummary::State lastOf(RunSummary::State) { return RunSummary::State
 constexpr RunEvent::Kind lastOf(RunEvent::Kind) { return RunEvent::Kind::failed; }
 
 namespace message_detail {
-template <class T> struct IsVector : std::false_type {};
-template <class T> struct IsVector<std::vector<T>> : std::true_type {};
-template <class T> struct IsOptional : std::false_type {};
-template <class T> struct IsOptional<std::optional<T>> : std::true_type {};
-template <class T> struct IsMap : std::false_type {};
-template <class K, class V> struct IsMap<std::map<K, V>> : std::true_type {};
+template <class T>
+struct IsVector : std::false_type {};
+template <class T>
+struct IsVector<std::vector<T>> : std::true_type {};
+template <class T>
+struct IsOptional : std::false_type {};
+template <class T>
+struct IsOptional<std::optional<T>> : std::true_type {};
+template <class T>
+struct IsMap : std::false_type {};
+template <class K, class V>
+struct IsMap<std::map<K, V>> : std::true_type {};
 
 /// Stands for any value in an aggregate's braces.
 struct Anything {
-  template <class T> operator T() const;  // never called
+  template <class T>
+  operator T() const;  // never called
 };
-template <class T, class... Given> constexpr std::size_t memberCount() {
+template <class T, class... Given>
+constexpr std::size_t memberCount() {
   if constexpr (requires { T{Given{}..., Anything{}}; })
     return memberCount<T, Given..., Anything>();
   else
@@ -74,7 +91,8 @@ template <class T, class... Given> constexpr std::size_t memberCount() {
 
 class MessageWriter {
  public:
-  template <class T> MessageWriter& put(const T& value) {
+  template <class T>
+  MessageWriter& put(const T& value) {
     using namespace message_detail;
     if constexpr (std::is_same_v<T, bool>) {
       put(static_cast<std::uint8_t>(value));
@@ -87,10 +105,16 @@ class MessageWriter {
     } else if constexpr (IsOptional<T>::value) {
       put(value.has_value());
       if (value) put(*value);
-    } else if constexpr (requires { value.size(); value.begin(); }) {
+    } else if constexpr (requires {
+                           value.size();
+                           value.begin();
+                         }) {
       put(static_cast<std::uint64_t>(value.size()));
       for (const auto& element : value) put(element);
-    } else if constexpr (requires { value.first; value.second; }) {
+    } else if constexpr (requires {
+                           value.first;
+                           value.second;
+                         }) {
       put(value.first).put(value.second);
     } else {
       const auto members = membersOf(value);
@@ -110,7 +134,8 @@ class MessageReader {
  public:
   explicit MessageReader(std::string_view bytes) : rest_(bytes) {}
 
-  template <class T> T take() {
+  template <class T>
+  T take() {
     using namespace message_detail;
     if constexpr (std::is_same_v<T, bool>) {
       return take<std::uint8_t>() != 0;
@@ -143,7 +168,8 @@ class MessageReader {
       return values;
     } else {
       T value;
-      std::apply([this](auto&... member) { ((member = take<std::remove_reference_t<decltype(member)>>()), ...); }, membersOf(value));
+      std::apply([this](auto&... member) { ((member = take<std::remove_reference_t<decltype(member)>>()), ...); },
+                 membersOf(value));
       return value;
     }
   }
@@ -165,7 +191,8 @@ class MessageReader {
     rest_.remove_prefix(size);
   }
   [[noreturn]] static void damaged() {
-    throw Error("store", "a message between two programs: expected one whole, found it damaged; use the same version of both");
+    throw Error("store",
+                "a message between two programs: expected one whole, found it damaged; use the same version of both");
   }
 
   std::string_view rest_;

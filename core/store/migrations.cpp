@@ -41,7 +41,7 @@ CREATE TABLE checkpoints(
   healthy INTEGER NOT NULL, pinned INTEGER NOT NULL, bytes INTEGER NOT NULL, PRIMARY KEY(run, step)) WITHOUT ROWID;
 CREATE TABLE settings(key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 )sql",
-R"sql(
+                                  R"sql(
 ALTER TABLE points ADD COLUMN balance BLOB;  -- f32 a balance term, as it is trained on
 CREATE TABLE studies(                    -- a run at a validation, over text that stays the same
   run INTEGER NOT NULL, step INTEGER NOT NULL, tokens INTEGER NOT NULL,
@@ -55,7 +55,7 @@ CREATE TABLE layer_studies(
   input_specialisation REAL, next_specialisation REAL, predicted_specialisation REAL, max_vio_global REAL,
   PRIMARY KEY(run, step, layer)) WITHOUT ROWID;
 )sql",
-R"sql(
+                                  R"sql(
 ALTER TABLE runs ADD COLUMN text_checksum TEXT NOT NULL DEFAULT '';  -- of the tokens; '' where an older version wrote the run
 ALTER TABLE runs ADD COLUMN validated_tokens INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE runs ADD COLUMN held_out_tokens INTEGER NOT NULL DEFAULT 0;
@@ -75,11 +75,13 @@ std::int64_t versionOf(Connection& connection) { return numberOf(connection, "PR
 void checkVersion(Connection& connection) {
   const std::string name = connection.file().string();
   const std::int64_t version = versionOf(connection);
-  if (numberOf(connection, "SELECT COUNT(*) FROM sqlite_schema") > 0 && numberOf(connection, "PRAGMA application_id") != kApplication)
+  if (numberOf(connection, "SELECT COUNT(*) FROM sqlite_schema") > 0 &&
+      numberOf(connection, "PRAGMA application_id") != kApplication)
     throw Error("store", name + ": expected a run store, found the database of another program; choose another file");
   if (version > kVersion)
-    throw Error("store", name + ": expected a store of version " + std::to_string(kVersion) + " or older, found version " +
-                             std::to_string(version) + "; open it with the newer program that wrote it, or choose another store");
+    throw Error("store", name + ": expected a store of version " + std::to_string(kVersion) +
+                             " or older, found version " + std::to_string(version) +
+                             "; open it with the newer program that wrote it, or choose another store");
 }
 
 void migrate(Connection& connection) {

@@ -52,7 +52,9 @@ std::optional<std::uint64_t> diskOf(fs::path file) {
 /// The name itself where nothing has it, else "runs-2.db" beside it, or the first number that is free.
 fs::path freeName(const fs::path& file) {
   std::error_code code;
-  const auto isFree = [&](const fs::path& name) { return fs::symlink_status(name, code).type() == fs::file_type::not_found; };
+  const auto isFree = [&](const fs::path& name) {
+    return fs::symlink_status(name, code).type() == fs::file_type::not_found;
+  };
   fs::path name = file;
   for (int number = 2; !isFree(name); ++number)
     name = file.parent_path() / (file.stem().string() + "-" + std::to_string(number) + file.extension().string());
@@ -72,15 +74,23 @@ fs::path homeFolder() {
   if (const char* home = std::getenv("HOME"); home != nullptr && home[0] == '/') return home;
   const passwd* account = ::getpwuid(::getuid());
   if (account != nullptr && account->pw_dir != nullptr && account->pw_dir[0] == '/') return account->pw_dir;
-  throw Error("store", "expected HOME or XDG_DATA_HOME to say where the runs are kept, found neither and no home of this account; set one of them");
+  throw Error("store",
+              "expected HOME or XDG_DATA_HOME to say where the runs are kept, found neither and no home of this "
+              "account; set one of them");
 }
 
 constexpr std::chrono::milliseconds kOpeningPatience(1000);  // a holder that is just beginning listens by then
 
 }  // namespace
 
-RunStore::Impl::Impl(fs::path path, Access how, std::shared_ptr<StoreSelf> process, std::optional<StoreLock> held, Connection::Mode mode)
-    : file(std::move(path)), access(how), self(std::move(process)), acting(&self->client.process), lock(std::move(held)), db(file, mode) {}
+RunStore::Impl::Impl(fs::path path, Access how, std::shared_ptr<StoreSelf> process, std::optional<StoreLock> held,
+                     Connection::Mode mode)
+    : file(std::move(path)),
+      access(how),
+      self(std::move(process)),
+      acting(&self->client.process),
+      lock(std::move(held)),
+      db(file, mode) {}
 
 RunStore::RunStore(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 RunStore::~RunStore() = default;
@@ -89,7 +99,8 @@ std::unique_ptr<RunStore> RunStore::open(const fs::path& file, Access access) {
   if (access != Access::readOnly) makeFolderOf(file);
   std::error_code code;
   if (access == Access::readOnly && !fs::exists(file, code))
-    throw Error("store", file.string() + ": expected a run store, found nothing there; check the path, or train to make one");
+    throw Error("store",
+                file.string() + ": expected a run store, found nothing there; check the path, or train to make one");
   if (const std::string other = otherThanRegular(file); !other.empty())
     throw Error("store", file.string() + ": expected a run store, found " + other + "; choose a regular file");
   auto self = std::make_shared<StoreSelf>();
@@ -104,7 +115,8 @@ std::unique_ptr<RunStore> RunStore::open(const fs::path& file, Access access) {
   return std::unique_ptr<RunStore>(new RunStore(std::move(impl)));
 }
 
-std::unique_ptr<RunStore::Impl> RunStore::Impl::reader(const fs::path& file, Access how, std::shared_ptr<StoreSelf> self) {
+std::unique_ptr<RunStore::Impl> RunStore::Impl::reader(const fs::path& file, Access how,
+                                                       std::shared_ptr<StoreSelf> self) {
   auto impl = std::make_unique<Impl>(file, how, std::move(self), std::nullopt, readingMode(file));
   checkVersion(impl->db);
   if (!impl->db.query("SELECT 1 FROM sqlite_schema WHERE name = 'runs'").next())
@@ -113,7 +125,8 @@ std::unique_ptr<RunStore::Impl> RunStore::Impl::reader(const fs::path& file, Acc
   return impl;
 }
 
-std::unique_ptr<RunStore::Impl> RunStore::Impl::holder(const fs::path& file, Access how, std::shared_ptr<StoreSelf> self) {
+std::unique_ptr<RunStore::Impl> RunStore::Impl::holder(const fs::path& file, Access how,
+                                                       std::shared_ptr<StoreSelf> self) {
   StoreLock lock(file);
   auto impl = std::make_unique<Impl>(file, how, std::move(self), std::move(lock), Connection::Mode::write);
   checkVersion(impl->db);  // before anything of it is changed
@@ -122,7 +135,8 @@ std::unique_ptr<RunStore::Impl> RunStore::Impl::holder(const fs::path& file, Acc
   impl->db.execute("PRAGMA auto_vacuum = INCREMENTAL; PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL");
   migrate(impl->db);
   impl->version = versionOf(impl->db);
-  impl->db.run("UPDATE runs SET state = ? WHERE state = ?", nameOf(RunSummary::State::interrupted), nameOf(RunSummary::State::running));
+  impl->db.run("UPDATE runs SET state = ? WHERE state = ?", nameOf(RunSummary::State::interrupted),
+               nameOf(RunSummary::State::running));
   impl->restate(impl->self->client.process);
   impl->log = inodeOf(file.string() + "-wal");
   impl->disk = diskOf(file);
@@ -137,12 +151,17 @@ void RunStore::writeAnew() {
   const fs::path target = freeName(impl_->file);
   if (!impl_->lock) {  // who holds it writes it anew; this one looks there again
     if (target == impl_->file)
-      throw Error("store", target.string() + ": expected the program that holds it to write it anew, found nothing there yet; it is tried again");
+      throw Error(
+          "store",
+          target.string() +
+              ": expected the program that holds it to write it anew, found nothing there yet; it is tried again");
     impl_ = Impl::holderOrGuest(impl_->file, impl_->self, kOpeningPatience);
     return;
   }
   if (impl_->disk != diskOf(target))
-    throw Error("store", target.string() + ": expected the disk that it was on, found another there; put it back in its place, or choose another store");
+    throw Error("store", target.string() +
+                             ": expected the disk that it was on, found another there; put it back in its place, or "
+                             "choose another store");
   makeFolderOf(target);
   // Whole or not at all under that name: another program may be looking for a store there.
   const fs::path partial = target.string() + ".partial";
@@ -152,7 +171,8 @@ void RunStore::writeAnew() {
   if (::link(partial.c_str(), target.c_str()) != 0) {
     const std::string reason = std::strerror(errno);
     fs::remove(partial, ignored);
-    throw Error("store", target.string() + ": expected to write the store anew, found: " + reason + "; choose another store");
+    throw Error("store",
+                target.string() + ": expected to write the store anew, found: " + reason + "; choose another store");
   }
   fs::remove(partial, ignored);
   impl_->lock.reset();  // of a file that may be the one to lock now
@@ -168,16 +188,20 @@ bool RunStore::holds() const { return impl_->lock.has_value(); }
 
 void RunStore::Impl::requireFound(RunId run) const {
   if (db.changes() == 0)
-    throw Error("store", file.string() + ": expected run " + std::to_string(run) + ", found none of that number; list the runs");
+    throw Error("store",
+                file.string() + ": expected run " + std::to_string(run) + ", found none of that number; list the runs");
 }
 
 void RunStore::Impl::requireRun(RunId run) const {
   if (!db.query("SELECT 1 FROM runs WHERE id = ?", run).next())
-    throw Error("store", file.string() + ": expected run " + std::to_string(run) + ", found none of that number; list the runs");
+    throw Error("store",
+                file.string() + ": expected run " + std::to_string(run) + ", found none of that number; list the runs");
 }
 
 void RunStore::Impl::damaged() const {
-  throw Error("store", file.string() + ": expected blocks of per-layer values as they were written, found damaged ones; put a copy of the store back");
+  throw Error("store", file.string() +
+                           ": expected blocks of per-layer values as they were written, found damaged ones; put a copy "
+                           "of the store back");
 }
 
 std::string RunStore::setting(const std::string& key) const {
@@ -197,6 +221,8 @@ fs::path defaultStorePath() {
   return base / "switchyard" / "runs.db";
 }
 
-fs::path checkpointFolder(const fs::path& store, RunId run) { return store.parent_path() / "runs" / std::to_string(run); }
+fs::path checkpointFolder(const fs::path& store, RunId run) {
+  return store.parent_path() / "runs" / std::to_string(run);
+}
 
 }  // namespace moe

@@ -18,10 +18,10 @@ struct RunSummary {
   RunId id = 0;
   std::string name, note;
   std::string preset;
-  std::string config;                    // the first configuration, as JSON text
+  std::string config;  // the first configuration, as JSON text
   std::uint64_t seed = 0;
-  std::string created;                   // ISO 8601, UTC
-  RunId parent = 0;                      // 0: none
+  std::string created;  // ISO 8601, UTC
+  RunId parent = 0;     // 0: none
   std::int64_t parentStep = 0;
   /// interrupted: whoever trained it ended without a word, after `steps`.
   enum class State { running, paused, finished, failed, interrupted } state = State::running;
@@ -29,9 +29,9 @@ struct RunSummary {
   std::optional<double> trainLoss, validationLoss;  // the newest
   // Tokens a validation is over, and all that are held out; both 0 where an older version wrote the run.
   std::int64_t validatedTokens = 0, heldOutTokens = 0;
-  std::string textChecksum;              // Corpus::checksum() as text; empty where an older version wrote the run
+  std::string textChecksum;  // Corpus::checksum() as text; empty where an older version wrote the run
   std::int64_t totalParameters = 0, activeParameters = 0;
-  std::int64_t alerts = 0;               // events of kind alertRaised
+  std::int64_t alerts = 0;  // events of kind alertRaised
 };
 
 /// The word of a state in files and on the command line ("running").
@@ -50,8 +50,8 @@ struct CheckpointRow {
 struct LoadColumns {
   int layer = 0;
   int experts = 0;
-  std::vector<std::int64_t> firstStep;   // (C) first step of each column
-  std::vector<float> low, high, last;    // (C, experts) share of assignments
+  std::vector<std::int64_t> firstStep;  // (C) first step of each column
+  std::vector<float> low, high, last;   // (C, experts) share of assignments
 };
 
 struct StoreClient;
@@ -85,7 +85,7 @@ class RunStore {
   void claim(RunId run);
   void release(RunId run);
 
-  RunId createRun(const RunSummary& first);   // id and created are given by the store; claimed
+  RunId createRun(const RunSummary& first);  // id and created are given by the store; claimed
   void setName(RunId run, const std::string& name);
   void setNote(RunId run, const std::string& note);
   void setState(RunId run, RunSummary::State state);
@@ -107,8 +107,8 @@ class RunStore {
   RunSummary run(RunId run) const;
   /// Points of steps (after, until], in order, thinned to at most `atMost` by keeping the lowest and highest loss and the
   /// newest validation of each stretch (0: all). Loads are filled only where withLoads.
-  std::vector<StepPoint> points(RunId run, std::int64_t after = 0, std::int64_t until = INT64_MAX, std::int64_t atMost = 0,
-                                bool withLoads = true) const;
+  std::vector<StepPoint> points(RunId run, std::int64_t after = 0, std::int64_t until = INT64_MAX,
+                                std::int64_t atMost = 0, bool withLoads = true) const;
   std::vector<RunEvent> events(RunId run) const;
   /// In order of step.
   std::vector<std::shared_ptr<const RunStudy>> studies(RunId run) const;
@@ -138,7 +138,8 @@ class RunStore {
   struct Impl;
   explicit RunStore(std::unique_ptr<Impl> impl);
   /// What writes begins with this: the result where the process that holds the store did it, nothing where it is this one's to do.
-  template <auto Operation, class... Values> auto handedOver(const Values&... values);
+  template <auto Operation, class... Values>
+  auto handedOver(const Values&... values);
   std::optional<std::string> askHolder(const std::string& message, std::uint64_t sequence);
   std::unique_ptr<Impl> impl_;
 };

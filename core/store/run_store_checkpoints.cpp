@@ -6,8 +6,8 @@ void RunStore::recordCheckpoint(const CheckpointRow& row) {
   if (handedOver<&RunStore::recordCheckpoint>(row)) return;
   Transaction transaction(impl_->db);
   impl_->requireRun(row.run);
-  impl_->db.run("INSERT OR REPLACE INTO checkpoints(run, step, path, healthy, pinned, bytes) VALUES(?, ?, ?, ?, ?, ?)", row.run, row.step,
-                row.path, row.healthy, row.pinned, row.bytes);
+  impl_->db.run("INSERT OR REPLACE INTO checkpoints(run, step, path, healthy, pinned, bytes) VALUES(?, ?, ?, ?, ?, ?)",
+                row.run, row.step, row.path, row.healthy, row.pinned, row.bytes);
   transaction.commit();
 }
 
@@ -23,14 +23,19 @@ void RunStore::setPinned(RunId run, std::int64_t step, bool pinned) {
 
 std::vector<CheckpointRow> RunStore::checkpoints(RunId run) const {
   std::vector<CheckpointRow> checkpoints;
-  Rows rows = impl_->db.query("SELECT step, path, healthy, pinned, bytes FROM checkpoints WHERE run = ? ORDER BY step", run);
-  while (rows.next()) checkpoints.push_back({run, rows.integer(0), rows.text(1), rows.integer(2) != 0, rows.integer(3) != 0, rows.integer(4)});
+  Rows rows =
+      impl_->db.query("SELECT step, path, healthy, pinned, bytes FROM checkpoints WHERE run = ? ORDER BY step", run);
+  while (rows.next())
+    checkpoints.push_back(
+        {run, rows.integer(0), rows.text(1), rows.integer(2) != 0, rows.integer(3) != 0, rows.integer(4)});
   return checkpoints;
 }
 
 bool RunStore::isStartOfARun(const std::string& path) const {
   Rows rows = impl_->db.query(
-      "SELECT 1 FROM runs WHERE CASE WHEN json_valid(config) THEN json_extract(config, '$.start_from.checkpoint') END = ? LIMIT 1", path);
+      "SELECT 1 FROM runs WHERE CASE WHEN json_valid(config) THEN json_extract(config, '$.start_from.checkpoint') END "
+      "= ? LIMIT 1",
+      path);
   return rows.next();
 }
 

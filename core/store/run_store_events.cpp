@@ -8,7 +8,8 @@ void RunStore::append(const RunEvent& event) {
   Transaction transaction(impl_->db);
   impl_->requireRun(event.run);
   impl_->db.run(
-      "INSERT INTO events(run, step, kind, path, old_value, new_value, layer, expert, utilization, text) VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+      "INSERT INTO events(run, step, kind, path, old_value, new_value, layer, expert, utilization, text) VALUES(?, ?, "
+      "?, ?, ?, ?, ?, ?, ?, ?)",
       event.run, event.step, nameOf(event.kind), event.path, event.oldValue, event.newValue, event.layer, event.expert,
       event.utilization, event.text);
   transaction.commit();
@@ -17,7 +18,9 @@ void RunStore::append(const RunEvent& event) {
 std::vector<RunEvent> RunStore::events(RunId run) const {
   std::vector<RunEvent> events;
   Rows rows = impl_->db.query(
-      "SELECT step, kind, path, old_value, new_value, layer, expert, utilization, text FROM events WHERE run = ? ORDER BY step, id", run);
+      "SELECT step, kind, path, old_value, new_value, layer, expert, utilization, text FROM events WHERE run = ? ORDER "
+      "BY step, id",
+      run);
   while (rows.next()) {
     RunEvent& event = events.emplace_back();
     event.run = run;

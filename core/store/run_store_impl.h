@@ -18,8 +18,8 @@ namespace moe {
 
 /// What stays of a store when another process takes it over.
 struct StoreSelf {
-  StoreClient client;            // this process
-  std::uint64_t sequence = 0;    // of its last message
+  StoreClient client;              // this process
+  std::uint64_t sequence = 0;      // of its last message
   std::list<StoreClient*> guests;  // those this process records for
 };
 
@@ -27,17 +27,19 @@ struct RunStore::Impl {
   std::filesystem::path file;
   Access access;
   std::shared_ptr<StoreSelf> self;
-  TrainingProcess* acting;           // for whom an operation is done: this process, or one that it records for
-  std::optional<StoreLock> lock;     // held: this process writes
-  std::unique_ptr<StoreLink> link;   // to the one that writes, where another does
+  TrainingProcess* acting;          // for whom an operation is done: this process, or one that it records for
+  std::optional<StoreLock> lock;    // held: this process writes
+  std::unique_ptr<StoreLink> link;  // to the one that writes, where another does
   mutable Connection db;
   // Where this process writes: the inode of the file that it writes ahead to, and the disk that the store lies on.
   std::optional<std::uint64_t> log, disk;
   std::int64_t version = 0;  // of the file: below this program's where it was opened read-only
-  std::map<std::pair<RunId, int>, std::int64_t> openSteps;  // steps in open blocks, by run and layer; absent: not counted yet
+  std::map<std::pair<RunId, int>, std::int64_t>
+      openSteps;  // steps in open blocks, by run and layer; absent: not counted yet
 
   /// lock: taken where this process is to write.
-  Impl(std::filesystem::path path, Access how, std::shared_ptr<StoreSelf> self, std::optional<StoreLock> lock, Connection::Mode mode);
+  Impl(std::filesystem::path path, Access how, std::shared_ptr<StoreSelf> self, std::optional<StoreLock> lock,
+       Connection::Mode mode);
   static std::unique_ptr<Impl> reader(const std::filesystem::path& file, Access how, std::shared_ptr<StoreSelf> self);
   /// The process that writes, or StoreHeld.
   static std::unique_ptr<Impl> holder(const std::filesystem::path& file, Access how, std::shared_ptr<StoreSelf> self);
@@ -78,12 +80,16 @@ struct RunStore::Impl {
   void readLayers(RunId run, std::vector<StepPoint>& points, bool withLoads) const;
 };
 
-template <auto Operation, class... Values> auto RunStore::handedOver(const Values&... values) {
+template <auto Operation, class... Values>
+auto RunStore::handedOver(const Values&... values) {
   using Result = typename ResultOfOperation<decltype(Operation)>::Type;
   std::optional<std::conditional_t<std::is_void_v<Result>, bool, Result>> done;
   if (impl_->lock) return done;
   if (impl_->access == Access::readOnly)
-    throw Error("store", impl_->file.string() + ": expected a store opened for writing, found it opened read-only; close the program that holds it");
+    throw Error(
+        "store",
+        impl_->file.string() +
+            ": expected a store opened for writing, found it opened read-only; close the program that holds it");
   MessageWriter message;
   message.put(++impl_->self->sequence).put(placeOf<Operation>(StoreOperations()));
   putArguments(message, Operation, values...);

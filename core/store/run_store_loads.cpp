@@ -12,7 +12,8 @@ class ColumnMaker {
   ColumnMaker(LoadColumns& out, std::int64_t steps) : out_(out), steps_(steps) {}
   ~ColumnMaker() { finish(); }
   void add(LoadBucket bucket) {
-    for (auto* values : {&bucket.low, &bucket.high, &bucket.last}) values->resize(static_cast<std::size_t>(out_.experts));
+    for (auto* values : {&bucket.low, &bucket.high, &bucket.last})
+      values->resize(static_cast<std::size_t>(out_.experts));
     if (open_.steps == 0)
       open_ = std::move(bucket);
     else
@@ -51,12 +52,14 @@ std::vector<LoadColumns> RunStore::loads(RunId run, std::int64_t after, std::int
         "SELECT first_step, count, layer, experts, terms, last_step, closed, id FROM layer_blocks "
         "WHERE run = ? AND last_step > ? AND first_step <= ? ORDER BY layer, first_step",
         run, after, until);
-    while (rows.next()) blocks.push_back({rows.integer(7), rows.integer(5), rows.integer(6) != 0, impl_->shapeOf(rows)});
+    while (rows.next())
+      blocks.push_back({rows.integer(7), rows.integer(5), rows.integer(6) != 0, impl_->shapeOf(rows)});
   }
   std::vector<LoadColumns> layers;
   for (std::size_t begin = 0, end = 0; begin < blocks.size(); begin = end) {
     std::int64_t steps = 0;
-    for (end = begin; end < blocks.size() && blocks[end].shape.layer == blocks[begin].shape.layer; ++end) steps += blocks[end].shape.count;
+    for (end = begin; end < blocks.size() && blocks[end].shape.layer == blocks[begin].shape.layer; ++end)
+      steps += blocks[end].shape.count;
     LoadColumns& out = layers.emplace_back();
     out.layer = blocks[begin].shape.layer;
     out.experts = blocks[begin].shape.experts;
@@ -72,9 +75,7 @@ std::vector<LoadColumns> RunStore::loads(RunId run, std::int64_t after, std::int
         if (!rows.next()) impl_->damaged();
         try {
           for (LoadBucket& bucket : decodeSummary(block.shape, rows.blob(0))) column.add(std::move(bucket));
-        } catch (const std::length_error&) {
-          impl_->damaged();
-        }
+        } catch (const std::length_error&) { impl_->damaged(); }
         continue;
       }
       Rows rows = impl_->db.query("SELECT metrics, loads FROM layer_blocks WHERE id = ?", block.id);

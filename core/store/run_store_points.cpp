@@ -10,7 +10,9 @@ namespace moe {
 namespace {
 
 /// What a loss counts as when the lowest and highest are looked for: one that is no number is higher than all.
-double rankOf(const StepPoint& point) { return std::isnan(point.loss) ? std::numeric_limits<double>::infinity() : point.loss; }
+double rankOf(const StepPoint& point) {
+  return std::isnan(point.loss) ? std::numeric_limits<double>::infinity() : point.loss;
+}
 
 /// Of each stretch the lowest and highest loss and the newest validation, in order.
 std::vector<StepPoint> thinned(std::vector<StepPoint> points, std::int64_t atMost) {
@@ -52,15 +54,18 @@ void RunStore::append(RunId run, std::span<const StepPoint> points) {
     std::map<int, std::vector<LayerRecord>> layers;
     for (const StepPoint& point : points) {
       if (point.step <= newest)
-        throw Error("store", impl_->file.string() + ": expected points of run " + std::to_string(run) + " behind step " +
-                                 std::to_string(newest) + ", found step " + std::to_string(point.step) + "; drop the later ones first");
+        throw Error("store", impl_->file.string() + ": expected points of run " + std::to_string(run) +
+                                 " behind step " + std::to_string(newest) + ", found step " +
+                                 std::to_string(point.step) + "; drop the later ones first");
       newest = point.step;
       impl_->db.run(
-          "INSERT INTO points(run, step, loss, validation_loss, aux_loss, z_loss, gradient_norm, learning_rate, tokens_per_second, balance) "
+          "INSERT INTO points(run, step, loss, validation_loss, aux_loss, z_loss, gradient_norm, learning_rate, "
+          "tokens_per_second, balance) "
           "VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-          run, point.step, point.loss, point.validationLoss, point.auxLoss, point.zLoss, point.gradientNorm, point.learningRate,
-          point.tokensPerSecond, std::as_bytes(std::span(point.balance)));
-      if (point.validationLoss) impl_->db.run("UPDATE runs SET validation_loss = ? WHERE id = ?", point.validationLoss, run);
+          run, point.step, point.loss, point.validationLoss, point.auxLoss, point.zLoss, point.gradientNorm,
+          point.learningRate, point.tokensPerSecond, std::as_bytes(std::span(point.balance)));
+      if (point.validationLoss)
+        impl_->db.run("UPDATE runs SET validation_loss = ? WHERE id = ?", point.validationLoss, run);
       for (const LayerPoint& layer : point.layers) layers[layer.layer].push_back({point.step, layer});
     }
     for (auto& [layer, records] : layers) impl_->appendLayer(run, layer, std::move(records));
@@ -85,20 +90,23 @@ void RunStore::truncate(RunId run, std::int64_t step) {
   impl_->db.run(
       "UPDATE runs SET steps = COALESCE((SELECT MAX(step) FROM points WHERE run = ?1), parent_step), "
       "train_loss = (SELECT loss FROM points WHERE run = ?1 ORDER BY step DESC LIMIT 1), "
-      "validation_loss = (SELECT validation_loss FROM points WHERE run = ?1 AND validation_loss IS NOT NULL ORDER BY step DESC LIMIT 1) "
+      "validation_loss = (SELECT validation_loss FROM points WHERE run = ?1 AND validation_loss IS NOT NULL ORDER BY "
+      "step DESC LIMIT 1) "
       "WHERE id = ?1",
       run);
   transaction.commit();
 }
 
-std::vector<StepPoint> RunStore::points(RunId run, std::int64_t after, std::int64_t until, std::int64_t atMost, bool withLoads) const {
+std::vector<StepPoint> RunStore::points(RunId run, std::int64_t after, std::int64_t until, std::int64_t atMost,
+                                        bool withLoads) const {
   std::vector<StepPoint> points;
   {
     Rows rows = impl_->db.query(
-        impl_->version < 2 ? "SELECT step, loss, validation_loss, aux_loss, z_loss, gradient_norm, learning_rate, tokens_per_second, "
-                             "NULL FROM points WHERE run = ? AND step > ? AND step <= ? ORDER BY step"
-                           : "SELECT step, loss, validation_loss, aux_loss, z_loss, gradient_norm, learning_rate, tokens_per_second, "
-                             "balance FROM points WHERE run = ? AND step > ? AND step <= ? ORDER BY step",
+        impl_->version < 2
+            ? "SELECT step, loss, validation_loss, aux_loss, z_loss, gradient_norm, learning_rate, tokens_per_second, "
+              "NULL FROM points WHERE run = ? AND step > ? AND step <= ? ORDER BY step"
+            : "SELECT step, loss, validation_loss, aux_loss, z_loss, gradient_norm, learning_rate, tokens_per_second, "
+              "balance FROM points WHERE run = ? AND step > ? AND step <= ? ORDER BY step",
         run, after, until);
     while (rows.next()) {
       StepPoint& point = points.emplace_back();

@@ -9,7 +9,8 @@
 namespace moe {
 namespace {
 
-constexpr const char* kStates[] = {"running", "paused", "finished", "failed", "interrupted"};  // in RunSummary::State's order
+constexpr const char* kStates[] = {"running", "paused", "finished", "failed",
+                                   "interrupted"};  // in RunSummary::State's order
 
 std::string now() {
   const std::time_t time = std::time(nullptr);
@@ -27,12 +28,14 @@ RunSummary::State stateOf(const std::string& text) {
 }
 
 // Stores of older versions, which are read as they are, lack the newest columns.
-#define SWITCHYARD_RUNS(newest, which)                                                                                  \
-  "SELECT id, name, note, preset, config, seed, created, parent, parent_step, state, steps, target_steps, train_loss, " \
-  "validation_loss, total_parameters, active_parameters, " newest                                                       \
+#define SWITCHYARD_RUNS(newest, which)                                                                      \
+  "SELECT id, name, note, preset, config, seed, created, parent, parent_step, state, steps, target_steps, " \
+  "train_loss, "                                                                                            \
+  "validation_loss, total_parameters, active_parameters, " newest                                           \
   ", (SELECT COUNT(*) FROM events WHERE events.run = runs.id AND kind = 'alertRaised') FROM runs " which
-#define SWITCHYARD_RUNS_OF(version, which) \
-  ((version) < 3 ? SWITCHYARD_RUNS("'', 0, 0", which) : SWITCHYARD_RUNS("text_checksum, validated_tokens, held_out_tokens", which))
+#define SWITCHYARD_RUNS_OF(version, which)            \
+  ((version) < 3 ? SWITCHYARD_RUNS("'', 0, 0", which) \
+                 : SWITCHYARD_RUNS("text_checksum, validated_tokens, held_out_tokens", which))
 
 RunSummary summaryOf(const Rows& rows) {
   RunSummary run;
@@ -74,7 +77,9 @@ RunId highestFolder(const std::filesystem::path& folder) {
 
 /// The largest number that a run of this store ever had, deleted ones among them.
 RunId highestGiven(Connection& db) {
-  Rows rows = db.query("SELECT MAX(COALESCE((SELECT seq FROM sqlite_sequence WHERE name = 'runs'), 0), COALESCE((SELECT MAX(id) FROM runs), 0))");
+  Rows rows = db.query(
+      "SELECT MAX(COALESCE((SELECT seq FROM sqlite_sequence WHERE name = 'runs'), 0), COALESCE((SELECT MAX(id) FROM "
+      "runs), 0))");
   return rows.next() ? rows.integer(0) : 0;
 }
 
@@ -97,12 +102,14 @@ RunId RunStore::Impl::insertRun(const RunSummary& first) {
   // No number of a run whose checkpoints are still there: those of a store that was lost would become this run's.
   const RunId free = std::max(highestFolder(checkpointFolder(file, 0).parent_path()), highestGiven(db)) + 1;
   db.run(
-      "INSERT INTO runs(id, name, note, preset, config, seed, created, parent, parent_step, state, steps, target_steps, train_loss, "
+      "INSERT INTO runs(id, name, note, preset, config, seed, created, parent, parent_step, state, steps, "
+      "target_steps, train_loss, "
       "validation_loss, total_parameters, active_parameters, text_checksum, validated_tokens, held_out_tokens) "
       "VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-      free, first.name, first.note, first.preset, first.config, std::bit_cast<std::int64_t>(first.seed), now(), first.parent, first.parentStep,
-      nameOf(first.state), first.steps, first.targetSteps, first.trainLoss, first.validationLoss, first.totalParameters,
-      first.activeParameters, first.textChecksum, first.validatedTokens, first.heldOutTokens);
+      free, first.name, first.note, first.preset, first.config, std::bit_cast<std::int64_t>(first.seed), now(),
+      first.parent, first.parentStep, nameOf(first.state), first.steps, first.targetSteps, first.trainLoss,
+      first.validationLoss, first.totalParameters, first.activeParameters, first.textChecksum, first.validatedTokens,
+      first.heldOutTokens);
   return db.lastRowId();
 }
 
@@ -135,8 +142,8 @@ void RunStore::setTargetSteps(RunId run, std::int64_t steps) {
 
 void RunStore::setText(RunId run, const RunSummary& text) {
   if (handedOver<&RunStore::setText>(run, text)) return;
-  impl_->db.run("UPDATE runs SET text_checksum = ?, validated_tokens = ?, held_out_tokens = ? WHERE id = ?", text.textChecksum,
-                text.validatedTokens, text.heldOutTokens, run);
+  impl_->db.run("UPDATE runs SET text_checksum = ?, validated_tokens = ?, held_out_tokens = ? WHERE id = ?",
+                text.textChecksum, text.validatedTokens, text.heldOutTokens, run);
   impl_->requireFound(run);
 }
 
@@ -161,7 +168,8 @@ void RunStore::Impl::deleteRun(RunId run) {
 
 std::vector<RunSummary> RunStore::runs() const {
   std::vector<RunSummary> runs;
-  for (Rows rows = impl_->db.query(SWITCHYARD_RUNS_OF(impl_->version, "ORDER BY id")); rows.next();) runs.push_back(summaryOf(rows));
+  for (Rows rows = impl_->db.query(SWITCHYARD_RUNS_OF(impl_->version, "ORDER BY id")); rows.next();)
+    runs.push_back(summaryOf(rows));
   return runs;
 }
 

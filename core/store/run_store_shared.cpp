@@ -18,7 +18,8 @@ std::string settingOf(const std::string& token) { return "link:" + token; }
 
 using CarryOut = std::string (*)(RunStore&, MessageReader&);
 
-template <auto... Operation> constexpr auto rowsOf(OperationList<Operation...>) {
+template <auto... Operation>
+constexpr auto rowsOf(OperationList<Operation...>) {
   return std::array<CarryOut, sizeof...(Operation)>{
       [](RunStore& store, MessageReader& arguments) { return carryOut(store, Operation, arguments); }...};
 }
@@ -78,7 +79,8 @@ std::string RunStore::answer(StoreClient& client, std::string_view message) {
     MessageReader reader(message);
     if (client.token.empty()) {
       if (reader.take<std::uint32_t>() != kLinkVersion)
-        throw Error("store", impl.file.string() + ": expected to be recorded by a program of the same version, found that " +
+        throw Error("store", impl.file.string() +
+                                 ": expected to be recorded by a program of the same version, found that " +
                                  impl.self->client.process.who + " holds it, of another one; close that program");
       client.token = reader.take<std::string>();
       client.process.who = shownName(reader.take<std::string>());
@@ -98,8 +100,8 @@ std::string RunStore::answer(StoreClient& client, std::string_view message) {
     if (const auto done = impl.doneBefore(client.token, sequence)) return doneAnswer(*done);
     const auto place = reader.take<std::uint16_t>();
     if (place >= kOperations.size())
-      throw Error("store", impl.file.string() + ": expected an operation on a store, found none of number " + std::to_string(place) +
-                               "; use the same version of both programs");
+      throw Error("store", impl.file.string() + ": expected an operation on a store, found none of number " +
+                               std::to_string(place) + "; use the same version of both programs");
     impl.acting = &client.process;
     Transaction transaction(impl.db);
     const std::string result = kOperations[place](*this, reader);
@@ -133,8 +135,9 @@ void RunStore::Impl::restate(const TrainingProcess& process) {
 void RunStore::Impl::requireUnclaimed(RunId run) const {
   const auto check = [&](const TrainingProcess& other) {
     if (&other != acting && other.claims.contains(run))
-      throw Error("store", file.string() + ": expected run " + std::to_string(run) + " to be in no other program's training, found it in that of " +
-                               other.who + "; end it there first, or begin one of your own from a checkpoint of it");
+      throw Error("store", file.string() + ": expected run " + std::to_string(run) +
+                               " to be in no other program's training, found it in that of " + other.who +
+                               "; end it there first, or begin one of your own from a checkpoint of it");
   };
   check(self->client.process);
   for (const StoreClient* guest : self->guests) check(guest->process);
@@ -149,6 +152,8 @@ std::optional<std::string> RunStore::Impl::doneBefore(const std::string& token, 
   return reader.take<std::string>();
 }
 
-void RunStore::Impl::forget(const std::string& token) { db.run("DELETE FROM settings WHERE key = ?", settingOf(token)); }
+void RunStore::Impl::forget(const std::string& token) {
+  db.run("DELETE FROM settings WHERE key = ?", settingOf(token));
+}
 
 }  // namespace moe

@@ -27,7 +27,8 @@ std::vector<std::string> split(Bytes bytes, char end) {
 
 template <class T>
 std::optional<std::vector<T>> valuesOf(Bytes bytes, std::int64_t count) {
-  if (count < 0 || bytes.size() % sizeof(T) != 0 || static_cast<std::int64_t>(bytes.size() / sizeof(T)) != count) return std::nullopt;
+  if (count < 0 || bytes.size() % sizeof(T) != 0 || static_cast<std::int64_t>(bytes.size() / sizeof(T)) != count)
+    return std::nullopt;
   std::vector<T> values(static_cast<std::size_t>(count));
   if (!values.empty()) std::memcpy(values.data(), bytes.data(), bytes.size());
   return values;
@@ -46,8 +47,8 @@ void RunStore::append(const RunStudy& study) {
   impl_->requireRun(study.run);
   impl_->db.run("DELETE FROM layer_studies WHERE run = ? AND step = ?", study.run, study.step);
   const std::string domains = joined(study.domains);
-  impl_->db.run("INSERT OR REPLACE INTO studies(run, step, tokens, domains, domain_tokens) VALUES(?, ?, ?, ?, ?)", study.run,
-                study.step, study.tokens, std::as_bytes(std::span(domains)), bytesOf(study.domainTokens));
+  impl_->db.run("INSERT OR REPLACE INTO studies(run, step, tokens, domains, domain_tokens) VALUES(?, ?, ?, ?, ?)",
+                study.run, study.step, study.tokens, std::as_bytes(std::span(domains)), bytesOf(study.domainTokens));
   for (const LayerStudy& layer : study.layers) {
     // In two bytes each where every expert's number fits.
     std::vector<std::int16_t> narrow;
@@ -58,8 +59,9 @@ void RunStore::append(const RunStudy& study) {
         "input_specialisation, next_specialisation, predicted_specialisation, max_vio_global) "
         "VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         study.run, study.step, layer.layer, layer.experts, layer.slots, selections, bytesOf(layer.coactivation),
-        bytesOf(layer.domains), static_cast<double>(layer.inputSpecialisation), static_cast<double>(layer.nextSpecialisation),
-        static_cast<double>(layer.predictedSpecialisation), static_cast<double>(layer.maxVioGlobal));
+        bytesOf(layer.domains), static_cast<double>(layer.inputSpecialisation),
+        static_cast<double>(layer.nextSpecialisation), static_cast<double>(layer.predictedSpecialisation),
+        static_cast<double>(layer.maxVioGlobal));
   }
   transaction.commit();
 }
@@ -78,7 +80,8 @@ std::vector<std::shared_ptr<const RunStudy>> RunStore::studies(RunId run) const 
 std::vector<std::int64_t> RunStore::studySteps(RunId run) const {
   std::vector<std::int64_t> steps;
   if (impl_->version < 2) return steps;
-  for (Rows rows = impl_->db.query("SELECT step FROM studies WHERE run = ? ORDER BY step", run); rows.next();) steps.push_back(rows.integer(0));
+  for (Rows rows = impl_->db.query("SELECT step FROM studies WHERE run = ? ORDER BY step", run); rows.next();)
+    steps.push_back(rows.integer(0));
   return steps;
 }
 
@@ -88,7 +91,8 @@ std::shared_ptr<const RunStudy> RunStore::study(RunId run, std::int64_t step) co
     if (!values) impl_->damaged();
     return std::move(*values);
   };
-  Rows rows = impl_->db.query("SELECT tokens, domains, domain_tokens FROM studies WHERE run = ? AND step = ?", run, step);
+  Rows rows =
+      impl_->db.query("SELECT tokens, domains, domain_tokens FROM studies WHERE run = ? AND step = ?", run, step);
   if (!rows.next()) return nullptr;
   auto study = std::make_shared<RunStudy>();
   study->run = run;
@@ -98,13 +102,15 @@ std::shared_ptr<const RunStudy> RunStore::study(RunId run, std::int64_t step) co
   const auto domains = static_cast<std::int64_t>(study->domains.size());
   study->domainTokens = checked(valuesOf<std::int64_t>(rows.blob(2), domains));
   Rows layers = impl_->db.query(
-      "SELECT layer, experts, slots, selections, coactivation, domain_shares, input_specialisation, next_specialisation, "
+      "SELECT layer, experts, slots, selections, coactivation, domain_shares, input_specialisation, "
+      "next_specialisation, "
       "predicted_specialisation, max_vio_global FROM layer_studies WHERE run = ? AND step = ? ORDER BY layer",
       run, study->step);
   while (layers.next()) {
     constexpr std::int64_t kMost = 1 << 20;  // experts, slots or tokens that anyone could have written
     const std::int64_t experts = layers.integer(1), slots = layers.integer(2);
-    if (experts < 0 || experts > kMost || slots < 0 || slots > kMost || study->tokens < 0 || study->tokens > kMost) impl_->damaged();
+    if (experts < 0 || experts > kMost || slots < 0 || slots > kMost || study->tokens < 0 || study->tokens > kMost)
+      impl_->damaged();
     LayerStudy& layer = study->layers.emplace_back();
     layer.layer = static_cast<int>(layers.integer(0));
     layer.experts = static_cast<std::int32_t>(experts);

@@ -17,31 +17,45 @@ namespace {
   const std::string name = file.string();
   switch (code & 0xff) {
     case SQLITE_FULL:
-      throw NoRoom("store", name + ": expected room to record, found the disk full; free some space, what was recorded before is safe");
+      throw NoRoom(
+          "store",
+          name + ": expected room to record, found the disk full; free some space, what was recorded before is safe");
     case SQLITE_IOERR:
       // A size limit of the process and some full disks come as a refused write, without the system's reason.
-      if (code == SQLITE_IOERR_WRITE || code == SQLITE_IOERR_TRUNCATE || code == SQLITE_IOERR_SHMSIZE || code == SQLITE_IOERR_FSYNC)
-        throw NoRoom("store", name + ": expected room to record, found the write refused (a full disk, a size limit or a failing "
-                                    "disk); free some space, what was recorded before is safe");
-      throw Error("store", name + ": expected to read and write, found: " + (system != 0 ? std::strerror(system) : sqlite3_errstr(code)) +
-                               "; check the disk");
+      if (code == SQLITE_IOERR_WRITE || code == SQLITE_IOERR_TRUNCATE || code == SQLITE_IOERR_SHMSIZE ||
+          code == SQLITE_IOERR_FSYNC)
+        throw NoRoom("store",
+                     name +
+                         ": expected room to record, found the write refused (a full disk, a size limit or a failing "
+                         "disk); free some space, what was recorded before is safe");
+      throw Error("store", name + ": expected to read and write, found: " +
+                               (system != 0 ? std::strerror(system) : sqlite3_errstr(code)) + "; check the disk");
     case SQLITE_CORRUPT:
     case SQLITE_NOTADB:
-      throw Error("store", name + ": expected a run store, found a damaged file or one of another kind; move it away and a new one is "
-                                  "made, or put a copy of it back");
+      throw Error(
+          "store",
+          name +
+              ": expected a run store, found a damaged file or one of another kind; move it away and a new one is "
+              "made, or put a copy of it back");
     case SQLITE_READONLY:
     case SQLITE_PERM:
-      throw Error("store", name + ": expected a file and folder that may be written, found them read-only; change their permissions or "
-                                  "choose another store");
+      throw Error(
+          "store",
+          name +
+              ": expected a file and folder that may be written, found them read-only; change their permissions or "
+              "choose another store");
     case SQLITE_CANTOPEN:
       throw Error("store", name + ": expected a run store that can be opened, found: " +
-                               (system != 0 ? std::strerror(system) : "no such file") + "; check the path and its permissions");
+                               (system != 0 ? std::strerror(system) : "no such file") +
+                               "; check the path and its permissions");
     case SQLITE_BUSY:
     case SQLITE_LOCKED:
-      throw Error("store", name + ": expected to be the one that writes, found another program writing; close it and try again");
+      throw Error("store",
+                  name + ": expected to be the one that writes, found another program writing; close it and try again");
     default:
       throw Error("store", name + ": expected the database to answer, found: " +
-                               (database != nullptr ? sqlite3_errmsg(database) : sqlite3_errstr(code)) + "; try again, or move the file away");
+                               (database != nullptr ? sqlite3_errmsg(database) : sqlite3_errstr(code)) +
+                               "; try again, or move the file away");
   }
 }
 
@@ -88,7 +102,8 @@ std::optional<double> Rows::optionalReal(int column) const {
 }
 std::string Rows::text(int column) const {
   const auto* text = reinterpret_cast<const char*>(sqlite3_column_text(statement_, column));
-  return text == nullptr ? std::string() : std::string(text, static_cast<std::size_t>(sqlite3_column_bytes(statement_, column)));
+  return text == nullptr ? std::string()
+                         : std::string(text, static_cast<std::size_t>(sqlite3_column_bytes(statement_, column)));
 }
 Bytes Rows::blob(int column) const {
   const auto* blob = static_cast<const std::byte*>(sqlite3_column_blob(statement_, column));
@@ -101,7 +116,8 @@ void Rows::bind(int index, std::optional<double> value) {
   check(value ? sqlite3_bind_double(statement_, index, *value) : sqlite3_bind_null(statement_, index));
 }
 void Rows::bind(int index, std::string_view value) {
-  check(sqlite3_bind_text64(statement_, index, value.data() == nullptr ? "" : value.data(), value.size(), SQLITE_TRANSIENT, SQLITE_UTF8));
+  check(sqlite3_bind_text64(statement_, index, value.data() == nullptr ? "" : value.data(), value.size(),
+                            SQLITE_TRANSIENT, SQLITE_UTF8));
 }
 void Rows::bind(int index, Bytes value) {
   if (value.empty()) return check(sqlite3_bind_zeroblob(statement_, index, 0));

@@ -33,16 +33,16 @@ class Rows {
   bool next();  // false behind the last row
   bool isNull(int column) const;
   std::int64_t integer(int column) const;
-  double real(int column) const;                       // NaN where null
+  double real(int column) const;  // NaN where null
   std::optional<double> optionalReal(int column) const;
   std::string text(int column) const;
-  Bytes blob(int column) const;                        // valid until next()
+  Bytes blob(int column) const;  // valid until next()
 
  private:
   void bind(int index, std::int64_t value);
   void bind(int index, int value) { bind(index, static_cast<std::int64_t>(value)); }
   void bind(int index, bool value) { bind(index, static_cast<std::int64_t>(value)); }
-  void bind(int index, double value);                  // NaN is stored as null
+  void bind(int index, double value);  // NaN is stored as null
   void bind(int index, std::optional<double> value);
   void bind(int index, std::string_view value);
   void bind(int index, const std::string& value) { bind(index, std::string_view(value)); }
@@ -69,10 +69,14 @@ class Connection {
   /// Several statements without parameters.
   void execute(const char* sql);
   /// `sql` is a literal, compiled once and kept; one use of it at a time.
-  template <class... Values> Rows query(const char* sql, const Values&... values) {
+  template <class... Values>
+  Rows query(const char* sql, const Values&... values) {
     return Rows(database_, statement(sql), file_, values...);
   }
-  template <class... Values> void run(const char* sql, const Values&... values) { query(sql, values...).next(); }
+  template <class... Values>
+  void run(const char* sql, const Values&... values) {
+    query(sql, values...).next();
+  }
   std::int64_t lastRowId() const;
   std::int64_t changes() const;  // rows of the last statement
   bool inTransaction() const;

@@ -17,7 +17,7 @@ struct TrainingProcess {
 /// kept in the store with what was done: one that is sent again, since the answer was lost, is not done again.
 struct StoreClient {
   TrainingProcess process;
-  std::string token;                          // empty until it has greeted
+  std::string token;  // empty until it has greeted
 };
 
 }  // namespace moe

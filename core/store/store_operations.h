@@ -13,38 +13,51 @@ namespace moe {
 
 inline constexpr std::uint32_t kLinkVersion = 1;
 
-inline constexpr auto appendPoints = static_cast<void (RunStore::*)(RunId, std::span<const StepPoint>)>(&RunStore::append);
+inline constexpr auto appendPoints =
+    static_cast<void (RunStore::*)(RunId, std::span<const StepPoint>)>(&RunStore::append);
 inline constexpr auto appendEvent = static_cast<void (RunStore::*)(const RunEvent&)>(&RunStore::append);
 inline constexpr auto appendStudy = static_cast<void (RunStore::*)(const RunStudy&)>(&RunStore::append);
 
-template <auto... Operation> struct OperationList {};
+template <auto... Operation>
+struct OperationList {};
 using StoreOperations =
     OperationList<&RunStore::claim, &RunStore::release, &RunStore::createRun, &RunStore::setName, &RunStore::setNote,
-                  &RunStore::setState, &RunStore::setTargetSteps, &RunStore::setText, &RunStore::deleteRun, appendPoints, appendEvent,
-                  appendStudy, &RunStore::truncate, &RunStore::recordCheckpoint, &RunStore::removeCheckpoint, &RunStore::setPinned,
-                  &RunStore::setSetting>;
+                  &RunStore::setState, &RunStore::setTargetSteps, &RunStore::setText, &RunStore::deleteRun,
+                  appendPoints, appendEvent, appendStudy, &RunStore::truncate, &RunStore::recordCheckpoint,
+                  &RunStore::removeCheckpoint, &RunStore::setPinned, &RunStore::setSetting>;
 
-template <auto> struct OperationTag {};
+template <auto>
+struct OperationTag {};
 
-template <auto Wanted, auto... Operation> constexpr std::uint16_t placeOf(OperationList<Operation...>) {
+template <auto Wanted, auto... Operation>
+constexpr std::uint16_t placeOf(OperationList<Operation...>) {
   std::uint16_t place = 0;
   const bool found = ((std::is_same_v<OperationTag<Wanted>, OperationTag<Operation>> || (++place, false)) || ...);
   return found ? place : UINT16_MAX;
 }
 
 /// What an argument is kept as between being read and being given.
-template <class T> struct KeptAs { using Type = std::remove_cvref_t<T>; };
-template <class T> struct KeptAs<std::span<const T>> { using Type = std::vector<T>; };
+template <class T>
+struct KeptAs {
+  using Type = std::remove_cvref_t<T>;
+};
+template <class T>
+struct KeptAs<std::span<const T>> {
+  using Type = std::vector<T>;
+};
 
 template <class Result, class... Values>
-void putArguments(MessageWriter& message, Result (RunStore::*)(Values...), const std::remove_cvref_t<Values>&... values) {
+void putArguments(MessageWriter& message, Result (RunStore::*)(Values...),
+                  const std::remove_cvref_t<Values>&... values) {
   (message.put(values), ...);
 }
 
 /// Reads the arguments of `Operation`, does it, and returns its result as bytes.
-template <class Result, class... Values> std::string carryOut(RunStore& store, Result (RunStore::*operation)(Values...), MessageReader& arguments) {
+template <class Result, class... Values>
+std::string carryOut(RunStore& store, Result (RunStore::*operation)(Values...), MessageReader& arguments) {
   // Braces keep the order.
-  std::tuple<typename KeptAs<std::remove_cvref_t<Values>>::Type...> values{arguments.take<typename KeptAs<std::remove_cvref_t<Values>>::Type>()...};
+  std::tuple<typename KeptAs<std::remove_cvref_t<Values>>::Type...> values{
+      arguments.take<typename KeptAs<std::remove_cvref_t<Values>>::Type>()...};
   arguments.end();
   MessageWriter result;
   std::apply(
@@ -58,7 +71,11 @@ template <class Result, class... Values> std::string carryOut(RunStore& store, R
   return result.take();
 }
 
-template <class Operation> struct ResultOfOperation;
-template <class Result, class... Values> struct ResultOfOperation<Result (RunStore::*)(Values...)> { using Type = Result; };
+template <class Operation>
+struct ResultOfOperation;
+template <class Result, class... Values>
+struct ResultOfOperation<Result (RunStore::*)(Values...)> {
+  using Type = Result;
+};
 
 }  // namespace moe

@@ -50,7 +50,8 @@ void StoreServer::serve(Guest& guest) {
   const auto client = std::make_shared<StoreClient>();
   while (std::optional<std::string> message = guest.socket.receive()) {
     const auto answer = std::make_shared<std::promise<std::optional<std::string>>>();
-    post_([client, answer, message = std::move(*message)](RunStore& store) { answer->set_value(store.answer(*client, message)); },
+    post_([client, answer,
+           message = std::move(*message)](RunStore& store) { answer->set_value(store.answer(*client, message)); },
           [answer](const std::string&) { answer->set_value(std::nullopt); });
     const std::optional<std::string> said = answer->get_future().get();
     if (!said || !guest.socket.send(*said)) break;

@@ -35,8 +35,8 @@ class StoreServer {
 
   const Post post_;
   ListeningSocket listener_;
-  std::list<Guest> guests_;       // the listening thread, and the destructor once that has ended
-  std::thread thread_;            // last: begins when all else stands
+  std::list<Guest> guests_;  // the listening thread, and the destructor once that has ended
+  std::thread thread_;       // last: begins when all else stands
 };
 
 }  // namespace moe

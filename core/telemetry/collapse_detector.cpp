@@ -22,8 +22,9 @@ RunEvent eventOf(RunEvent::Kind kind, const Alert& alert, std::int64_t step, int
   std::string place = layerName(alert.layer);
   place[0] = static_cast<char>(std::toupper(place[0]));
   event.text = place + ", expert " + std::to_string(alert.expert) +
-               (kind == RunEvent::Kind::alertRaised ? " is dying: " : " has recovered: ") + fixedText(100 * alert.utilization, 1) +
-               " % of its fair share over the last " + std::to_string(window) + " steps.";
+               (kind == RunEvent::Kind::alertRaised ? " is dying: " : " has recovered: ") +
+               fixedText(100 * alert.utilization, 1) + " % of its fair share over the last " + std::to_string(window) +
+               " steps.";
   return event;
 }
 

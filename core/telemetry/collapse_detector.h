@@ -37,7 +37,7 @@ class CollapseDetector {
   RunId run_;
   AlertConfig config_;
   LoadWindow window_;
-  std::vector<Alert> standing_;     // in order of layer and expert
+  std::vector<Alert> standing_;                 // in order of layer and expert
   std::vector<ExpertUtilization> utilization_;  // over the window at the last update; empty while it is not full
 };
 

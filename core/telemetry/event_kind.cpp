@@ -6,8 +6,9 @@ namespace moe {
 namespace {
 
 // In RunEvent::Kind's order.
-constexpr std::string_view kNames[] = {"knob",     "undo",       "alertRaised", "alertCleared", "started", "paused", "resumed",
-                                       "restored", "checkpoint", "notFinite",   "finished",     "forked",  "note", "failed"};
+constexpr std::string_view kNames[] = {"knob",     "undo",    "alertRaised", "alertCleared", "started",
+                                       "paused",   "resumed", "restored",    "checkpoint",   "notFinite",
+                                       "finished", "forked",  "note",        "failed"};
 static_assert(std::size(kNames) == static_cast<std::size_t>(RunEvent::Kind::failed) + 1);
 
 }  // namespace

@@ -22,7 +22,8 @@ std::string sumOfTerms(const StepPoint& point, const RunFacts& facts, bool z, do
 /// "embedding 32,768 + experts 4,227,072 "
 std::string partsText(const RunFacts& facts) {
   std::string text;
-  for (const RunFacts::Part& part : facts.parts) text += (text.empty() ? "" : "+ ") + part.name + " " + figureText(static_cast<double>(part.count)) + " ";
+  for (const RunFacts::Part& part : facts.parts)
+    text += (text.empty() ? "" : "+ ") + part.name + " " + figureText(static_cast<double>(part.count)) + " ";
   return text;
 }
 
@@ -30,15 +31,16 @@ std::string mebibytes(double bytes) { return figureText(std::round(bytes / 10485
 
 Explanation lossOf(double loss, const std::string& name, std::int64_t step, const std::string& text) {
   return {nameAt(name, -1, step), "mean over tokens of \u2212log p(next token)",
-          "= " + figureText(loss) + " nats / token = " + figureText(loss / std::log(2.0)) + " bits; perplexity e^" + figureText(loss) +
-              " = " + figureText(std::exp(loss)),
+          "= " + figureText(loss) + " nats / token = " + figureText(loss / std::log(2.0)) + " bits; perplexity e^" +
+              figureText(loss) + " = " + figureText(std::exp(loss)),
           text};
 }
 
 std::string validationMeaning(const RunFacts& facts) {
   const std::string over = overHeldOut(facts.validatedTokens, facts.heldOutTokens);
   if (over.empty()) return "The same over held-out text, which the model never trains on.";
-  return "The same " + over + ", which the model never trains on: the same ones every time, spread evenly over all the text.";
+  return "The same " + over +
+         ", which the model never trains on: the same ones every time, spread evenly over all the text.";
 }
 
 /// The term's value at perfect balance with the assignments a token has at this step.
@@ -57,62 +59,79 @@ Explanation explain(RunQuantity quantity, const StepPoint& point, const RunFacts
   const auto at = [&](const char* what) { return nameAt(what, -1, point.step); };
   switch (quantity) {
     case RunQuantity::loss:
-      return lossOf(point.loss, "Training loss", point.step, "How surprised the model is by the next token of this step's batch; lower is better.");
+      return lossOf(point.loss, "Training loss", point.step,
+                    "How surprised the model is by the next token of this step's batch; lower is better.");
     case RunQuantity::validationLoss:
       if (!point.validationLoss)
-        return {at("Validation loss"), "mean over tokens of \u2212log p(next token)", "Not measured yet: it comes with every validation.", ""};
+        return {at("Validation loss"), "mean over tokens of \u2212log p(next token)",
+                "Not measured yet: it comes with every validation.", ""};
       return lossOf(*point.validationLoss, "Validation loss", point.step, validationMeaning(facts));
     case RunQuantity::auxLoss:
-      return {at("Aux loss"), "\u03a3 coefficient \u00b7 value, over all balance terms but z", sumOfTerms(point, facts, false, point.auxLoss),
+      return {at("Aux loss"), "\u03a3 coefficient \u00b7 value, over all balance terms but z",
+              sumOfTerms(point, facts, false, point.auxLoss),
               "What the balance terms add to the loss that is minimised."};
     case RunQuantity::zLoss:
-      return {at("z loss"), "\u03a3 coefficient \u00b7 mean (log \u03a3 exp z)\u00b2", sumOfTerms(point, facts, true, point.zLoss),
+      return {at("z loss"), "\u03a3 coefficient \u00b7 mean (log \u03a3 exp z)\u00b2",
+              sumOfTerms(point, facts, true, point.zLoss),
               "Keeps the router's logits small, which keeps training stable."};
     case RunQuantity::gradientNorm:
-      return {at("Gradient norm"), "\u221a(\u03a3 g\u00b2) over all trained weights, before clipping", "= " + figureText(point.gradientNorm),
-              "How steep the loss is where the model stands."};
+      return {at("Gradient norm"), "\u221a(\u03a3 g\u00b2) over all trained weights, before clipping",
+              "= " + figureText(point.gradientNorm), "How steep the loss is where the model stands."};
     case RunQuantity::learningRate:
-      return {at("Learning rate"), "schedule at this step", "= " + figureText(point.learningRate), "How far one step goes."};
+      return {at("Learning rate"), "schedule at this step", "= " + figureText(point.learningRate),
+              "How far one step goes."};
     case RunQuantity::tokensPerSecond:
       return {at("Speed"), "tokens of the step / its seconds",
               point.tokensPerSecond > 0 ? figureText(static_cast<double>(facts.tokens)) + " / " +
-                                              figureText(static_cast<double>(facts.tokens) / point.tokensPerSecond) + " s = " +
-                                              figureText(point.tokensPerSecond) + " tokens / s"
+                                              figureText(static_cast<double>(facts.tokens) / point.tokensPerSecond) +
+                                              " s = " + figureText(point.tokensPerSecond) + " tokens / s"
                                         : "Not measured yet.",
               "Training alone: validation, checkpoints and pauses do not count."};
     case RunQuantity::totalParameters:
-      return {"Parameters", "every trained number of the model, once", partsText(facts) + "= " + figureText(static_cast<double>(facts.totalParameters)),
+      return {"Parameters", "every trained number of the model, once",
+              partsText(facts) + "= " + figureText(static_cast<double>(facts.totalParameters)),
               "What has to be kept in memory, whichever experts are used."};
     case RunQuantity::activeParameters: {
-      const auto total = static_cast<double>(facts.totalParameters), active = static_cast<double>(facts.activeParameters);
-      return {"Active parameters", "all parameters \u2212 those of experts a token does not pass",
-              figureText(total) + " \u2212 " + figureText(total - active) + " = " + figureText(active),
-              "What one token is worked on by: the cost of a token follows these, not the total." + facts.assumedActive};
+      const auto total = static_cast<double>(facts.totalParameters),
+                 active = static_cast<double>(facts.activeParameters);
+      return {
+          "Active parameters", "all parameters \u2212 those of experts a token does not pass",
+          figureText(total) + " \u2212 " + figureText(total - active) + " = " + figureText(active),
+          "What one token is worked on by: the cost of a token follows these, not the total." + facts.assumedActive};
     }
     case RunQuantity::flops:
       return {"Work a token", "3 \u00b7 2 \u00b7 multiply-adds forward; backward counts twice",
-              "3 \u00b7 2 \u00b7 " + figureText(facts.flopsPerToken / 6) + " = " + figureText(facts.flopsPerToken) + " floating-point operations",
+              "3 \u00b7 2 \u00b7 " + figureText(facts.flopsPerToken / 6) + " = " + figureText(facts.flopsPerToken) +
+                  " floating-point operations",
               "Attention is counted at half the context on average."};
     case RunQuantity::memory: {
       const RunFacts::Memory& memory = facts.memory;
       const double total = memory.training(facts.totalParameters), loading = static_cast<double>(memory.loading);
       const bool text = memory.text > 0;
       return {"Memory of training, predicted",
-              std::string("parameters \u00b7 bytes each + tokens of a batch \u00b7 bytes each + ") + (text ? "the text + " : "") + "the program",
-              figureText(static_cast<double>(facts.totalParameters)) + " \u00b7 " + figureText(memory.parameterBytes) + " B + " +
-                  figureText(static_cast<double>(memory.tokens)) + " \u00b7 " + figureText(std::round(memory.tokenBytes)) + " B + " +
-                  (text ? mebibytes(static_cast<double>(memory.text)) + " + " : "") + mebibytes(static_cast<double>(memory.other)) + " = " +
-                  mebibytes(total) + (loading > total ? "; before that its text takes " + mebibytes(loading) + " to be loaded" : ""),
-              "A parameter has its value, its gradient and two moments of the optimizer, and all but the gradient once more while a checkpoint is written; a token what forward leaves to backward, and the widest layer's gradients."};
+              std::string("parameters \u00b7 bytes each + tokens of a batch \u00b7 bytes each + ") +
+                  (text ? "the text + " : "") + "the program",
+              figureText(static_cast<double>(facts.totalParameters)) + " \u00b7 " + figureText(memory.parameterBytes) +
+                  " B + " + figureText(static_cast<double>(memory.tokens)) + " \u00b7 " +
+                  figureText(std::round(memory.tokenBytes)) + " B + " +
+                  (text ? mebibytes(static_cast<double>(memory.text)) + " + " : "") +
+                  mebibytes(static_cast<double>(memory.other)) + " = " + mebibytes(total) +
+                  (loading > total ? "; before that its text takes " + mebibytes(loading) + " to be loaded" : ""),
+              "A parameter has its value, its gradient and two moments of the optimizer, and all but the gradient once "
+              "more while a checkpoint is written; a token what forward leaves to backward, and the widest layer's "
+              "gradients."};
     }
   }
   return {};
 }
 
 Explanation explainRouted(double parameters, double flops, const RunFacts& facts) {
-  return {"What a token really passed", "mean over the newest step's tokens of the parameters of the experts that took it, and of all that every token passes",
+  return {"What a token really passed",
+          "mean over the newest step's tokens of the parameters of the experts that took it, and of all that every "
+          "token passes",
           "= " + figureText(parameters) + " parameters, " + figureText(flops) + " floating-point operations; " +
-              figureText(static_cast<double>(facts.activeParameters)) + " if every token had all its experts and all were alike",
+              figureText(static_cast<double>(facts.activeParameters)) +
+              " if every token had all its experts and all were alike",
           "Differs where experts differ in size, tokens are dropped, or the number of experts varies."};
 }
 
@@ -121,9 +140,11 @@ Explanation explainAlert(const Alert& alert, std::size_t experts, const RunFacts
   return {"Utilisation of expert " + std::to_string(alert.expert) + ", " + layerName(alert.layer),
           "mean over " + std::to_string(facts.deadWindow) + " steps of load / fair share, fair share = 1 / E",
           shareText(alert.utilization * fair) + " / " + shareText(fair) + " = " + shareText(alert.utilization) +
-              (alert.utilization < facts.deadBelow ? " < " : " \u2265 ") + shareText(facts.deadBelow) + ", the threshold",
-          "The alert stands since step " + figureText(static_cast<double>(alert.since)) + ", when the mean first fell below " + shareText(facts.deadBelow) +
-              "; it ends at " + shareText(facts.deadClears) + "."};
+              (alert.utilization < facts.deadBelow ? " < " : " \u2265 ") + shareText(facts.deadBelow) +
+              ", the threshold",
+          "The alert stands since step " + figureText(static_cast<double>(alert.since)) +
+              ", when the mean first fell below " + shareText(facts.deadBelow) + "; it ends at " +
+              shareText(facts.deadClears) + "."};
 }
 
 std::optional<double> scaledTerm(const StepPoint& point, std::size_t term, const RunFacts& facts) {
@@ -146,7 +167,8 @@ Explanation explainTerm(const StepPoint& point, std::size_t term, const RunFacts
     return text;
   }
   text.values = "raw " + value + "; on the common scale " +
-                (one.oneAbove ? "1 + " + value : value + " / " + figureText(*atBalance(point, one, facts))) + " = " + figureText(*scaled);
+                (one.oneAbove ? "1 + " + value : value + " / " + figureText(*atBalance(point, one, facts))) + " = " +
+                figureText(*scaled);
   text.meaning = "On the common scale 1 is perfect balance, whatever the convention: here " + one.convention + ".";
   return text;
 }
@@ -167,7 +189,8 @@ std::vector<std::string> idleTerms(const StepPoint& point, const RunFacts& facts
         layers += (layers.empty() ? "" : ", ") + std::to_string(layer.layer);
     if (!layers.empty())
       sentences.push_back(facts.terms[i].label + " has a coefficient of " + figureText(facts.terms[i].coefficient) +
-                          ", but its gradient on the router is zero in layer " + layers + ": it changes nothing there.");
+                          ", but its gradient on the router is zero in layer " + layers +
+                          ": it changes nothing there.");
   }
   return sentences;
 }

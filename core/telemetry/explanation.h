@@ -19,11 +19,11 @@ struct Explanation {
 
 /// How one layer's router gets from logits to weights.
 struct RouterFacts {
-  int layer = 0;                    // or kHeadLayer
+  int layer = 0;  // or kHeadLayer
   enum class Score { none, softmax, sigmoid, identity } score = Score::softmax;
   enum class Weight { score, renormalised, softmaxSelected, one } weight = Weight::renormalised;
   double epsilon = 0, scale = 1;
-  std::string ranking;              // "r = s", "r = s + b"
+  std::string ranking;  // "r = s", "r = s + b"
 };
 
 /// Numbers of a run that do not change from step to step.
@@ -38,37 +38,50 @@ struct RunFacts {
     bool oneAbove = false;            // scaled = 1 + value instead of value / atBalance
     std::string convention;
   };
-  std::int64_t tokens = 0;            // a step
+  std::int64_t tokens = 0;                              // a step
   std::int64_t validatedTokens = 0, heldOutTokens = 0;  // RunSummary's
-  double slots = 0;                   // k
+  double slots = 0;                                     // k
   std::vector<Term> terms;
   std::int64_t totalParameters = 0, activeParameters = 0;
   double flopsPerToken = 0;
-  std::string assumedActive;          // a sentence where the number of experts a token passes varies; else empty
-  double deadBelow = 0;               // of the fair share
-  double deadClears = 0;              // of the fair share
-  int deadWindow = 0;                 // steps
-  std::vector<RouterFacts> routers;   // expert layers in order, then a mixture head
+  std::string assumedActive;         // a sentence where the number of experts a token passes varies; else empty
+  double deadBelow = 0;              // of the fair share
+  double deadClears = 0;             // of the fair share
+  int deadWindow = 0;                // steps
+  std::vector<RouterFacts> routers;  // expert layers in order, then a mixture head
   struct Part {
     std::string name;
     std::int64_t count = 0;
   };
-  std::vector<Part> parts;            // of the parameters, by what they do
+  std::vector<Part> parts;  // of the parameters, by what they do
   /// Predicted peak of a run: what its text takes to be loaded, or, where that is more, training: parameters and tokens of a
   /// batch, each times its bytes, the text as tokens, and the program with what it remembers.
   struct Memory {
     double parameterBytes = 0, tokenBytes = 0;
-    std::int64_t tokens = 0;          // in one batch
-    std::int64_t text = 0;            // bytes
-    std::int64_t other = 0;           // bytes
-    std::int64_t loading = 0;         // bytes, before there is a model
+    std::int64_t tokens = 0;   // in one batch
+    std::int64_t text = 0;     // bytes
+    std::int64_t other = 0;    // bytes
+    std::int64_t loading = 0;  // bytes, before there is a model
     double training(std::int64_t parameters) const {
-      return static_cast<double>(parameters) * parameterBytes + static_cast<double>(tokens) * tokenBytes + static_cast<double>(text + other);
+      return static_cast<double>(parameters) * parameterBytes + static_cast<double>(tokens) * tokenBytes +
+             static_cast<double>(text + other);
     }
   } memory;
 };
 
-enum class RunQuantity { loss, validationLoss, auxLoss, zLoss, gradientNorm, learningRate, tokensPerSecond, totalParameters, activeParameters, flops, memory };
+enum class RunQuantity {
+  loss,
+  validationLoss,
+  auxLoss,
+  zLoss,
+  gradientNorm,
+  learningRate,
+  tokensPerSecond,
+  totalParameters,
+  activeParameters,
+  flops,
+  memory
+};
 Explanation explain(RunQuantity quantity, const StepPoint& point, const RunFacts& facts);
 
 /// What a token of the newest step really passed, mean over its tokens.
@@ -77,8 +90,19 @@ Explanation explainRouted(double parameters, double flops, const RunFacts& facts
 Explanation explainAlert(const Alert& alert, std::size_t experts, const RunFacts& facts);
 
 enum class LayerQuantity {
-  maxVio, cv2, importanceCv2, dropRate, tokenDropRate, routerEntropy, loadEntropy, mutualInformation, margin, biasJaccard,
-  unused, dead, balancer
+  maxVio,
+  cv2,
+  importanceCv2,
+  dropRate,
+  tokenDropRate,
+  routerEntropy,
+  loadEntropy,
+  mutualInformation,
+  margin,
+  biasJaccard,
+  unused,
+  dead,
+  balancer
 };
 Explanation explain(LayerQuantity quantity, const LayerPoint& layer, std::int64_t step, const RunFacts& facts);
 /// Norm of the balance terms' gradient / norm of the language loss's; nothing where it was not measured or that is 0.
@@ -90,9 +114,17 @@ std::optional<double> scaledTerm(const StepPoint& point, std::size_t term, const
 /// One balance term: raw value, and the same on the scale on which 1 is perfect balance.
 Explanation explainTerm(const StepPoint& point, std::size_t term, const RunFacts& facts);
 
-enum class StudyQuantity { saturation, churn, maxVioGlobal, inputSpecialisation, nextSpecialisation, predictedSpecialisation };
+enum class StudyQuantity {
+  saturation,
+  churn,
+  maxVioGlobal,
+  inputSpecialisation,
+  nextSpecialisation,
+  predictedSpecialisation
+};
 /// `newest`: step of the run's newest study, which saturation is measured against.
-Explanation explain(StudyQuantity quantity, const RunStudy& study, std::size_t layer, const StudyChange& change, std::int64_t newest);
+Explanation explain(StudyQuantity quantity, const RunStudy& study, std::size_t layer, const StudyChange& change,
+                    std::int64_t newest);
 /// Cells of the two tables of a study.
 Explanation explainCoactivation(const RunStudy& study, std::size_t layer, std::size_t row, std::size_t column);
 Explanation explainDomain(const RunStudy& study, std::size_t layer, std::size_t domain, std::size_t expert);

@@ -12,7 +12,8 @@ std::string figureText(double value) {
   // Whole numbers as they are; otherwise three digits.
   if (std::abs(value) < 1000) return value == std::round(value) ? fixedText(value, 0) : numberText(value, 3);
   std::string digits = fixedText(std::abs(value), 0);
-  for (auto at = static_cast<std::ptrdiff_t>(digits.size()) - 3; at > 0; at -= 3) digits.insert(static_cast<std::size_t>(at), ",");
+  for (auto at = static_cast<std::ptrdiff_t>(digits.size()) - 3; at > 0; at -= 3)
+    digits.insert(static_cast<std::size_t>(at), ",");
   if (value < 0) digits.insert(digits.begin(), '-');
   return digits;
 }
@@ -21,7 +22,9 @@ std::string shareText(double share) { return figureText(100 * share) + " %"; }
 
 std::string countText(std::int64_t count) {
   const auto value = static_cast<double>(count);
-  return count < 1'000'000 ? figureText(value) : count < 1'000'000'000 ? numberText(value / 1e6, 3) + " M" : numberText(value / 1e9, 3) + " G";
+  return count < 1'000'000       ? figureText(value)
+         : count < 1'000'000'000 ? numberText(value / 1e6, 3) + " M"
+                                 : numberText(value / 1e9, 3) + " G";
 }
 
 std::string overHeldOut(std::int64_t tokens, std::int64_t heldOut) {

@@ -3,9 +3,9 @@
 #include <algorithm>
 #include <cassert>
 #include <cmath>
-#include <utility>
 #include <limits>
 #include <numeric>
+#include <utility>
 
 #include "core/base/index.h"
 #include "core/telemetry/token_rows.h"
@@ -77,12 +77,8 @@ double cv2(std::span<const double> values) {
   return squares / n / (mean * mean);
 }
 
-LoadHealth loadHealth(std::span<const std::int64_t> counts) {
-  return healthOf(counts);
-}
-LoadHealth loadHealth(std::span<const double> weights) {
-  return healthOf(weights);
-}
+LoadHealth loadHealth(std::span<const std::int64_t> counts) { return healthOf(counts); }
+LoadHealth loadHealth(std::span<const double> weights) { return healthOf(weights); }
 
 std::vector<double> loadFraction(std::span<const std::int64_t> counts) {
   const std::int64_t total = std::accumulate(counts.begin(), counts.end(), std::int64_t{0});
@@ -155,7 +151,8 @@ double churn(std::span<const std::int32_t> before, std::int64_t slotsBefore, std
   const std::int64_t tokens = rowsOf(after.size(), slotsAfter);
   assert(tokens == rowsOf(before.size(), slotsBefore));
   std::int64_t stayed = 0;
-  for (std::int64_t t = 0; t < tokens; ++t) stayed += common(rowOf(after, slotsAfter, t), rowOf(before, slotsBefore, t));
+  for (std::int64_t t = 0; t < tokens; ++t)
+    stayed += common(rowOf(after, slotsAfter, t), rowOf(before, slotsBefore, t));
   const std::int64_t all = used(after);
   return all > 0 ? 1 - static_cast<double>(stayed) / static_cast<double>(all) : 0;
 }
@@ -275,7 +272,8 @@ double meanLargestShare(std::span<const std::int32_t> first, std::span<const std
   double sum = 0;
   std::int64_t groups = 0;
   for (auto group = choices.begin(); group != choices.end(); ++groups) {
-    const auto end = std::find_if(group, choices.end(), [&](const auto& choice) { return choice.first != group->first; });
+    const auto end =
+        std::find_if(group, choices.end(), [&](const auto& choice) { return choice.first != group->first; });
     std::ptrdiff_t largest = 0;
     for (auto same = group; same != end;) {
       const auto next = std::find_if(same, end, [&](const auto& choice) { return choice.second != same->second; });

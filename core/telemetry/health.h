@@ -13,12 +13,12 @@ namespace moe {
 
 /// What counts c (E) say; m = mean c. Everything is 0 for a window without assignments.
 struct LoadHealth {
-  double maxVio = 0;             // max c / m - 1
-  double minOverMean = 0;        // min c / m
-  double avgVio = 0;             // mean |c - m| / m
-  double cv2 = 0;                // population variance of c / m^2
-  double entropy = 0;            // -sum q log q / log E of the shares q = c / sum c: 0..1 (1 for a single expert)
-  std::int64_t unused = 0;       // experts with c = 0 in this window. Dead is another thing: see CollapseDetector
+  double maxVio = 0;        // max c / m - 1
+  double minOverMean = 0;   // min c / m
+  double avgVio = 0;        // mean |c - m| / m
+  double cv2 = 0;           // population variance of c / m^2
+  double entropy = 0;       // -sum q log q / log E of the shares q = c / sum c: 0..1 (1 for a single expert)
+  std::int64_t unused = 0;  // experts with c = 0 in this window. Dead is another thing: see CollapseDetector
 };
 LoadHealth loadHealth(std::span<const std::int64_t> counts);
 /// The same of assignments that count by their weights.

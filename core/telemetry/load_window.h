@@ -10,13 +10,13 @@ namespace moe {
 /// Loads of one step's expert layers: what the collapse detector and the closing figures of a run remember.
 struct StepLoads {
   struct Layer {
-    int layer = 0;                  // index in the model's list of layers
-    double assignments = 0;         // sum c of the step
-    std::vector<float> share;       // (E) c_e / sum c
+    int layer = 0;             // index in the model's list of layers
+    double assignments = 0;    // sum c of the step
+    std::vector<float> share;  // (E) c_e / sum c
     bool operator==(const Layer&) const = default;
   };
   std::int64_t step = 0;
-  std::vector<Layer> layers;        // expert layers only, in order
+  std::vector<Layer> layers;  // expert layers only, in order
   bool operator==(const StepLoads&) const = default;
 };
 
@@ -25,15 +25,15 @@ bool sameLayout(const StepLoads& a, const StepLoads& b);
 
 /// What watching a run's loads needs to go on as if never interrupted: part of a checkpoint.
 struct WatchState {
-  std::vector<StepLoads> loads;     // the newest steps, in order
-  std::vector<Alert> alerts;        // standing; their `run` is the reader's to set
-  int restarts = 0;                 // automatic ones that led here
+  std::vector<StepLoads> loads;  // the newest steps, in order
+  std::vector<Alert> alerts;     // standing; their `run` is the reader's to set
+  int restarts = 0;              // automatic ones that led here
 };
 
 /// One expert's load over the last steps of a window.
 struct ExpertUtilization {
   int layer = 0, expert = 0;
-  double utilization = 0;           // mean load / fair share, fair share = 1/E
+  double utilization = 0;  // mean load / fair share, fair share = 1/E
 };
 
 /// The newest steps' loads of one run. Sums are taken anew from the oldest step to the newest, so a window restored from

@@ -12,13 +12,16 @@ namespace {
 std::vector<float> narrowed(const std::vector<double>& values) { return {values.begin(), values.end()}; }
 
 std::vector<std::int32_t> firstOf(const StudySelections& chosen) {
-  return chosen.weights.empty() ? firstChoices(chosen.table, chosen.slots) : heaviestChoices(chosen.table, chosen.slots, chosen.weights);
+  return chosen.weights.empty() ? firstChoices(chosen.table, chosen.slots)
+                                : heaviestChoices(chosen.table, chosen.slots, chosen.weights);
 }
 
 /// The table with the listed experts by their place in the list; the others are left out.
-std::vector<std::int32_t> amongListed(std::span<const std::int32_t> table, std::span<const std::int32_t> listed, std::int64_t experts) {
+std::vector<std::int32_t> amongListed(std::span<const std::int32_t> table, std::span<const std::int32_t> listed,
+                                      std::int64_t experts) {
   std::vector<std::int32_t> place(static_cast<std::size_t>(experts), -1), out;
-  for (std::size_t i = 0; i < listed.size(); ++i) place[static_cast<std::size_t>(listed[i])] = static_cast<std::int32_t>(i);
+  for (std::size_t i = 0; i < listed.size(); ++i)
+    place[static_cast<std::size_t>(listed[i])] = static_cast<std::int32_t>(i);
   out.reserve(table.size());
   for (const std::int32_t expert : table) out.push_back(expert < 0 ? -1 : place[static_cast<std::size_t>(expert)]);
   return out;
@@ -67,7 +70,8 @@ std::vector<float> evenShares(const LayerStudy& layer) {
     // The tables lack a part of the sum, which is that of the whole text: as many choices a token in every domain, or
     // weights that sum to 1.
     const auto all = static_cast<double>(layer.selections.size());
-    const auto used = static_cast<double>(std::ranges::count_if(layer.selections, [](std::int32_t expert) { return expert >= 0; }));
+    const auto used =
+        static_cast<double>(std::ranges::count_if(layer.selections, [](std::int32_t expert) { return expert >= 0; }));
     const double choices = layer.slots == layer.experts && used == all ? 1 : used * layer.slots / std::max(1.0, all);
     return std::vector<float>(domains, static_cast<float>(choices / experts));
   }
@@ -90,9 +94,11 @@ LayerStudy studyLayer(int layer, const StudySelections& chosen, const StudyText&
   study.listed = listedExperts(chosen.table, experts);
   const std::vector<std::int32_t> table = amongListed(chosen.table, study.listed, experts);
   const auto listed = static_cast<std::int64_t>(study.listed.size());
-  study.coactivation = narrowed(coactivationGivenRow(coactivation(table, slots, listed), countSelections(table, listed)));
-  study.domains = narrowed(chosen.weighed ? specialisation(table, slots, listed, text.domainOf, text.domains, chosen.weights)
-                                          : specialisation(table, slots, listed, text.domainOf, text.domains));
+  study.coactivation =
+      narrowed(coactivationGivenRow(coactivation(table, slots, listed), countSelections(table, listed)));
+  study.domains =
+      narrowed(chosen.weighed ? specialisation(table, slots, listed, text.domainOf, text.domains, chosen.weights)
+                              : specialisation(table, slots, listed, text.domainOf, text.domains));
   // OLMoE's number for a layer: first choices, mean over the ids present of the largest share.
   const std::vector<std::int32_t> first = firstOf(chosen);
   study.inputSpecialisation = static_cast<float>(meanLargestShare(first, text.inputIds));

@@ -19,13 +19,14 @@ struct LayerStudy {
   std::vector<std::int32_t> selections;  // (T, slots) asked experts in selection order, -1 unused
   std::vector<std::int32_t> listed;      // (L) the experts that the two tables tell of, see listedExperts
   std::vector<float> coactivation;       // (L, L) N_ij / N_i over all pairs of slots; the diagonal is 0
-  std::vector<float> domains;            // (domains, L) selections by tokens of the domain / tokens of the domain; sums of
-                                         // their weights where every token asks every expert
+  std::vector<float> domains;  // (domains, L) selections by tokens of the domain / tokens of the domain; sums of
+                               // their weights where every token asks every expert
   // Mean over token ids of the largest share any expert has of the id's first choices (slot 0, or the largest weight where
   // the slots are experts): by the id read, the true next
   // id, and the id the model predicts.
   float inputSpecialisation = 0, nextSpecialisation = 0, predictedSpecialisation = 0;
-  float maxVioGlobal = kNotMeasured;     // max c / mean c - 1 of the counts of the whole validation, or the sums of weights
+  float maxVioGlobal =
+      kNotMeasured;  // max c / mean c - 1 of the counts of the whole validation, or the sums of weights
 
   bool operator==(const LayerStudy&) const = default;
 };
@@ -66,8 +67,8 @@ std::vector<StudyChange> studyChanges(std::span<const RunStudy* const> studies, 
 struct StudySelections {
   std::span<const std::int32_t> table;  // (T, slots) asked experts, -1 unused
   std::int64_t slots = 0, experts = 0;
-  std::span<const double> weights = {}; // (T, slots) where the slots are experts, not choices in order; else empty
-  bool weighed = false;                 // every token asks every expert: assignments count by their weights
+  std::span<const double> weights = {};  // (T, slots) where the slots are experts, not choices in order; else empty
+  bool weighed = false;                  // every token asks every expert: assignments count by their weights
 };
 /// The numbers of a layer from the selections themselves. domainOf, inputIds, nextIds, predictedIds: (T) each, negative
 /// leaves the token out.

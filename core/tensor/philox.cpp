@@ -13,7 +13,8 @@ double toUnit(std::uint32_t high, std::uint32_t low) {
   return static_cast<double>(bits) * 0x1.0p-53;
 }
 
-template <class Draw> void fillRows(const TensorView& out, Draw draw) {
+template <class Draw>
+void fillRows(const TensorView& out, Draw draw) {
   const std::int64_t rows = out.shape.rank() == 0 ? 1 : out.shape[0];
   const std::int64_t columns = rows == 0 ? 0 : out.elements() / rows;
   for (std::int64_t row = 0; row < rows; ++row)
@@ -37,7 +38,8 @@ RandomWords randomWords(const RandomKey& key, std::uint32_t token, std::uint32_t
   const r123::Philox4x32::ctr_type counter{{token, block, static_cast<std::uint32_t>(key.step),
                                             (static_cast<std::uint32_t>(key.step >> 32) & 0xffu) |
                                                 (static_cast<std::uint32_t>(key.stream) << 8) | (key.layer << 16)}};
-  const r123::Philox4x32::key_type seed{{static_cast<std::uint32_t>(key.seed), static_cast<std::uint32_t>(key.seed >> 32)}};
+  const r123::Philox4x32::key_type seed{
+      {static_cast<std::uint32_t>(key.seed), static_cast<std::uint32_t>(key.seed >> 32)}};
   const auto out = r123::Philox4x32{}(counter, seed);
   return {{out[0], out[1], out[2], out[3]}};
 }

@@ -43,6 +43,7 @@ double uniformAt(const RandomKey& key, std::uint32_t token, std::uint32_t index)
 /// U[low, high) in every element of `out` (rows, columns) or (rows); row r is token firstToken + r. f32 or f64.
 void fillUniform(const TensorView& out, const RandomKey& key, double low, double high, std::uint32_t firstToken = 0);
 /// N(mean, deviation), Box-Muller, same addressing.
-void fillNormal(const TensorView& out, const RandomKey& key, double mean, double deviation, std::uint32_t firstToken = 0);
+void fillNormal(const TensorView& out, const RandomKey& key, double mean, double deviation,
+                std::uint32_t firstToken = 0);
 
 }  // namespace moe

@@ -25,11 +25,15 @@ struct TensorView {
   std::int64_t elements() const { return shape.elements(); }
   std::size_t bytes() const { return static_cast<std::size_t>(elements()) * sizeOf(dtype); }
 
-  template <class T> T* as() const {
+  template <class T>
+  T* as() const {
     assert((data == nullptr || dtype == DTypeOf<T>::value) && device == Device::host);
     return static_cast<T*>(data);
   }
-  template <class T> std::span<T> span() const { return {as<T>(), static_cast<std::size_t>(elements())}; }
+  template <class T>
+  std::span<T> span() const {
+    return {as<T>(), static_cast<std::size_t>(elements())};
+  }
 
   /// The same elements under another shape of equal size.
   TensorView reshaped(Shape other) const {
@@ -66,8 +70,14 @@ class Tensor {
   DType dtype() const { return view_.dtype; }
   bool empty() const { return view_.empty(); }
   std::int64_t elements() const { return view_.elements(); }
-  template <class T> T* as() const { return view_.as<T>(); }
-  template <class T> std::span<T> span() const { return view_.span<T>(); }
+  template <class T>
+  T* as() const {
+    return view_.as<T>();
+  }
+  template <class T>
+  std::span<T> span() const {
+    return view_.span<T>();
+  }
 
   Tensor(Tensor&& other) noexcept : memory_(std::move(other.memory_)), view_(std::exchange(other.view_, {})) {}
   Tensor& operator=(Tensor&& other) noexcept {

@@ -22,7 +22,8 @@ struct HeldOutLoss {
 /// `sequences` at a time, which is what capacity counts slots from. `batch` is room that callers keep. Draws nothing.
 /// `seen` is called after each batch, while the model still holds its routing. Throws Error("data") where no text is held
 /// out, and what `progress` throws.
-HeldOutLoss heldOutLoss(Model& model, const Corpus& corpus, Batch& batch, std::int64_t sequences, std::int64_t maxTokens,
-                        PassSettings settings = {}, const std::function<void()>& seen = {}, const Progress& progress = {});
+HeldOutLoss heldOutLoss(Model& model, const Corpus& corpus, Batch& batch, std::int64_t sequences,
+                        std::int64_t maxTokens, PassSettings settings = {}, const std::function<void()>& seen = {},
+                        const Progress& progress = {});
 
 }  // namespace moe

@@ -23,7 +23,7 @@ constexpr int kMost = 1024;  // experts added at once
 
 /// Where each expert of a layer comes from.
 struct Origin {
-  int from = kFresh;   // an old expert
+  int from = kFresh;  // an old expert
   bool added = false;
 };
 
@@ -38,7 +38,8 @@ int busiestOf(const std::vector<ExpertUtilization>& loads, std::size_t layer) {
   const ExpertUtilization* most = nullptr;
   for (const ExpertUtilization& expert : loads)
     if (expert.layer == static_cast<int>(layer) && (!most || expert.utilization > most->utilization)) most = &expert;
-  if (!most) refuse("No step has been counted yet, so no expert is the busiest; train a step first, or add fresh experts.");
+  if (!most)
+    refuse("No step has been counted yet, so no expert is the busiest; train a step first, or add fresh experts.");
   return most->expert;
 }
 
@@ -103,7 +104,8 @@ double deviationOf(const TensorView& view) {
   withScalar(view.dtype, [&]<class S>() {
     for (const S value : view.span<S>()) sum += static_cast<double>(value);
     const double mean = sum / static_cast<double>(view.elements());
-    for (const S value : view.span<S>()) squares += (static_cast<double>(value) - mean) * (static_cast<double>(value) - mean);
+    for (const S value : view.span<S>())
+      squares += (static_cast<double>(value) - mean) * (static_cast<double>(value) - mean);
   });
   return std::sqrt(squares / static_cast<double>(view.elements()));
 }
@@ -134,7 +136,8 @@ std::vector<Part> partsOf(const Plan& plan, std::size_t e, const MoeWeights& to,
   const auto row = [](const TensorView& view, std::int64_t index) {
     return view.empty() || index < 0 ? TensorView{} : view.rows(index, index + 1);
   };
-  const double drawn = model.initDeviation, residual = drawn / std::sqrt(2.0 * static_cast<double>(model.layers.size()));
+  const double drawn = model.initDeviation,
+               residual = drawn / std::sqrt(2.0 * static_cast<double>(model.layers.size()));
   const auto at = static_cast<std::int64_t>(e);
   return {{target.gate, source.gate, source.gate, drawn},
           {target.up, source.up, source.up, drawn},
@@ -147,16 +150,17 @@ std::vector<Part> partsOf(const Plan& plan, std::size_t e, const MoeWeights& to,
           {row(to.router.noiseWeight, at), row(from.router.noiseWeight, old), from.router.noiseWeight, drawn}};
 }
 
-MoeWeights weightsIn(const std::vector<Named>& tensors, const Recipe& recipe, const ModelConfig& model, std::size_t layer) {
-  return bindMoeWeights(recipe, model.width, [&](std::string_view name) {
-    return find(tensors, layerPrefix(layer) + std::string(name));
-  });
+MoeWeights weightsIn(const std::vector<Named>& tensors, const Recipe& recipe, const ModelConfig& model,
+                     std::size_t layer) {
+  return bindMoeWeights(recipe, model.width,
+                        [&](std::string_view name) { return find(tensors, layerPrefix(layer) + std::string(name)); });
 }
 
 /// Experts that stay are copied bit for bit; `draws`: new ones get noise or fresh numbers, else (moments) none.
 void fillLayer(std::vector<Named>& after, const std::vector<Named>& before, const Plan& plan, const ModelConfig& model,
                const ExpertSurgery& surgery, const std::optional<RandomKey>& draws) {
-  const MoeWeights to = weightsIn(after, plan.after, model, plan.layer), from = weightsIn(before, plan.before, model, plan.layer);
+  const MoeWeights to = weightsIn(after, plan.after, model, plan.layer),
+                   from = weightsIn(before, plan.before, model, plan.layer);
   for (std::size_t e = 0; e < plan.origins.size(); ++e) {
     std::uint64_t kind = 0;
     for (const Part& part : partsOf(plan, e, to, from, model)) {
@@ -230,18 +234,21 @@ std::string said(const ExpertSurgery& surgery, const std::vector<Plan>& plans) {
   const std::string where = all ? "every expert layer" : "layer " + std::to_string(surgery.layer);
   if (surgery.kind == ExpertSurgery::Kind::remove)
     return "Expert " + std::to_string(surgery.expert) + " was removed from " + where + ".";
-  std::string text = std::to_string(surgery.count) + (surgery.count == 1 ? " expert was" : " experts were") + " added to " + where;
+  std::string text =
+      std::to_string(surgery.count) + (surgery.count == 1 ? " expert was" : " experts were") + " added to " + where;
   if (surgery.from == ExpertSurgery::From::fresh) {
     text += ", fresh";
   } else {
     std::string sources;
     for (const Plan& plan : plans)
-      sources += (sources.empty() ? "L" : ", L") + std::to_string(plan.layer) + " E" + std::to_string(plan.origins.back().from);
+      sources += (sources.empty() ? "L" : ", L") + std::to_string(plan.layer) + " E" +
+                 std::to_string(plan.origins.back().from);
     text += surgery.count == 1 ? ", a copy of the busiest (" : ", copies of the busiest (";
     text += sources + ") with noise " + numberText(surgery.noise);
   }
   if (const auto& force = plans.front().after.select.force; force && surgery.coldStart) {
-    text += "; " + numberText(100 * force->fraction) + " % of tokens are sent there until step " + std::to_string(force->steps);
+    text += "; " + numberText(100 * force->fraction) + " % of tokens are sent there until step " +
+            std::to_string(force->steps);
   }
   return text + ".";
 }
@@ -259,7 +266,8 @@ std::vector<Plan> plansFor(const RunConfig& config, const WatchState& watch, con
   std::vector<Plan> plans;
   for (std::size_t layer = 0; layer < config.model.layers.size(); ++layer) {
     const LayerConfig& now = config.model.layers[layer];
-    if (!now.hasExperts || (surgery.layer != ExpertSurgery::kAllLayers && surgery.layer != static_cast<int>(layer))) continue;
+    if (!now.hasExperts || (surgery.layer != ExpertSurgery::kAllLayers && surgery.layer != static_cast<int>(layer)))
+      continue;
     Plan plan{layer, originsFor(surgery, now.recipe.experts.count, layer, loads), now.recipe, {}};
     plan.after = changed(now.recipe, plan.origins, surgery, step);
     plans.push_back(std::move(plan));
@@ -288,7 +296,8 @@ std::string operate(RunConfig& config, TrainingState& state, WatchState& watch, 
 
   TrainingState moved;
   moved.step = state.step;
-  const RandomKey key{.seed = config.seed, .stream = RandomStream::newExperts, .step = static_cast<std::uint64_t>(state.step) + 1};
+  const RandomKey key{
+      .seed = config.seed, .stream = RandomStream::newExperts, .step = static_cast<std::uint64_t>(state.step) + 1};
   for (const auto list : {&TrainingState::parameters, &TrainingState::optimizerM, &TrainingState::optimizerV}) {
     moved.*list = resized(state.*list, after.model, plans);
     for (const Plan& plan : plans)

@@ -13,13 +13,13 @@ struct ExpertSurgery {
   static constexpr int kAllLayers = -1;
   enum class Kind { add, remove } kind = Kind::add;
   int layer = kAllLayers;
-  int expert = 0;                    // remove: which one; those behind it move up
-  int count = 1;                     // add: how many, behind the present ones
+  int expert = 0;                                           // remove: which one; those behind it move up
+  int count = 1;                                            // add: how many, behind the present ones
   enum class From { busiest, fresh } from = From::busiest;  // add: a copy of the layer's busiest, its router's row too
-  double noise = 0.02;               // of a copy: standard deviation of what is added, as a share of the weights' own
-  bool coldStart = true;             // add: tokens are sent to the new ones for a while (select.force), with top_k
-  double fraction = 0.2;             // of the tokens
-  std::int64_t steps = 1000;         // from here on
+  double noise = 0.02;        // of a copy: standard deviation of what is added, as a share of the weights' own
+  bool coldStart = true;      // add: tokens are sent to the new ones for a while (select.force), with top_k
+  double fraction = 0.2;      // of the tokens
+  std::int64_t steps = 1000;  // from here on
 };
 
 /// Carries it out on a run's configuration and state together; `watch` says which experts are busy, and forgets its

@@ -11,14 +11,10 @@ namespace {
 bool isFrozen(const std::string& name, TrainConfig::Freeze what) {
   const bool router = name.find(".router.") != std::string::npos, expert = name.find(".experts.") != std::string::npos;
   switch (what) {
-    case TrainConfig::Freeze::none:
-      return false;
-    case TrainConfig::Freeze::router:
-      return router;
-    case TrainConfig::Freeze::experts:
-      return expert;
-    case TrainConfig::Freeze::allButRouter:
-      return !router;
+    case TrainConfig::Freeze::none: return false;
+    case TrainConfig::Freeze::router: return router;
+    case TrainConfig::Freeze::experts: return expert;
+    case TrainConfig::Freeze::allButRouter: return !router;
   }
   return false;
 }

@@ -8,13 +8,9 @@
 namespace moe {
 namespace {
 
-double sumOf(std::span<const double> values) {
-  return std::accumulate(values.begin(), values.end(), 0.0);
-}
+double sumOf(std::span<const double> values) { return std::accumulate(values.begin(), values.end(), 0.0); }
 
-double ratio(double part, double whole) {
-  return whole > 0 ? part / whole : 0;
-}
+double ratio(double part, double whole) { return whole > 0 ? part / whole : 0; }
 
 }  // namespace
 

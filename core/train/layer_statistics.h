@@ -21,9 +21,9 @@ class LayerStatistics {
   RoutingSummary total() const { return {sums_, experts_}; }
 
   std::int64_t experts_ = 0, tokens_ = 0, micro_ = 0;
-  bool weighed_ = false;               // every token asks every expert: assignments count by their weights
+  bool weighed_ = false;  // every token asks every expert: assignments count by their weights
   bool measured_ = false, biased_ = false;
-  mutable std::vector<double> sums_;   // the row
+  mutable std::vector<double> sums_;  // the row
 };
 
 }  // namespace moe

@@ -15,9 +15,7 @@ namespace {
 constexpr std::int64_t kBookkeeping = 4 << 20;
 
 /// Arrays of the hidden width that forward leaves to backward: what enters the activation, and what leaves it.
-std::int64_t hiddenArrays(ExpertKind kind) {
-  return kind == ExpertKind::linear ? 0 : kind == ExpertKind::mlp ? 2 : 3;
-}
+std::int64_t hiddenArrays(ExpertKind kind) { return kind == ExpertKind::linear ? 0 : kind == ExpertKind::mlp ? 2 : 3; }
 
 std::int64_t widest(const Recipe& recipe) {
   std::int64_t width = 0;
@@ -106,8 +104,9 @@ RunFacts::Memory predictedMemoryParts(const RunConfig& config, const TextSize& t
     const double mixed = static_cast<double>(attention.heads) * attention.headWidth;
     const double qkv = static_cast<double>(attention.heads + 2 * attention.kvHeads) * attention.headWidth;
     const double dense = static_cast<double>(hiddenArrays(layer.dense.kind)) * layer.dense.hidden;
-    const double hidden =
-        layer.hasExperts ? expertElements(layer.recipe, model.width, tokensOfPass(config), hiddenShare) : hiddenShare * dense;
+    const double hidden = layer.hasExperts
+                              ? expertElements(layer.recipe, model.width, tokensOfPass(config), hiddenShare)
+                              : hiddenShare * dense;
     const double kept = element * (3 * width + qkv + mixed + attention.heads + 4 + hidden);
     perToken += element * width;  // what enters it
     if (layer.hasExperts) perToken += routerBytes(layer.recipe, element);
@@ -127,7 +126,8 @@ RunFacts::Memory predictedMemoryParts(const RunConfig& config, const TextSize& t
           .tokenBytes = perToken + largestBranch,
           .tokens = std::int64_t{config.train.batch} * model.context,
           .text = text.tokens,
-          .other = kProgramMemory + kBookkeeping + codeBytes(config.backend, type) + static_cast<std::int64_t>(mixture + windowBytes(config)),
+          .other = kProgramMemory + kBookkeeping + codeBytes(config.backend, type) +
+                   static_cast<std::int64_t>(mixture + windowBytes(config)),
           .loading = kProgramMemory + loadingBytes(text)};
 }
 

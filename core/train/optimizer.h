@@ -27,9 +27,9 @@ class Optimizer {
 
   Backend& backend_;
   std::vector<Tensor> m_, v_;
-  std::vector<AdamWPart> parts_;        // what learns
-  std::vector<TensorView> gradients_;   // theirs
-  Tensor squares_;                      // (at least as many) f64
+  std::vector<AdamWPart> parts_;       // what learns
+  std::vector<TensorView> gradients_;  // theirs
+  Tensor squares_;                     // (at least as many) f64
 };
 
 }  // namespace moe

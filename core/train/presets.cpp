@@ -13,8 +13,9 @@ std::vector<Preset> readAll() {
   for (const PresetFile& file : presetFiles()) {
     const nlohmann::json json = nlohmann::json::parse(file.text);
     const auto text = [&](const char* key) { return json.value(key, std::string()); };
-    ordered.push_back(
-        {json.value("order", 0), {file.id, text("label"), text("source"), text("about"), text("scaled"), file.text, json.value("first", false)}});
+    ordered.push_back({json.value("order", 0),
+                       {file.id, text("label"), text("source"), text("about"), text("scaled"), file.text,
+                        json.value("first", false)}});
   }
   std::stable_sort(ordered.begin(), ordered.end(), [](const auto& a, const auto& b) { return a.first < b.first; });
   std::vector<Preset> result;
@@ -45,7 +46,8 @@ RunConfig runConfigOfPreset(const std::string& id) {
 }
 
 const Preset& firstPreset() {
-  const auto found = std::find_if(presets().begin(), presets().end(), [](const Preset& preset) { return preset.first; });
+  const auto found =
+      std::find_if(presets().begin(), presets().end(), [](const Preset& preset) { return preset.first; });
   return found == presets().end() ? presets().front() : *found;
 }
 

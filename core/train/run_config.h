@@ -20,18 +20,18 @@ struct ExpertPlace {
 };
 
 struct TrainConfig {
-  std::int64_t steps = 1000;             // target; also the length of schedules and annealing
-  int batch = 16;                        // sequences a micro-batch
-  int microBatches = 1;                  // gradient accumulation
+  std::int64_t steps = 1000;  // target; also the length of schedules and annealing
+  int batch = 16;             // sequences a micro-batch
+  int microBatches = 1;       // gradient accumulation
   double learningRate = 2e-3;
   enum class Schedule { constant, cosine } schedule = Schedule::cosine;
-  int warmup = 50;                       // steps, linear
-  double finalShare = 0.1;               // of the learning rate, where cosine ends
+  int warmup = 50;                                                      // steps, linear
+  double finalShare = 0.1;                                              // of the learning rate, where cosine ends
   double beta1 = 0.9, beta2 = 0.95, epsilon = 1e-8, weightDecay = 0.1;  // decay on matrices only
-  double clip = 1.0;                     // gradient norm; 0: off
-  bool recompute = false;                // backward computes each layer again instead of keeping it: less memory
-  int validateEvery = 100;               // steps; also at the end
-  int checkpointEvery = 100;             // steps; 0: only the first and the last
+  double clip = 1.0;                                                    // gradient norm; 0: off
+  bool recompute = false;     // backward computes each layer again instead of keeping it: less memory
+  int validateEvery = 100;    // steps; also at the end
+  int checkpointEvery = 100;  // steps; 0: only the first and the last
   /// What stays as it is: the router with its bias, the routed experts, or all weights but the router's.
   enum class Freeze { none, router, experts, allButRouter } freeze = Freeze::none;
   std::vector<ExpertPlace> frozenExperts;  // single ones besides, ascending; their rows of the router learn
@@ -41,21 +41,21 @@ struct TrainConfig {
 
 /// Where the first weights come from, besides the seed.
 struct StartConfig {
-  std::string checkpoint;                // of a dense model whose networks become experts (experts.init); empty: none
+  std::string checkpoint;  // of a dense model whose networks become experts (experts.init); empty: none
   bool operator==(const StartConfig&) const = default;
 };
 
 /// Everything that makes a run what it is; with the seed and thread count it determines every number.
 struct RunConfig {
-  std::string preset;                    // file name of the preset it began from, or empty
-  std::string label;                     // what people call it
+  std::string preset;  // file name of the preset it began from, or empty
+  std::string label;   // what people call it
   ModelConfig model;
   TrainConfig train;
   DataConfig data;
   AlertConfig alerts;
   StartConfig startFrom;
   std::uint64_t seed = 0;
-  int threads = 0;                       // 0: all cores
+  int threads = 0;  // 0: all cores
   std::string backend = "onednn";
   /// What matrix products are computed in. Nothing ("auto"): chosen when the run starts (chosenComputeType), and
   /// recorded with it as chosen.
@@ -64,7 +64,9 @@ struct RunConfig {
 };
 
 /// Tokens of one training pass, a micro-batch.
-inline std::int64_t tokensOfPass(const RunConfig& config) { return std::int64_t{1} * config.train.batch * config.model.context; }
+inline std::int64_t tokensOfPass(const RunConfig& config) {
+  return std::int64_t{1} * config.train.batch * config.model.context;
+}
 
 inline ModelSize sizeOf(const RunConfig& config) { return sizeOf(config.model, tokensOfPass(config)); }
 inline ModelConfig denseTwin(const RunConfig& config) { return denseTwin(config.model, tokensOfPass(config)); }
@@ -109,8 +111,8 @@ std::int64_t predictedMemory(const RunConfig& config, const TextSize& text);
 /// The presets of resources/presets, compiled into the program: id (the file's name), label, source, description, and JSON.
 struct Preset {
   std::string id, label, source, about, scaled;
-  std::string json;                      // the file's text
-  bool first = false;                    // what a new window, or a bare `train`, begins with
+  std::string json;    // the file's text
+  bool first = false;  // what a new window, or a bare `train`, begins with
 };
 const std::vector<Preset>& presets();
 /// Throws Error("preset") listing the known ones.

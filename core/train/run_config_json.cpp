@@ -30,9 +30,7 @@ constexpr Word<std::optional<DType>> kComputeTypes[] = {
 constexpr int kMostLayers = 1024;  // a typing error must not allocate gigabytes of layer settings
 
 /// What the tokenizer will say once it is made; the characters of a text are counted only then.
-int vocabularyOf(const DataConfig& data) {
-  return data.tokenizer == TokenizerKind::bpe ? data.vocabulary : 256;
-}
+int vocabularyOf(const DataConfig& data) { return data.tokenizer == TokenizerKind::bpe ? data.vocabulary : 256; }
 
 Recipe readRecipe(const json& recipe) {
   if (recipe.is_object() && recipe.empty()) return {};  // a model without expert layers
@@ -333,24 +331,23 @@ RunConfig runConfigFromJson(const json& source) {
 }
 
 json toJson(const RunConfig& config) {
-  return {
-      {"preset", config.preset},
-      {"label", bytesJson(config.label)},
-      {"recipe", config.model.layers.empty() ? json::object() : toJson(config.model.layers.front().recipe)},
-      {"layer_recipes", config.model.layers.empty() ? json::object() : writeLayerRecipes(config.model)},
-      {"model", writeModel(config.model)},
-      {"train", writeTrain(config.train)},
-      {"data", writeData(config.data)},
-      {"alerts",
-       {{"threshold", config.alerts.threshold},
-        {"clears", config.alerts.clears},
-        {"window", config.alerts.window},
-        {"restart", {{"retries", config.alerts.restarts}, {"dropout_step", config.alerts.dropoutStep}}}}},
-      {"start_from", {{"checkpoint", bytesJson(config.startFrom.checkpoint)}}},
-      {"seed", config.seed},
-      {"threads", config.threads},
-      {"backend", config.backend},
-      {"dtype", nameIn(kComputeTypes, config.computeType)}};
+  return {{"preset", config.preset},
+          {"label", bytesJson(config.label)},
+          {"recipe", config.model.layers.empty() ? json::object() : toJson(config.model.layers.front().recipe)},
+          {"layer_recipes", config.model.layers.empty() ? json::object() : writeLayerRecipes(config.model)},
+          {"model", writeModel(config.model)},
+          {"train", writeTrain(config.train)},
+          {"data", writeData(config.data)},
+          {"alerts",
+           {{"threshold", config.alerts.threshold},
+            {"clears", config.alerts.clears},
+            {"window", config.alerts.window},
+            {"restart", {{"retries", config.alerts.restarts}, {"dropout_step", config.alerts.dropoutStep}}}}},
+          {"start_from", {{"checkpoint", bytesJson(config.startFrom.checkpoint)}}},
+          {"seed", config.seed},
+          {"threads", config.threads},
+          {"backend", config.backend},
+          {"dtype", nameIn(kComputeTypes, config.computeType)}};
 }
 
 }  // namespace moe

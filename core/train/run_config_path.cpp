@@ -50,8 +50,8 @@ std::vector<std::string> split(const std::string& path) {
 
 /// Where a path's first word lives: itself at the top, or a stage of the recipe.
 std::vector<std::string> located(const std::string& path) {
-  static constexpr std::array kTop = {"preset", "label", "recipe",  "model",   "train", "data",
-                                      "alerts", "seed",  "threads", "backend", "dtype", "start_from", "layer_recipes"};
+  static constexpr std::array kTop = {"preset", "label",   "recipe",  "model", "train",      "data",         "alerts",
+                                      "seed",   "threads", "backend", "dtype", "start_from", "layer_recipes"};
   std::vector<std::string> words = split(path);
   if (std::find(kTop.begin(), kTop.end(), words.front()) == kTop.end()) words.insert(words.begin(), "recipe");
   return words;
@@ -137,7 +137,8 @@ void setByPath(RunConfig& config, const std::string& path, const std::string& va
   json all = toJson(config);
   // Where a text stands, a text is set, though it look like a number.
   const json* present = lookUp(all, words);
-  if (present && present->is_string() && (parsed.is_number() || parsed.is_boolean() || parsed.is_array())) parsed = value;
+  if (present && present->is_string() && (parsed.is_number() || parsed.is_boolean() || parsed.is_array()))
+    parsed = value;
   if (path == "data.tokenizer" || path == "data.vocabulary") all["model"].erase("vocabulary");
   const bool newTerm = words.size() == 4 && words[1] == "balance" && !lookUp(all, std::span(words).first(3));
   if (parsed.is_null()) {
@@ -185,11 +186,19 @@ std::string getByPath(const RunConfig& config, const std::string& path) {
 
 bool changesLive(const std::string& path) {
   if (const StageSetting* setting = findSetting(path)) return setting->changesLive;
-  static constexpr std::array kLive = {
-      "train.learning_rate", "train.schedule",       "train.weight_decay",   "train.clip",             "train.steps",
-      "train.recompute",
-      "train.freeze",        "train.frozen_experts", "train.validate_every", "train.checkpoint_every", "label",
-      "threads",             "backend"};
+  static constexpr std::array kLive = {"train.learning_rate",
+                                       "train.schedule",
+                                       "train.weight_decay",
+                                       "train.clip",
+                                       "train.steps",
+                                       "train.recompute",
+                                       "train.freeze",
+                                       "train.frozen_experts",
+                                       "train.validate_every",
+                                       "train.checkpoint_every",
+                                       "label",
+                                       "threads",
+                                       "backend"};
   return path.starts_with("alerts.") || std::find(kLive.begin(), kLive.end(), path) != kLive.end();
 }
 

@@ -68,15 +68,18 @@ void checkBatch(List& list, const RunConfig& config) {
 void checkFreeze(List& list, const RunConfig& config) {
   const auto& layers = config.model.layers;
   list.require(config.train.freeze != TrainConfig::Freeze::allButRouter ||
-                   std::ranges::any_of(layers, [](const LayerConfig& layer) {
-                     return layer.hasExperts && layer.recipe.logits.kind == Recipe::Logits::Kind::linear;
-                   }),
+                   std::ranges::any_of(layers,
+                                       [](const LayerConfig& layer) {
+                                         return layer.hasExperts &&
+                                                layer.recipe.logits.kind == Recipe::Logits::Kind::linear;
+                                       }),
                "train.freeze", "This model has no router, so nothing would be left to learn.");
   for (const ExpertPlace& place : config.train.frozenExperts) {
     const bool known = place.layer >= 0 && place.layer < static_cast<int>(layers.size()) && place.expert >= 0 &&
                        layers[static_cast<std::size_t>(place.layer)].hasExperts &&
                        place.expert < layers[static_cast<std::size_t>(place.layer)].recipe.experts.count;
-    list.require(known, "train.frozen_experts", "This model has no expert " + textOf(place) + " (layer:expert) to freeze.");
+    list.require(known, "train.frozen_experts",
+                 "This model has no expert " + textOf(place) + " (layer:expert) to freeze.");
   }
 }
 

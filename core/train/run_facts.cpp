@@ -46,10 +46,15 @@ RouterFacts routerFacts(const Recipe& recipe, int layer) {
 
 /// What a segment is there for, in a person's words.
 std::string partOf(const std::string& segment) {
-  static const std::pair<const char*, const char*> kParts[] = {
-      {"embedding.", "embedding"}, {"_norm", "norms"},          {"attention.", "attention"},         {"feed_forward.", "dense layers"},
-      {"head.experts.", "head's experts"}, {"head.weight", "output head"}, {".experts.", "experts"}, {".shared", "shared experts"},
-      {".dense", "dense residual"}};
+  static const std::pair<const char*, const char*> kParts[] = {{"embedding.", "embedding"},
+                                                               {"_norm", "norms"},
+                                                               {"attention.", "attention"},
+                                                               {"feed_forward.", "dense layers"},
+                                                               {"head.experts.", "head's experts"},
+                                                               {"head.weight", "output head"},
+                                                               {".experts.", "experts"},
+                                                               {".shared", "shared experts"},
+                                                               {".dense", "dense residual"}};
   for (const auto& [key, name] : kParts)
     if (segment.find(key) != std::string::npos) return name;
   return "routers";
@@ -74,7 +79,8 @@ std::string assumedActive(const RunConfig& config) {
   const auto layer = std::ranges::find_if(config.model.layers, &LayerConfig::hasExperts);
   if (layer == config.model.layers.end() || layer->recipe.select.kind != Recipe::Select::Kind::topP) return "";
   const double k = activeExperts(layer->recipe, tokensOfPass(config));
-  return " Taken for granted: \u2308p E\u2309 = " + figureText(k) + " experts a token, as if all were equally probable; what a token really passed is \u201crouted\u201d.";
+  return " Taken for granted: \u2308p E\u2309 = " + figureText(k) +
+         " experts a token, as if all were equally probable; what a token really passed is \u201crouted\u201d.";
 }
 
 }  // namespace
@@ -95,7 +101,8 @@ std::vector<RunFacts::Term> balanceTermsOf(const ModelConfig& model) {
     }
     fact.coefficient = term.coefficient;
     fact.z = term.kind == Recipe::BalanceTerm::Kind::z;
-    const bool separate = term.kind != Recipe::BalanceTerm::Kind::load || term.layers == Recipe::BalanceTerm::Layers::separate;
+    const bool separate =
+        term.kind != Recipe::BalanceTerm::Kind::load || term.layers == Recipe::BalanceTerm::Layers::separate;
     fact.copies = separate ? static_cast<int>(layers) : 1;
     if (scale.kind == BalanceScale::Kind::ratio) fact.atBalance = scale.atBalance;
     fact.timesAssignments = balanceScale(recipe, i, 2).atBalance != scale.atBalance;
@@ -120,7 +127,8 @@ RunFacts factsOf(const RunConfig& config, const TextSize& text) {
   facts.parts = partsOf(config.model);
   facts.memory = predictedMemoryParts(config, text);
   for (std::size_t i = 0; i < config.model.layers.size(); ++i)
-    if (config.model.layers[i].hasExperts) facts.routers.push_back(routerFacts(config.model.layers[i].recipe, static_cast<int>(i)));
+    if (config.model.layers[i].hasExperts)
+      facts.routers.push_back(routerFacts(config.model.layers[i].recipe, static_cast<int>(i)));
   if (const auto head = headRecipe(config.model)) facts.routers.push_back(routerFacts(*head, kHeadLayer));
   facts.terms = balanceTermsOf(config.model);
   const auto first = std::ranges::find_if(config.model.layers, &LayerConfig::hasExperts);
@@ -129,7 +137,8 @@ RunFacts factsOf(const RunConfig& config, const TextSize& text) {
 }
 
 bool seesLaterTokens(const ModelConfig& config) {
-  return std::ranges::any_of(config.layers, [](const LayerConfig& layer) { return layer.hasExperts && !marks(layer.recipe).empty(); });
+  return std::ranges::any_of(config.layers,
+                             [](const LayerConfig& layer) { return layer.hasExperts && !marks(layer.recipe).empty(); });
 }
 
 std::optional<RunConfig> configFromText(const std::string& config) {
@@ -138,9 +147,7 @@ std::optional<RunConfig> configFromText(const std::string& config) {
     const auto json = parseStrictJson(config, kDeepestJson, problem);
     if (!problem.empty()) return std::nullopt;
     return runConfigFromJson(json);
-  } catch (const std::exception&) {
-    return std::nullopt;
-  }
+  } catch (const std::exception&) { return std::nullopt; }
 }
 
 }  // namespace moe

@@ -29,8 +29,8 @@ std::string stretchedRate(const TrainConfig& before, const TrainConfig& after, s
   const double was = learningRateAt(before, step), now = learningRateAt(after, step);
   if (before.steps == after.steps || std::abs(now - was) <= 1e-9 * was) return "";
   const std::string reached = numberText(was, 3);
-  return "The cosine is stretched over " + std::to_string(after.steps) + " steps: the learning rate of step " + std::to_string(step + 1) +
-         " is " + numberText(now, 3) + " instead of " + reached + ". To stay at " + reached +
+  return "The cosine is stretched over " + std::to_string(after.steps) + " steps: the learning rate of step " +
+         std::to_string(step + 1) + " is " + numberText(now, 3) + " instead of " + reached + ". To stay at " + reached +
          ", set train.schedule to constant and train.learning_rate to that (train --resume ... --rate hold).";
 }
 

@@ -4,9 +4,7 @@ namespace moe {
 namespace {
 
 /// Each piece begins on a cache line.
-std::int64_t padded(std::int64_t elements) {
-  return (elements + 7) / 8 * 8;
-}
+std::int64_t padded(std::int64_t elements) { return (elements + 7) / 8 * 8; }
 
 }  // namespace
 

@@ -22,10 +22,10 @@ class StepResults {
   void fit(Backend& backend, Layout layout);
 
   // On the backend's device.
-  TensorView update() const { return part(0, 2); }                             // (2) Backend::scaleGradients
-  TensorView losses() const { return part(losses_, layout_.microBatches); }    // (micro-batches)
+  TensorView update() const { return part(0, 2); }                           // (2) Backend::scaleGradients
+  TensorView losses() const { return part(losses_, layout_.microBatches); }  // (micro-batches)
   TensorView loss(std::int64_t micro) const { return part(losses_ + micro, 1); }
-  TensorView balance(std::int64_t micro) const;                                // (2 + terms) Backend::finishBalance
+  TensorView balance(std::int64_t micro) const;  // (2 + terms) Backend::finishBalance
   TensorView summary(std::size_t layer) const { return part(summaries_[layer], layout_.summaries[layer]); }
 
   /// Asks for the copy into row `turn`, 0 or 1; it is there after the wait for what is submitted next.

@@ -22,9 +22,7 @@ RunConfig checked(RunConfig config, const Corpus& corpus) {
   return config;
 }
 
-DType storedType(const RunConfig& config) {
-  return config.computeType == DType::f64 ? DType::f64 : DType::f32;
-}
+DType storedType(const RunConfig& config) { return config.computeType == DType::f64 ? DType::f64 : DType::f32; }
 
 }  // namespace
 
@@ -41,9 +39,7 @@ Trainer::Impl::Impl(Backend& theBackend, RunConfig theConfig, std::shared_ptr<co
   freeze(model, config.train);
 }
 
-const Recipe& Trainer::Impl::recipe(std::size_t expertLayer) const {
-  return model.recipeOf(expertLayer);
-}
+const Recipe& Trainer::Impl::recipe(std::size_t expertLayer) const { return model.recipeOf(expertLayer); }
 
 PassSettings Trainer::Impl::settingsOf(int microBatch) const {
   PassSettings settings;
@@ -122,8 +118,8 @@ void Trainer::Impl::differentiate(Asked& step) {
     PassSettings settings = settingsOf(micro, global);
     if (watchesBalancer()) settings.watch = micro == 0 ? BalancerWatch::begin : BalancerWatch::goOn;
     settings.gradients = micro == 0 ? Gradients::overwrite : Gradients::add;
-    const std::int64_t targets = model.askForwardBackward({results.loss(micro), results.balance(micro)}, batch, settings,
-                                                          1.0 / config.train.microBatches);
+    const std::int64_t targets = model.askForwardBackward({results.loss(micro), results.balance(micro)}, batch,
+                                                          settings, 1.0 / config.train.microBatches);
     step.targets += static_cast<double>(targets);
     step.tokens += batch.tokens();
     for (std::size_t i = 0; i < layers.size(); ++i) summarise(i, micro);
@@ -234,42 +230,28 @@ StepPoint Trainer::step() {
   return collect();
 }
 
-int Trainer::inFlight() const {
-  return static_cast<int>(impl_->asked.size());
-}
-void Trainer::abandon() {
-  impl_->asked.clear();
-}
-bool Trainer::worthRunningAhead() const {
-  return impl_->backend.asynchronous();
-}
+int Trainer::inFlight() const { return static_cast<int>(impl_->asked.size()); }
+void Trainer::abandon() { impl_->asked.clear(); }
+bool Trainer::worthRunningAhead() const { return impl_->backend.asynchronous(); }
 
 double Trainer::evaluate(std::int64_t maxTokens, const Progress& progress) {
   assert(inFlight() == 0);
   Impl& run = *impl_;
   run.validationLoads.assign(run.layers.size(), {});
   run.validatedStep = -1;
-  const double loss = heldOutLoss(run.model, *run.corpus, run.batch, run.config.train.batch, maxTokens, run.settingsOf(0),
-                                  [&run] { run.countValidation(); }, progress).loss;
+  const double loss = heldOutLoss(
+                          run.model, *run.corpus, run.batch, run.config.train.batch, maxTokens, run.settingsOf(0),
+                          [&run] { run.countValidation(); }, progress)
+                          .loss;
   run.validatedStep = run.done;
   return loss;
 }
 
-std::int64_t Trainer::stepsDone() const {
-  return impl_->done;
-}
-const RunConfig& Trainer::config() const {
-  return impl_->config;
-}
-Model& Trainer::model() {
-  return impl_->model;
-}
-const Corpus& Trainer::corpus() const {
-  return *impl_->corpus;
-}
-std::span<const Routing* const> Trainer::lastRouting() const {
-  return impl_->model.routing();
-}
+std::int64_t Trainer::stepsDone() const { return impl_->done; }
+const RunConfig& Trainer::config() const { return impl_->config; }
+Model& Trainer::model() { return impl_->model; }
+const Corpus& Trainer::corpus() const { return *impl_->corpus; }
+std::span<const Routing* const> Trainer::lastRouting() const { return impl_->model.routing(); }
 
 std::optional<ModelSize> Trainer::routedSize() const {
   std::vector<std::vector<double>> admitted;

@@ -64,7 +64,7 @@ struct Trainer::Impl {
   Reduce reduce;
   std::int64_t done = 0;  // optimiser steps
   std::deque<Asked> asked;
-  std::size_t turn = 0;   // of the next step
+  std::size_t turn = 0;  // of the next step
   StepResults results;
   /// (1) f64, the sum of all losses and norms since the last trouble: not finite from a step that went wrong on, so that
   /// neither it nor those asked for behind it move anything.
@@ -75,7 +75,8 @@ struct Trainer::Impl {
   std::vector<LayerStatistics> layers;  // expert layers, of the last step collected
   GlobalBatchStatistics globalBatch;
   bool measuring = true;
-  std::vector<std::vector<double>> validationLoads;  // (expert layers) of (E), of the last evaluation: as LayerPoint::load counts
+  std::vector<std::vector<double>>
+      validationLoads;  // (expert layers) of (E), of the last evaluation: as LayerPoint::load counts
   std::int64_t validatedStep = -1;
 };
 

@@ -44,7 +44,8 @@ std::vector<std::string> groupsOf(const std::vector<Corpus::Domain>& domains) {
     std::size_t end = begin;
     while (end < domains.size() && end * groups / domains.size() == group) ++end;
     names.push_back(end == begin + 1 ? domains[begin].name
-                                     : domains[begin].name + " \u2026 " + domains[end - 1].name + " (" + std::to_string(end - begin) + " texts)");
+                                     : domains[begin].name + " \u2026 " + domains[end - 1].name + " (" +
+                                           std::to_string(end - begin) + " texts)");
     begin = end;
   }
   return names;
@@ -103,9 +104,7 @@ double Trainer::validationMaxVio() const {
   return sum / static_cast<double>(impl_->validationLoads.size());
 }
 
-void Trainer::setMeasuring(bool on) {
-  impl_->measuring = on;
-}
+void Trainer::setMeasuring(bool on) { impl_->measuring = on; }
 
 RunStudy Trainer::study() {
   Impl& run = *impl_;
@@ -142,10 +141,14 @@ RunStudy Trainer::study() {
   const StudyText text{domains, ids, targets, predicted, static_cast<std::int64_t>(study.domains.size())};
   for (std::size_t i = 0; i < selections.size(); ++i) {
     const Routing& routing = *run.model.routing()[i];
-    const StudySelections chosen{.table = selections[i], .slots = routing.slots, .experts = routing.experts,
-                                 .weights = weights[i], .weighed = asksEveryExpert(run.recipe(i))};
+    const StudySelections chosen{.table = selections[i],
+                                 .slots = routing.slots,
+                                 .experts = routing.experts,
+                                 .weights = weights[i],
+                                 .weighed = asksEveryExpert(run.recipe(i))};
     study.layers.push_back(studyLayer(run.model.expertLayers()[i], chosen, text));
-    if (run.validatedStep == run.done) study.layers.back().maxVioGlobal = static_cast<float>(loadHealth(run.validationLoads[i]).maxVio);
+    if (run.validatedStep == run.done)
+      study.layers.back().maxVioGlobal = static_cast<float>(loadHealth(run.validationLoads[i]).maxVio);
   }
   return study;
 }

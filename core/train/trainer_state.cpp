@@ -9,9 +9,7 @@ namespace {
 
 using Named = TrainingState::Named;
 
-std::string biasName(std::size_t layer) {
-  return layerPrefix(layer) + "router.selection_bias";
-}
+std::string biasName(std::size_t layer) { return layerPrefix(layer) + "router.selection_bias"; }
 
 Named clone(Backend& backend, const std::string& name, const TensorView& from) {
   Named named{name, hostTensor(from.shape, from.dtype)};
@@ -27,14 +25,16 @@ Named clone(Backend& backend, const std::string& name, const TensorView& from) {
 using Part = StateSource::Part;
 
 /// Every tensor the model wants is there under its name and in its shape, and nothing else is.
-void check(const std::vector<StateSource::Entry>& found, const std::vector<std::pair<std::string, Shape>>& wanted, const std::string& part) {
+void check(const std::vector<StateSource::Entry>& found, const std::vector<std::pair<std::string, Shape>>& wanted,
+           const std::string& part) {
   for (std::size_t i = 0; i < std::max(found.size(), wanted.size()); ++i) {
     if (i >= wanted.size()) misfit(part + found[i].name, "no such tensor", "shape " + found[i].shape.text());
     const auto& [name, shape] = wanted[i];
     if (i >= found.size()) misfit(part + name, "shape " + shape.text(), "no such tensor");
     if (found[i].name != name) misfit(part + name, "shape " + shape.text(), found[i].name + " in its place");
     if (found[i].shape != shape) misfit(part + name, "shape " + shape.text(), found[i].shape.text());
-    if (found[i].dtype != DType::f32 && found[i].dtype != DType::f64) misfit(part + name, "f32 or f64", std::string(nameOf(found[i].dtype)));
+    if (found[i].dtype != DType::f32 && found[i].dtype != DType::f64)
+      misfit(part + name, "f32 or f64", std::string(nameOf(found[i].dtype)));
   }
 }
 
@@ -91,9 +91,7 @@ TrainingState Trainer::state() const {
   return state;
 }
 
-void Trainer::restore(const TrainingState& state) {
-  restore(HeldState(state));
-}
+void Trainer::restore(const TrainingState& state) { restore(HeldState(state)); }
 
 void Trainer::restore(const StateSource& source) {
   assert(inFlight() == 0);

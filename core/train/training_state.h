@@ -17,10 +17,10 @@ struct TrainingState {
     Tensor tensor;
   };
   std::int64_t step = 0;
-  std::vector<Named> parameters;         // in the model's order, under the model's names; f32
-  std::vector<Named> optimizerM;         // AdamW first moment, same names
-  std::vector<Named> optimizerV;         // second moment
-  std::vector<Named> selectionBias;      // (E) a layer that has one, "layers.N.router.selection_bias"
+  std::vector<Named> parameters;     // in the model's order, under the model's names; f32
+  std::vector<Named> optimizerM;     // AdamW first moment, same names
+  std::vector<Named> optimizerV;     // second moment
+  std::vector<Named> selectionBias;  // (E) a layer that has one, "layers.N.router.selection_bias"
 };
 
 /// Of all its tensors.

@@ -9,16 +9,17 @@ namespace {
 
 // The floors of the house, from the ground up; an include only goes down, or stays in its own folder.
 const QMap<QString, int> kFloors = {
-    {"core/base", 0},    {"core/telemetry", 1}, {"core/tensor", 2},  {"core/router", 3},  {"core/data", 3},
-    {"core/backend", 4}, {"core/model", 5},     {"core/train", 6},   {"core/inspect", 6}, {"core/store", 6},
-    {"core/formats", 7}, {"core/session", 8},   {"core/experiments", 9}, {"ui", 10},         {"app", 11}};
+    {"core/base", 0},    {"core/telemetry", 1}, {"core/tensor", 2},      {"core/router", 3},  {"core/data", 3},
+    {"core/backend", 4}, {"core/model", 5},     {"core/train", 6},       {"core/inspect", 6}, {"core/store", 6},
+    {"core/formats", 7}, {"core/session", 8},   {"core/experiments", 9}, {"ui", 10},          {"app", 11}};
 
 QString houseOf(const QString& path) {
   const QStringList parts = path.split('/');
   return parts[0] == "core" ? parts[0] + '/' + parts[1] : parts[0];
 }
 
-template <class Visit> void eachInclude(Visit visit) {
+template <class Visit>
+void eachInclude(Visit visit) {
   static const QRegularExpression include("^\\s*#\\s*include\\s*[<\"]([^>\"]+)[>\"]");
   for (const QString top : {"core", "ui", "app"}) {
     QDirIterator files(QString(SWITCHYARD_SOURCE_DIR "/%1").arg(top), {"*.h", "*.cpp", "*.cu"}, QDir::Files,
@@ -59,7 +60,8 @@ class IncludesTest : public QObject {
   void theWindowSpeaksNoSql() {
     eachInclude([](const QString& path, const QString& included) {
       if (path.startsWith("ui/"))
-        QVERIFY2(!included.startsWith("sqlite") && !included.contains("QSql"), qPrintable(path + " includes " + included));
+        QVERIFY2(!included.startsWith("sqlite") && !included.contains("QSql"),
+                 qPrintable(path + " includes " + included));
     });
   }
 };

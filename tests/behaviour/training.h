@@ -15,7 +15,7 @@
 namespace moe::test {
 
 struct Trained {
-  int dead = 0;               // experts below 5 % of the fair share over the last 50 steps
+  int dead = 0;  // experts below 5 % of the fair share over the last 50 steps
   int alertsRaised = 0;
   double maxVio = 0;          // of the worst layer, loads of the last 50 steps together
   double validationLoss = 0;  // nats a token
@@ -27,7 +27,8 @@ inline Trained train(RunConfig config, std::int64_t steps, std::uint64_t seed) {
   config.seed = seed;
   config.threads = 1;
   const auto corpus = loadCorpus(config.data);
-  const auto backend = makeBackend({.name = config.backend, .threads = config.threads, .computeType = config.computeType.value()});
+  const auto backend =
+      makeBackend({.name = config.backend, .threads = config.threads, .computeType = config.computeType.value()});
   Trainer trainer(*backend, config, corpus);
   CollapseDetector detector(0, config.alerts);
   LoadWindow window(kSummarySteps);
@@ -35,7 +36,8 @@ inline Trained train(RunConfig config, std::int64_t steps, std::uint64_t seed) {
   for (std::int64_t i = 0; i < steps; ++i) {
     const StepPoint point = trainer.step();
     window.push(point);
-    for (const RunEvent& event : detector.update(point)) result.alertsRaised += event.kind == RunEvent::Kind::alertRaised;
+    for (const RunEvent& event : detector.update(point))
+      result.alertsRaised += event.kind == RunEvent::Kind::alertRaised;
   }
   for (const ExpertUtilization& expert : window.utilization(kSummarySteps)) result.dead += expert.utilization < 0.05;
   for (const double layer : window.maxVio(kSummarySteps)) result.maxVio = std::max(result.maxVio, layer);

@@ -37,7 +37,8 @@ int main(int argc, char** argv) {
   RunConfig config = runConfigOfPreset(argc > 2 ? argv[2] : firstPreset().id);
   config.train.steps = 1'000'000;
   const std::shared_ptr<const Corpus> corpus = loadCorpus(config.data);
-  const std::unique_ptr<Backend> backend = makeBackend({config.backend, config.threads, config.computeType.value_or(DType::f32)});
+  const std::unique_ptr<Backend> backend =
+      makeBackend({config.backend, config.threads, config.computeType.value_or(DType::f32)});
   Trainer measured(*backend, config, corpus), plain(*backend, config, corpus);
   plain.setMeasuring(false);
   for (std::int64_t i = 0; i < kBalancerEvery; ++i) measured.step(), plain.step();  // memory grows, frequencies settle
@@ -49,8 +50,10 @@ int main(int argc, char** argv) {
   while (secondsSince(began) < limit || share.empty()) {
     double a = 0, b = 0;
     for (std::int64_t i = 0; i < kLanguageEvery; ++i) {
-      if (i % 2 == 0) a += timed(measured), b += timed(plain);
-      else b += timed(plain), a += timed(measured);
+      if (i % 2 == 0)
+        a += timed(measured), b += timed(plain);
+      else
+        b += timed(plain), a += timed(measured);
     }
     share.push_back(a / b - 1);
     withMetrics.push_back(a / kLanguageEvery);
@@ -58,9 +61,13 @@ int main(int argc, char** argv) {
   }
   const double step = median(without), studyShare = study / step / std::max(1, config.train.validateEvery);
   std::sort(share.begin(), share.end());
-  std::printf("%s, %d threads, %zu blocks of %lld steps: %.2f ms a step measured, %.2f ms not: %+.2f %% (quartiles %+.2f .. %+.2f)\n",
-              config.preset.c_str(), backend->threads(), share.size(), static_cast<long long>(kLanguageEvery), 1e3 * median(withMetrics),
-              1e3 * step, 100 * median(share), 100 * share[share.size() / 4], 100 * share[share.size() * 3 / 4]);
-  std::printf("a study every %d steps: %.1f ms, %+.2f %% of a step\n", config.train.validateEvery, 1e3 * study, 100 * studyShare);
+  std::printf(
+      "%s, %d threads, %zu blocks of %lld steps: %.2f ms a step measured, %.2f ms not: %+.2f %% (quartiles %+.2f .. "
+      "%+.2f)\n",
+      config.preset.c_str(), backend->threads(), share.size(), static_cast<long long>(kLanguageEvery),
+      1e3 * median(withMetrics), 1e3 * step, 100 * median(share), 100 * share[share.size() / 4],
+      100 * share[share.size() * 3 / 4]);
+  std::printf("a study every %d steps: %.1f ms, %+.2f %% of a step\n", config.train.validateEvery, 1e3 * study,
+              100 * studyShare);
   return 0;
 }

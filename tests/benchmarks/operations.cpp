@@ -188,9 +188,12 @@ class Model {
       backend_.linear(y, x_.view().rows(0, 32), parameter.view().reshaped({n / m_.width, m_.width}), {}, false);
     }
     table_.memory(m_.name, "adamw", (backend_.computeType() == DType::bf16 ? 30.0 : 28.0) * static_cast<double>(n),
-                  [&] { backend_.adamw({&part, 1}, {.learningRate = 1e-4}, {}); });
-    table_.memory(m_.name, "sum of squares", 4.0 * static_cast<double>(n),
-                  [&] { backend_.sumOfSquares(sum, {&part.gradient, 1}); });
+                  [&] {
+                    backend_.adamw({&part, 1}, {.learningRate = 1e-4}, {});
+                  });
+    table_.memory(m_.name, "sum of squares", 4.0 * static_cast<double>(n), [&] {
+      backend_.sumOfSquares(sum, {&part.gradient, 1});
+    });
   }
 
   Backend& backend_;

@@ -35,7 +35,8 @@ std::string spacedText(std::size_t bytes) {
   std::uniform_real_distribution<double> uniform(0, std::log(2e5));
   std::string text;
   for (int words = 0; text.size() < bytes; ++words) {
-    for (auto rank = static_cast<std::uint64_t>(std::exp(uniform(random))); rank > 0; rank /= 20) text += static_cast<char>('a' + rank % 20);
+    for (auto rank = static_cast<std::uint64_t>(std::exp(uniform(random))); rank > 0; rank /= 20)
+      text += static_cast<char>('a' + rank % 20);
     text += words % 12 == 11 ? ".\n" : " ";
   }
   return text;
@@ -48,7 +49,8 @@ std::string unspacedText(std::size_t bytes) {
   std::string text;
   for (int characters = 0; text.size() < bytes; ++characters) {
     const auto code = 0x4E00 + static_cast<unsigned>(std::exp(uniform(random)));
-    text += {static_cast<char>(0xE0 | code >> 12), static_cast<char>(0x80 | (code >> 6 & 0x3F)), static_cast<char>(0x80 | (code & 0x3F))};
+    text += {static_cast<char>(0xE0 | code >> 12), static_cast<char>(0x80 | (code >> 6 & 0x3F)),
+             static_cast<char>(0x80 | (code & 0x3F))};
     if (characters % 20 == 19) text += "\xef\xbc\x8c";
   }
   return text;
@@ -61,7 +63,8 @@ void write(const fs::path& file, std::string_view text) {
 
 void row(const std::string& what, const test::Taken& taken, double predicted = 0, const std::string& note = "") {
   std::printf("%-58s %7.1f s %8.0f MiB", what.c_str(), taken.seconds, taken.peak / kMiB);
-  if (predicted > 0) std::printf("  predicted %8.0f MiB, %+.0f %%", predicted / kMiB, 100 * (predicted / taken.peak - 1));
+  if (predicted > 0)
+    std::printf("  predicted %8.0f MiB, %+.0f %%", predicted / kMiB, 100 * (predicted / taken.peak - 1));
   std::printf("%s%s%s\n", note.empty() ? "" : "  ", note.c_str(), taken.succeeded ? "" : "  FAILED");
   std::fflush(stdout);
 }
@@ -75,7 +78,8 @@ test::Taken run(const Arguments& arguments) {
 using Settings = std::vector<std::pair<std::string, std::string>>;
 
 /// A training of a preset with these settings, in a store of its own.
-void training(const std::string& what, const Settings& settings, const fs::path& out = {}, const std::string& preset = firstPreset().id) {
+void training(const std::string& what, const Settings& settings, const fs::path& out = {},
+              const std::string& preset = firstPreset().id) {
   fs::remove_all(folder() / "store");
   RunConfig config = runConfigOfPreset(preset);
   Arguments arguments{"train", "--preset", preset, "--json", "--store", (folder() / "store/runs.db").string()};
@@ -97,8 +101,10 @@ void text() {
     const fs::path file = folder() / "text.txt";
     write(file, spacedText(static_cast<std::size_t>(megabytes) * 1'000'000));
     for (const char* tokenizer : {"bytes", "characters", "bpe"})
-      training(std::to_string(megabytes) + " MB of text, " + tokenizer,
-               {{"data.source", file.string()}, {"data.tokenizer", tokenizer}, {"data.vocabulary", "4096"}, {"train.steps", "1"}});
+      training(std::to_string(megabytes) + " MB of text, " + tokenizer, {{"data.source", file.string()},
+                                                                         {"data.tokenizer", tokenizer},
+                                                                         {"data.vocabulary", "4096"},
+                                                                         {"train.steps", "1"}});
   }
 }
 
@@ -106,12 +112,14 @@ void words() {
   for (const int megabytes : {1, 10, 30}) {
     const fs::path file = folder() / "text.txt";
     write(file, unspacedText(static_cast<std::size_t>(megabytes) * 1'000'000));
-    training(std::to_string(megabytes) + " MB of Chinese, bpe",
-             {{"data.source", file.string()}, {"data.tokenizer", "bpe"}, {"data.vocabulary", "4096"}, {"train.steps", "1"}});
+    training(
+        std::to_string(megabytes) + " MB of Chinese, bpe",
+        {{"data.source", file.string()}, {"data.tokenizer", "bpe"}, {"data.vocabulary", "4096"}, {"train.steps", "1"}});
   }
 }
 
-const Settings kSmall{{"model.width", "64"}, {"model.layers", "2"}, {"model.heads", "2"}, {"model.kv_heads", "2"}, {"model.head_width", "32"}, {"experts.hidden", "16"}};
+const Settings kSmall{{"model.width", "64"},   {"model.layers", "2"},      {"model.heads", "2"},
+                      {"model.kv_heads", "2"}, {"model.head_width", "32"}, {"experts.hidden", "16"}};
 
 Settings with(Settings more) {
   Settings all = kSmall;
@@ -125,14 +133,13 @@ bool fits(const Settings& settings, const std::string& preset) {
     RunConfig config = runConfigOfPreset(preset);
     for (const auto& [path, value] : settings) setByPath(config, path, value);
     return problems(config).empty();
-  } catch (const std::exception&) {
-    return false;
-  }
+  } catch (const std::exception&) { return false; }
 }
 
 void experts() {
   for (const int count : {512, 2048, 8192})
-    training(std::to_string(count) + " experts in each of 2 layers, 3 steps", with({{"experts.count", std::to_string(count)}, {"train.steps", "3"}}));
+    training(std::to_string(count) + " experts in each of 2 layers, 3 steps",
+             with({{"experts.count", std::to_string(count)}, {"train.steps", "3"}}));
   for (const Preset& preset : presets()) {
     const Settings settings = with({{"experts.count", "512"}, {"train.steps", "3"}});
     if (fits(settings, preset.id)) training("512 experts, routed as by " + preset.id, settings, {}, preset.id);
@@ -140,12 +147,21 @@ void experts() {
 }
 
 void window() {
-  training("alerts over 2,500 steps of 2 layers of 512 experts", with({{"experts.count", "512"}, {"alerts.window", "2500"}, {"train.steps", "2600"}, {"model.context", "32"}, {"train.batch", "4"}, {"train.validate_every", "0"}}));
+  training("alerts over 2,500 steps of 2 layers of 512 experts", with({{"experts.count", "512"},
+                                                                       {"alerts.window", "2500"},
+                                                                       {"train.steps", "2600"},
+                                                                       {"model.context", "32"},
+                                                                       {"train.batch", "4"},
+                                                                       {"train.validate_every", "0"}}));
 }
 
 void steps() {
   for (const int count : {200, 2'000, 20'000})
-    training(std::to_string(count) + " steps", with({{"experts.count", "8"}, {"train.steps", std::to_string(count)}, {"model.context", "32"}, {"train.batch", "4"}, {"train.validate_every", "1000"}}));
+    training(std::to_string(count) + " steps", with({{"experts.count", "8"},
+                                                     {"train.steps", std::to_string(count)},
+                                                     {"model.context", "32"},
+                                                     {"train.batch", "4"},
+                                                     {"train.validate_every", "1000"}}));
 }
 
 void files() {
@@ -153,7 +169,8 @@ void files() {
   for (const int count : {200, 2'000, 20'000}) {
     fs::remove_all(folder() / "files");
     for (int i = 0; i < count; ++i) write(folder() / "files" / ("text" + std::to_string(i)), some);
-    training(std::to_string(count) + " files of a kilobyte, each a domain", {{"data.source", (folder() / "files").string()}, {"train.steps", "1"}});
+    training(std::to_string(count) + " files of a kilobyte, each a domain",
+             {{"data.source", (folder() / "files").string()}, {"train.steps", "1"}});
   }
   fs::remove_all(folder() / "files");
 }
@@ -161,13 +178,20 @@ void files() {
 void checkpoints() {
   const fs::path out = folder() / "run";
   fs::remove_all(out);
-  const Settings large{{"model.width", "512"}, {"experts.hidden", "1024"}, {"model.context", "64"}, {"train.batch", "4"}, {"train.validate_every", "0"}};
+  const Settings large{{"model.width", "512"},
+                       {"experts.hidden", "1024"},
+                       {"model.context", "64"},
+                       {"train.batch", "4"},
+                       {"train.validate_every", "0"}};
   Settings settings = large;
   settings.insert(settings.end(), {{"train.steps", "6"}, {"train.checkpoint_every", "1"}});
   training("a checkpoint at each of 6 steps", settings, out);
   const Checkpoint about = openToResume(out);
   const double predicted = static_cast<double>(predictedMemory(about.config, textSize(about.config.data)));
-  row("  resumed, 2 steps more", run({"train", "--resume", out.string(), "--steps", "8", "--json", "--store", (folder() / "store/runs.db").string()}), predicted);
+  row("  resumed, 2 steps more",
+      run({"train", "--resume", out.string(), "--steps", "8", "--json", "--store",
+           (folder() / "store/runs.db").string()}),
+      predicted);
   const double weights = static_cast<double>(fs::file_size(checkpointAt(out) / "model.safetensors"));
   const auto beside = [&](const std::string& what, const Arguments& arguments) {
     const test::Taken taken = run(arguments);
@@ -205,7 +229,8 @@ void exports() {
     }
     for (const char* format : {"jsonl", "csv"})
       row(std::to_string(count) + " steps exported as " + format,
-          run({"runs", "export", "1", "--format", format, "--store", (folder() / "store/runs.db").string(), "--out", (folder() / "export").string()}));
+          run({"runs", "export", "1", "--format", format, "--store", (folder() / "store/runs.db").string(), "--out",
+               (folder() / "export").string()}));
   }
 }
 
@@ -215,8 +240,9 @@ int main(int argc, char** argv) {
   const std::set<std::string> wanted(argv + 1, argv + argc);
   fs::remove_all(folder());
   fs::create_directories(folder());
-  const std::pair<const char*, std::function<void()>> tables[] = {{"text", text}, {"words", words}, {"experts", experts}, {"window", window},
-                                                                  {"steps", steps}, {"files", files}, {"checkpoints", checkpoints}, {"exports", exports}};
+  const std::pair<const char*, std::function<void()>> tables[] = {
+      {"text", text},   {"words", words}, {"experts", experts},         {"window", window},
+      {"steps", steps}, {"files", files}, {"checkpoints", checkpoints}, {"exports", exports}};
   for (const auto& [name, table] : tables)
     if (wanted.empty() || wanted.contains(name)) table();
   fs::remove_all(folder());

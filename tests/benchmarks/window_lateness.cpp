@@ -82,7 +82,9 @@ int main(int argc, char** argv) {
   CountingPort counting(session);
   ui::SessionBridge bridge(counting.port());
   ui::RunHistory history(bridge);
-  ui::RunLibrary library([&](StoreThread::Work work, StoreThread::Failed failed) { session.withStore(std::move(work), std::move(failed)); });
+  ui::RunLibrary library([&](StoreThread::Work work, StoreThread::Failed failed) {
+    session.withStore(std::move(work), std::move(failed));
+  });
   ui::Selection selection;
   ui::TimeAxis time;
   ui::Notices notices(theme);
@@ -121,10 +123,12 @@ int main(int argc, char** argv) {
   }
 
   std::sort(late.begin(), late.end());
-  const auto at = [&](double share) { return late[static_cast<std::size_t>(share * static_cast<double>(late.size() - 1))]; };
-  std::printf("%s, %zu ticks, step %lld: late p50 %.1f ms, p99 %.1f ms, most %.1f ms\n", fluid ? "fluid" : "fast", late.size(),
-              static_cast<long long>(history.newestStep()), at(0.5), at(0.99), at(1));
-  std::printf("%s: %.0f steps beside the window, %.0f in the same time without it: %.1f %% lost\n", fluid ? "fluid" : "fast", with, without,
-              100 * (1 - with / without));
+  const auto at = [&](double share) {
+    return late[static_cast<std::size_t>(share * static_cast<double>(late.size() - 1))];
+  };
+  std::printf("%s, %zu ticks, step %lld: late p50 %.1f ms, p99 %.1f ms, most %.1f ms\n", fluid ? "fluid" : "fast",
+              late.size(), static_cast<long long>(history.newestStep()), at(0.5), at(0.99), at(1));
+  std::printf("%s: %.0f steps beside the window, %.0f in the same time without it: %.1f %% lost\n",
+              fluid ? "fluid" : "fast", with, without, 100 * (1 - with / without));
   return 0;
 }

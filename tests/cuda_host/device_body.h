@@ -100,7 +100,8 @@ inline void loadMatrix4(std::uint32_t (&r)[4], const void* row) {
     std::memcpy(&r[tile], exchanged<const unsigned char*>(rooms, tile * 8 + lane() / 4) + lane() % 4 * 4, 4);
 }
 inline void loadMatrix4Transposed(std::uint32_t (&r)[4], const void* row) {
-  if (reinterpret_cast<std::uintptr_t>(row) % 16 != 0) host::fail("loadMatrix4Transposed needs rows aligned to 16 bytes");
+  if (reinterpret_cast<std::uintptr_t>(row) % 16 != 0)
+    host::fail("loadMatrix4Transposed needs rows aligned to 16 bytes");
   const auto rooms = host::exchange(host::Exchange::loadMatrix, &row, sizeof(row));
   for (int tile = 0; tile < 4; ++tile) {
     std::uint16_t pair[2];
@@ -139,7 +140,8 @@ struct HostEntry {
 };
 template <class Kernel>
 const void* entryOf() {
-  static const HostEntry entry{[](const void* arguments) { (*static_cast<const Kernel*>(arguments))(); }, Kernel::kName};
+  static const HostEntry entry{[](const void* arguments) { (*static_cast<const Kernel*>(arguments))(); },
+                               Kernel::kName};
   return &entry;
 }
 

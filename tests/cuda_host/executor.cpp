@@ -45,8 +45,8 @@ struct Fiber {
   context::fcontext_t context = nullptr;
   unsigned char* stack = nullptr;
   State state = State::ready;
-  std::vector<LateCopy> open;                 // not committed
-  std::deque<std::vector<LateCopy>> groups;   // committed, oldest first
+  std::vector<LateCopy> open;                // not committed
+  std::deque<std::vector<LateCopy>> groups;  // committed, oldest first
   void* fakeStack = nullptr;
 };
 
@@ -197,8 +197,8 @@ void run(void (*body)(const void*), const void* arguments, const char* kernel, c
   executor.warps.resize(static_cast<std::size_t>(threads / kWarpLanes));
   // On its own, so that the sanitizers know where it ends.
   const auto size = static_cast<std::size_t>(sharedBytes);
-  std::unique_ptr<unsigned char, decltype(&std::free)> shared(
-      static_cast<unsigned char*>(std::malloc(size)), &std::free);
+  std::unique_ptr<unsigned char, decltype(&std::free)> shared(static_cast<unsigned char*>(std::malloc(size)),
+                                                              &std::free);
   const std::int64_t blocks = std::int64_t{1} * grid[0] * grid[1] * grid[2];
   const auto first = static_cast<std::int64_t>(executor.draw() % static_cast<std::uint64_t>(blocks));
   std::int64_t stride = static_cast<std::int64_t>(executor.draw() % static_cast<std::uint64_t>(blocks)) | 1;
@@ -259,8 +259,10 @@ void waitCopies(int open) {
   auto& groups = executor.current->groups;
   while (groups.size() > static_cast<std::size_t>(open)) {
     for (const LateCopy& copy : groups.front()) {
-      if (copy.valid) std::memcpy(copy.to, copy.from, 16);
-      else std::memset(copy.to, 0, 16);
+      if (copy.valid)
+        std::memcpy(copy.to, copy.from, 16);
+      else
+        std::memset(copy.to, 0, 16);
     }
     groups.pop_front();
   }

@@ -80,7 +80,8 @@ struct TileTwice {
     float c[4] = {1, 2, 3, 4};
     const Float4 parts = multiplyTileByParts({1, 2, 3, 4}, {a[0], a[1], a[2], a[3]}, {b[0], b[1]});
     multiplyTile(c, a, b);
-    const float apart = std::fabs(c[0] - parts.x) + std::fabs(c[1] - parts.y) + std::fabs(c[2] - parts.z) + std::fabs(c[3] - parts.w);
+    const float apart =
+        std::fabs(c[0] - parts.x) + std::fabs(c[1] - parts.y) + std::fabs(c[2] - parts.z) + std::fabs(c[3] - parts.w);
     out[threadOfBlock()] = c[0] == 1 && c[1] == 2 ? -1 : apart;
   }
 };
@@ -122,7 +123,8 @@ class ExecutorTest : public QObject {
  private Q_SLOTS:
   void threadsMeetAtABarrier() {
     const Row found = runOnce<PassOn<true>>();
-    for (int i = 0; i < kThreadsOfTest; ++i) QCOMPARE(found[static_cast<std::size_t>(i)], static_cast<float>((i + 1) % kThreadsOfTest));
+    for (int i = 0; i < kThreadsOfTest; ++i)
+      QCOMPARE(found[static_cast<std::size_t>(i)], static_cast<float>((i + 1) % kThreadsOfTest));
   }
   void aMissingBarrierShowsAsWrongNumbers() {
     const Row found = runOnce<PassOn<false>>();

@@ -13,7 +13,8 @@ namespace moe::cuda {
 namespace {
 
 float valueAt(const void* data, DType dtype, std::int64_t index) {
-  return dtype == DType::bf16 ? fromBf16(static_cast<const BFloat16*>(data)[index]) : static_cast<const float*>(data)[index];
+  return dtype == DType::bf16 ? fromBf16(static_cast<const BFloat16*>(data)[index])
+                              : static_cast<const float*>(data)[index];
 }
 
 void multiplyNow(const Product& p) {
@@ -64,7 +65,8 @@ class HostRuntime final : public Runtime {
   void launch(const Launch& launch) override {
     const auto& entry = *static_cast<const HostEntry*>(launch.entry);
     // Kernel structs are smaller than this, and 16 bytes at a time.
-    auto arguments = std::make_shared<std::vector<std::max_align_t>>(launch.argumentBytes / sizeof(std::max_align_t) + 1);
+    auto arguments =
+        std::make_shared<std::vector<std::max_align_t>>(launch.argumentBytes / sizeof(std::max_align_t) + 1);
     std::memcpy(arguments->data(), launch.arguments, launch.argumentBytes);
     later([=, grid = launch.grid, threads = launch.threads, shared = launch.sharedBytes] {
       const int axes[3] = {grid.x, grid.y, grid.z};
@@ -118,7 +120,9 @@ class HostRuntime final : public Runtime {
 
 }  // namespace
 
-std::vector<FoundDevice> findDevices(std::string&) { return {{"host executor", "runs kernels on this processor, for tests", 0}}; }
+std::vector<FoundDevice> findDevices(std::string&) {
+  return {{"host executor", "runs kernels on this processor, for tests", 0}};
+}
 std::unique_ptr<Runtime> makeRuntime() { return std::make_unique<HostRuntime>(); }
 const char* moduleName() { return "cuda-host"; }
 const char* moduleLabel() { return "CUDA kernels on the processor (tests)"; }

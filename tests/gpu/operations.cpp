@@ -38,10 +38,9 @@ int main(int count, char** arguments) {
         const test::Values start = test::drawn(op);
         const test::Values found = test::evaluate(op, *backend, DType::f32, start);
         problem = test::disagreement(found, test::evaluate(op, *reference, DType::f64, start), op.bound);
-        if (!sameBits(found, test::evaluate(op, *backend, DType::f32, start))) problem += " A second run gives other bits.";
-      } catch (const std::exception& error) {
-        problem = error.what();
-      }
+        if (!sameBits(found, test::evaluate(op, *backend, DType::f32, start)))
+          problem += " A second run gives other bits.";
+      } catch (const std::exception& error) { problem = error.what(); }
       ++(problem.empty() ? right : wrong);
       if (!problem.empty()) std::printf("wrong  %s: %s\n", op.name.c_str(), problem.c_str());
     }

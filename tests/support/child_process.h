@@ -11,7 +11,8 @@
 namespace moe::test {
 
 /// Runs `call` in a forked child and returns what it printed by returning a string, or the sentence of its exception.
-template <class Call> std::string inChild(Call call) {
+template <class Call>
+std::string inChild(Call call) {
   int pipe[2];
   if (::pipe(pipe) != 0) return "no pipe";
   std::fflush(nullptr);
@@ -21,16 +22,15 @@ template <class Call> std::string inChild(Call call) {
     std::string said;
     try {
       said = call();
-    } catch (const std::exception& error) {
-      said = error.what();
-    }
+    } catch (const std::exception& error) { said = error.what(); }
     if (::write(pipe[1], said.data(), said.size()) < 0) ::_exit(1);
     ::_exit(0);
   }
   ::close(pipe[1]);
   std::string said;
   char buffer[4096];
-  for (ssize_t got; (got = ::read(pipe[0], buffer, sizeof buffer)) > 0;) said.append(buffer, static_cast<std::size_t>(got));
+  for (ssize_t got; (got = ::read(pipe[0], buffer, sizeof buffer)) > 0;)
+    said.append(buffer, static_cast<std::size_t>(got));
   ::close(pipe[0]);
   int status = 0;
   ::waitpid(child, &status, 0);

@@ -294,10 +294,9 @@ class FarBackend : public Backend {
   }
   static void copyTables(Routing& to, const Routing& from) {
     to.tokens = from.tokens, to.experts = from.experts, to.slots = from.slots, to.dtype = from.dtype;
-    for (const auto member :
-         {&Routing::routerInput, &Routing::logits, &Routing::noiseLogits, &Routing::noiseDeviation,
-          &Routing::noisyLogits, &Routing::scores, &Routing::ranking, &Routing::groupScores, &Routing::askedWeight,
-          &Routing::finalWeight})
+    for (const auto member : {&Routing::routerInput, &Routing::logits, &Routing::noiseLogits, &Routing::noiseDeviation,
+                              &Routing::noisyLogits, &Routing::scores, &Routing::ranking, &Routing::groupScores,
+                              &Routing::askedWeight, &Routing::finalWeight})
       copyTensor(to.*member, from.*member);
     for (const auto member : {&Routing::groupIndex, &Routing::beforeForce, &Routing::asked, &Routing::position,
                               &Routing::final, &Routing::expertTokens, &Routing::unadjusted})

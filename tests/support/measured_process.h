@@ -14,7 +14,7 @@ namespace moe::test {
 struct Taken {
   bool succeeded = false;
   double seconds = 0;
-  double peak = 0;         // bytes that it held at most
+  double peak = 0;  // bytes that it held at most
 };
 
 /// Runs it with its output thrown away. The first of `arguments` is its own name.

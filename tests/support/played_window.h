@@ -46,12 +46,15 @@ struct PlayedWindow {
   QTemporaryDir folder;
   QSettings settings{folder.filePath("window.ini"), QSettings::IniFormat};
   ui::Theme theme;
-  ui::SessionBridge bridge{ui::SessionPort{.post = [this](Command command) { posted.push_back(std::move(command)); },
-                                           .take = [this] { return std::exchange(next, {}); },
-                                           .setNotifier = [this](std::function<void()> notifier) { notify = std::move(notifier); }}};
+  ui::SessionBridge bridge{
+      ui::SessionPort{.post = [this](Command command) { posted.push_back(std::move(command)); },
+                      .take = [this] { return std::exchange(next, {}); },
+                      .setNotifier = [this](std::function<void()> notifier) { notify = std::move(notifier); }}};
   ui::RunHistory history{bridge};
   std::vector<std::pair<StoreThread::Work, StoreThread::Failed>> asked;  // of the store, in order; a test answers them
-  ui::RunLibrary library{[this](StoreThread::Work work, StoreThread::Failed failed) { asked.emplace_back(std::move(work), std::move(failed)); }};
+  ui::RunLibrary library{[this](StoreThread::Work work, StoreThread::Failed failed) {
+    asked.emplace_back(std::move(work), std::move(failed));
+  }};
   ui::Selection selection;
   ui::TimeAxis time;
   ui::Notices notices{theme};
@@ -83,7 +86,8 @@ struct PlayedWindow {
     status.backend = "onednn, f32, 2 threads";
     deliver();
   }
-  template <class Kind> std::vector<Kind> postedOf() const {
+  template <class Kind>
+  std::vector<Kind> postedOf() const {
     std::vector<Kind> all;
     for (const Command& command : posted)
       if (const Kind* one = std::get_if<Kind>(&command)) all.push_back(*one);

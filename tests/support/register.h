@@ -37,8 +37,8 @@ inline int runAll(QStringList arguments) {
 
 }  // namespace moe::test
 
-#define SWITCHYARD_TEST(Class)                                                        \
-  static const bool registered##Class = [] {                                          \
+#define SWITCHYARD_TEST(Class)                                                           \
+  static const bool registered##Class = [] {                                             \
     moe::test::registry().push_back({#Class, [] { return std::make_unique<Class>(); }}); \
-    return true;                                                                      \
+    return true;                                                                         \
   }();

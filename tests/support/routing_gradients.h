@@ -26,17 +26,15 @@ struct Sets {
   std::vector<std::uint8_t> wants;
   bool operator==(const Sets&) const = default;
 };
-inline Sets setsOf(const Routing& r) {
-  return {r.asked, r.final, r.unadjusted, r.wantsSlot};
-}
+inline Sets setsOf(const Routing& r) { return {r.asked, r.final, r.unadjusted, r.wantsSlot}; }
 
 enum class Verdict { agrees, differs, atAnEdge };
 
 /// Central difference along a random direction against the gradient. The bound is 1e-6 of the sum of the parts; below
 /// stands only what rounding the two objectives (some tens of additions) leaves of a difference over 2e-5. A step that
 /// changes a set stands at an edge: skipped.
-inline Verdict check(RandomRouting& run, Tensor& parameter, const Tensor& gradient, const std::function<double()>& objective,
-              std::uint64_t seed) {
+inline Verdict check(RandomRouting& run, Tensor& parameter, const Tensor& gradient,
+                     const std::function<double()>& objective, std::uint64_t seed) {
   objective();
   const Sets sets = setsOf(run.routing);
   const Tensor direction = hostTensor(parameter.shape(), DType::f64);

@@ -16,7 +16,8 @@ namespace moe::test {
 /// A session with everything that came out of it. Waiting asks again and again until a minute has passed.
 class SessionListener {
  public:
-  explicit SessionListener(const std::filesystem::path& store) : session(TrainingSession::Options{.store = store, .fluid = false, .nice = 0}) {}
+  explicit SessionListener(const std::filesystem::path& store)
+      : session(TrainingSession::Options{.store = store, .fluid = false, .nice = 0}) {}
 
   void post(Command command) { session.post(std::move(command)); }
   void take() {

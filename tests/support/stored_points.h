@@ -45,16 +45,17 @@ inline std::vector<StepPoint> pointsFrom(std::int64_t first, std::int64_t last, 
 inline bool same(const LayerPoint& a, const LayerPoint& b) {
   return a.layer == b.layer && a.load == b.load && a.maxVio == b.maxVio && a.cv2 == b.cv2 && a.dropRate == b.dropRate &&
          a.tokenDropRate == b.tokenDropRate && a.routerEntropy == b.routerEntropy && a.loadEntropy == b.loadEntropy &&
-         a.meanProbEntropy == b.meanProbEntropy && a.margin == b.margin && a.biasJaccard == b.biasJaccard && a.balance == b.balance &&
-         a.unused == b.unused && a.dead == b.dead && a.importanceCv2 == b.importanceCv2 && a.languageGradient == b.languageGradient &&
-         a.balanceGradient == b.balanceGradient && a.assignments == b.assignments && a.termGradient == b.termGradient;
+         a.meanProbEntropy == b.meanProbEntropy && a.margin == b.margin && a.biasJaccard == b.biasJaccard &&
+         a.balance == b.balance && a.unused == b.unused && a.dead == b.dead && a.importanceCv2 == b.importanceCv2 &&
+         a.languageGradient == b.languageGradient && a.balanceGradient == b.balanceGradient &&
+         a.assignments == b.assignments && a.termGradient == b.termGradient;
 }
 
 /// All but the run.
 inline bool same(const StepPoint& a, const StepPoint& b) {
-  if (a.step != b.step || a.loss != b.loss || a.validationLoss != b.validationLoss || a.auxLoss != b.auxLoss || a.zLoss != b.zLoss ||
-      a.gradientNorm != b.gradientNorm || a.learningRate != b.learningRate || a.tokensPerSecond != b.tokensPerSecond ||
-      a.balance != b.balance || a.layers.size() != b.layers.size())
+  if (a.step != b.step || a.loss != b.loss || a.validationLoss != b.validationLoss || a.auxLoss != b.auxLoss ||
+      a.zLoss != b.zLoss || a.gradientNorm != b.gradientNorm || a.learningRate != b.learningRate ||
+      a.tokensPerSecond != b.tokensPerSecond || a.balance != b.balance || a.layers.size() != b.layers.size())
     return false;
   for (std::size_t i = 0; i < a.layers.size(); ++i)
     if (!same(a.layers[i], b.layers[i])) return false;

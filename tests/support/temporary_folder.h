@@ -29,12 +29,11 @@ inline std::string readText(const std::filesystem::path& path) {
 }
 
 /// The sentence of the moe::Error that `call` throws; "" where it throws none.
-template <class Call> std::string sentenceOf(Call call) {
+template <class Call>
+std::string sentenceOf(Call call) {
   try {
     call();
-  } catch (const std::exception& error) {
-    return error.what();
-  }
+  } catch (const std::exception& error) { return error.what(); }
   return "";
 }
 

@@ -12,7 +12,8 @@ struct Run {
   std::unique_ptr<Backend> backend;
   Trainer trainer;
   explicit Run(const RunConfig& config)
-      : backend(makeBackend({.name = config.backend, .threads = 1, .computeType = config.computeType.value_or(DType::f32)})),
+      : backend(makeBackend(
+            {.name = config.backend, .threads = 1, .computeType = config.computeType.value_or(DType::f32)})),
         trainer(*backend, config, tinyCorpus()) {}
 };
 

@@ -5,8 +5,8 @@
 
 namespace moe::ui {
 
-void curveOf(std::vector<double>& x, std::vector<double>& y, const RunColumns& run, Metric metric, std::size_t layer, double first,
-             double last, int columns) {
+void curveOf(std::vector<double>& x, std::vector<double>& y, const RunColumns& run, Metric metric, std::size_t layer,
+             double first, double last, int columns) {
   if (run.empty() || (isPerLayer(metric) && layer >= run.layers().size())) return;
   const Pyramid& values = run.metric(metric, layer);
   // One point beyond each edge, so that lines run on to the border.

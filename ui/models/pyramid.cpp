@@ -30,7 +30,8 @@ void Pyramid::append(std::span<const float> row) {
     for (std::size_t b = 0; b < buckets(below); b += 2) {
       for (std::size_t c = 0; c < width_; ++c) {
         float lowest = low(below, b)[c], highest = high(below, b)[c];
-        if (b + 1 < buckets(below)) lowest = std::fmin(lowest, low(below, b + 1)[c]), highest = std::fmax(highest, high(below, b + 1)[c]);
+        if (b + 1 < buckets(below))
+          lowest = std::fmin(lowest, low(below, b + 1)[c]), highest = std::fmax(highest, high(below, b + 1)[c]);
         level.low.push_back(lowest);
         level.high.push_back(highest);
       }

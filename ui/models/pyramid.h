@@ -33,8 +33,8 @@ class Pyramid {
     std::vector<float> low, high;  // (buckets, width)
   };
   std::size_t width_;
-  std::vector<float> rows_;        // (size, width)
-  std::vector<Level> levels_;      // levels_[l - 1] is level l
+  std::vector<float> rows_;    // (size, width)
+  std::vector<Level> levels_;  // levels_[l - 1] is level l
 };
 
 }  // namespace moe::ui

@@ -70,7 +70,8 @@ void RecipeDraft::setPresent(RunId run, const std::optional<RunConfig>& config) 
   const RunConfig before = expected_;
   present_ = now;
   expected_ = std::move(now);
-  std::erase_if(sent_, [&](const auto& knob) { return getByPath(expected_, knob.first) == getByPath(before, knob.first); });
+  std::erase_if(sent_,
+                [&](const auto& knob) { return getByPath(expected_, knob.first) == getByPath(before, knob.first); });
   for (const auto& [path, value] : sent_) setByPath(expected_, path, value);
   follow(before);
   settle();
@@ -82,7 +83,8 @@ void RecipeDraft::follow(const RunConfig& before) {
     draft_ = expected_;
     return;
   }
-  const bool sameTerms = termsOf(draft_) == termsOf(before), asMany = termsOf(draft_).size() == termsOf(expected_).size();
+  const bool sameTerms = termsOf(draft_) == termsOf(before),
+             asMany = termsOf(draft_).size() == termsOf(expected_).size();
   if (sameTerms)
     for (LayerConfig& layer : draft_.model.layers) layer.recipe.balance = termsOf(expected_);
   for (const std::string& path : settingPaths(draft_)) {
@@ -201,9 +203,7 @@ RecipeDraft::Reading RecipeDraft::read(const std::string& text) {
     if (!wrong.empty()) reading.sentence = wrong.front().path + ": " + wrong.front().sentence;
   } catch (const Error& error) {
     reading.sentence = sentenceOf(error);
-  } catch (const nlohmann::json::exception& error) {
-    reading.sentence = error.what();
-  }
+  } catch (const nlohmann::json::exception& error) { reading.sentence = error.what(); }
   return reading;
 }
 

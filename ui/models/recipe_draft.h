@@ -82,7 +82,7 @@ class RecipeDraft : public QObject {
   RunConfig draft_;
   mutable std::optional<DataConfig> measured_;  // whose size is text_
   mutable TextSize text_;
-  std::optional<RunConfig> preset_;          // of draft_.preset
+  std::optional<RunConfig> preset_;                             // of draft_.preset
   mutable Values draftValues_, expectedValues_, presetValues_;  // of the three since the last change
   std::map<std::string, std::string> unreadable_;
   std::vector<Problem> problems_;

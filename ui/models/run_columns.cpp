@@ -45,23 +45,32 @@ void RunColumns::append(const StepPoint& point) {
     for (const LayerPoint& layer : point.layers) {
       const int experts = static_cast<int>(layer.load.size());
       const int terms = std::max(1, static_cast<int>(layer.balance.size()));
-      layers_.push_back({.layer = layer.layer, .experts = experts, .load = Pyramid(std::max(experts, 1)), .metrics = {},
-                         .balance = Pyramid(terms), .termGradient = Pyramid(terms)});
+      layers_.push_back({.layer = layer.layer,
+                         .experts = experts,
+                         .load = Pyramid(std::max(experts, 1)),
+                         .metrics = {},
+                         .balance = Pyramid(terms),
+                         .termGradient = Pyramid(terms)});
     }
   if (steps_.empty()) balance_ = Pyramid(std::max(1, static_cast<int>(point.balance.size())));
   for (std::size_t l = 0; l < layers_.size() && l < point.layers.size(); ++l)
-    if (const auto experts = static_cast<int>(point.layers[l].load.size()); experts > 0 && experts != layers_[l].experts)
+    if (const auto experts = static_cast<int>(point.layers[l].load.size());
+        experts > 0 && experts != layers_[l].experts)
       resize(l, experts);
   steps_.push_back(point.step);
-  const double whole[] = {point.loss, point.validationLoss.value_or(kNone), point.auxLoss, point.zLoss, point.gradientNorm,
-                          point.learningRate, point.tokensPerSecond};
+  const double whole[] = {point.loss,           point.validationLoss.value_or(kNone),
+                          point.auxLoss,        point.zLoss,
+                          point.gradientNorm,   point.learningRate,
+                          point.tokensPerSecond};
   for (std::size_t i = 0; i < whole_.size(); ++i) whole_[i].append(static_cast<float>(whole[i]));
   balance_.append(fitted(point.balance, balance_));
   std::vector<float> relative;
   for (std::size_t l = 0; l < layers_.size(); ++l) {
     Layer& to = layers_[l];
-    const LayerPoint* from = l < point.layers.size() && point.layers[l].load.size() == static_cast<std::size_t>(to.experts)
-                                 ? &point.layers[l] : nullptr;
+    const LayerPoint* from =
+        l < point.layers.size() && point.layers[l].load.size() == static_cast<std::size_t>(to.experts)
+            ? &point.layers[l]
+            : nullptr;
     relative.assign(static_cast<std::size_t>(to.load.width()), kNone);
     if (from)
       std::transform(from->load.begin(), from->load.end(), relative.begin(),
@@ -69,9 +78,22 @@ void RunColumns::append(const StepPoint& point) {
     to.load.append(relative);
     const LayerPoint none;
     const LayerPoint& p = from ? *from : none;
-    const float values[] = {p.maxVio, p.cv2, p.dropRate, p.tokenDropRate, p.routerEntropy, p.loadEntropy, p.meanProbEntropy,
-                            p.margin, p.biasJaccard, p.unused, p.dead, p.importanceCv2, p.languageGradient, p.balanceGradient,
-                            static_cast<float>(p.assignments), p.meanProbEntropy - p.routerEntropy};
+    const float values[] = {p.maxVio,
+                            p.cv2,
+                            p.dropRate,
+                            p.tokenDropRate,
+                            p.routerEntropy,
+                            p.loadEntropy,
+                            p.meanProbEntropy,
+                            p.margin,
+                            p.biasJaccard,
+                            p.unused,
+                            p.dead,
+                            p.importanceCv2,
+                            p.languageGradient,
+                            p.balanceGradient,
+                            static_cast<float>(p.assignments),
+                            p.meanProbEntropy - p.routerEntropy};
     for (std::size_t i = 0; i < to.metrics.size(); ++i) to.metrics[i].append(from ? values[i] : kNone);
     to.balance.append(fitted(p.balance, to.balance));
     to.termGradient.append(fitted(p.termGradient, to.termGradient));
@@ -142,18 +164,28 @@ StepPoint RunColumns::pointAt(std::size_t index) const {
   point.learningRate = whole(Metric::learningRate);
   point.tokensPerSecond = whole(Metric::tokensPerSecond);
   point.balance = newestRow(balance_, index);
-  constexpr float LayerPoint::* kMembers[] = {
-      &LayerPoint::maxVio, &LayerPoint::cv2, &LayerPoint::dropRate, &LayerPoint::tokenDropRate, &LayerPoint::routerEntropy,
-      &LayerPoint::loadEntropy, &LayerPoint::meanProbEntropy, &LayerPoint::margin, &LayerPoint::biasJaccard, &LayerPoint::unused,
-      &LayerPoint::dead, &LayerPoint::importanceCv2, &LayerPoint::languageGradient, &LayerPoint::balanceGradient};
+  constexpr float LayerPoint::*kMembers[] = {&LayerPoint::maxVio,
+                                             &LayerPoint::cv2,
+                                             &LayerPoint::dropRate,
+                                             &LayerPoint::tokenDropRate,
+                                             &LayerPoint::routerEntropy,
+                                             &LayerPoint::loadEntropy,
+                                             &LayerPoint::meanProbEntropy,
+                                             &LayerPoint::margin,
+                                             &LayerPoint::biasJaccard,
+                                             &LayerPoint::unused,
+                                             &LayerPoint::dead,
+                                             &LayerPoint::importanceCv2,
+                                             &LayerPoint::languageGradient,
+                                             &LayerPoint::balanceGradient};
   for (std::size_t l = 0; l < layers_.size(); ++l) {
     LayerPoint& layer = point.layers.emplace_back();
     layer.layer = layers_[l].layer;
     const auto load = layers_[l].load.row(index);
     for (const float relative : load) layer.load.push_back(relative / static_cast<float>(layers_[l].experts));
     for (std::size_t i = 0; i < std::size(kMembers); ++i)
-      layer.*kMembers[i] =
-          static_cast<float>(valueAt(static_cast<Metric>(static_cast<std::size_t>(Metric::maxVio) + i), l, index).value_or(kNone));
+      layer.*kMembers[i] = static_cast<float>(
+          valueAt(static_cast<Metric>(static_cast<std::size_t>(Metric::maxVio) + i), l, index).value_or(kNone));
     const std::optional<std::size_t> looked = newestIndex(metric(Metric::balanceGradient, l), index);
     layer.languageGradient = looked ? metric(Metric::languageGradient, l).row(*looked)[0] : kNone;
     layer.assignments = valueAt(Metric::assignments, l, index).value_or(0);

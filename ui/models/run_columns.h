@@ -11,9 +11,29 @@ namespace moe::ui {
 
 /// What a curve may show. The second group has one curve an expert layer.
 enum class Metric {
-  loss, validationLoss, auxLoss, zLoss, gradientNorm, learningRate, tokensPerSecond,
-  maxVio, cv2, dropRate, tokenDropRate, routerEntropy, loadEntropy, meanProbEntropy, margin, biasJaccard,
-  unused, dead, importanceCv2, languageGradient, balanceGradient, assignments, mutualInformation
+  loss,
+  validationLoss,
+  auxLoss,
+  zLoss,
+  gradientNorm,
+  learningRate,
+  tokensPerSecond,
+  maxVio,
+  cv2,
+  dropRate,
+  tokenDropRate,
+  routerEntropy,
+  loadEntropy,
+  meanProbEntropy,
+  margin,
+  biasJaccard,
+  unused,
+  dead,
+  importanceCv2,
+  languageGradient,
+  balanceGradient,
+  assignments,
+  mutualInformation
 };
 constexpr bool isPerLayer(Metric metric) { return metric >= Metric::maxVio; }
 
@@ -22,11 +42,11 @@ constexpr bool isPerLayer(Metric metric) { return metric >= Metric::maxVio; }
 class RunColumns {
  public:
   struct Layer {
-    int layer = 0;                               // index in the model's list of layers
+    int layer = 0;  // index in the model's list of layers
     int experts = 0;
-    Pyramid load;                                // (steps, E) load / fair share: 1 is balance
-    std::array<Pyramid, 16> metrics;             // from Metric::maxVio on
-    Pyramid balance, termGradient;               // (steps, terms)
+    Pyramid load;                     // (steps, E) load / fair share: 1 is balance
+    std::array<Pyramid, 16> metrics;  // from Metric::maxVio on
+    Pyramid balance, termGradient;    // (steps, terms)
   };
 
   void append(const StepPoint& point);
@@ -63,7 +83,7 @@ class RunColumns {
   int revision_ = 0;
   std::vector<std::int64_t> steps_;
   std::array<Pyramid, 7> whole_;
-  Pyramid balance_;                              // (steps, terms)
+  Pyramid balance_;  // (steps, terms)
   std::vector<Layer> layers_;
 };
 

@@ -88,7 +88,8 @@ void RunHistory::addEvents(const std::vector<RunEvent>& events) {
   std::set<RunId> touched;
   for (const RunEvent& event : events) {
     std::vector<RunEvent>& all = runs_[event.run].events;
-    const auto after = std::upper_bound(all.begin(), all.end(), event, [](const RunEvent& a, const RunEvent& b) { return a.step < b.step; });
+    const auto after = std::upper_bound(all.begin(), all.end(), event,
+                                        [](const RunEvent& a, const RunEvent& b) { return a.step < b.step; });
     all.insert(after, event);
     touched.insert(event.run);
   }
@@ -104,7 +105,8 @@ void RunHistory::insertStudies(Run& run, const std::vector<std::shared_ptr<const
   run.changes.clear();
   std::vector<const RunStudy*> all;
   for (const auto& study : run.studies) all.push_back(study.get());
-  for (std::size_t layer = 0; !all.empty() && layer < all.back()->layers.size(); ++layer) run.changes.push_back(studyChanges(all, layer));
+  for (std::size_t layer = 0; !all.empty() && layer < all.back()->layers.size(); ++layer)
+    run.changes.push_back(studyChanges(all, layer));
 }
 
 void RunHistory::addStudies(const std::vector<std::shared_ptr<const RunStudy>>& studies) {
@@ -123,7 +125,8 @@ void RunHistory::follow(const SessionStatus& status) {
   if (const auto run = runs_.find(main_); run != runs_.end() && status.config) learn(run->second, *status.config);
   if (changed) forgetOthers();
   const auto same = [](const Alert& a, const Alert& b) {
-    return a.run == b.run && a.layer == b.layer && a.expert == b.expert && a.since == b.since && a.utilization == b.utilization;
+    return a.run == b.run && a.layer == b.layer && a.expert == b.expert && a.since == b.since &&
+           a.utilization == b.utilization;
   };
   const bool other = !std::equal(alerts_.begin(), alerts_.end(), status.alerts.begin(), status.alerts.end(), same);
   alerts_ = status.alerts;
@@ -134,10 +137,12 @@ void RunHistory::follow(const SessionStatus& status) {
 void RunHistory::forgetOthers() {
   if (main_ == 0) return;  // between two runs: what is announced already must stay
   const std::vector<RunId> shown = onScreen();
-  std::erase_if(runs_, [&](const auto& entry) { return std::find(shown.begin(), shown.end(), entry.first) == shown.end(); });
+  std::erase_if(runs_,
+                [&](const auto& entry) { return std::find(shown.begin(), shown.end(), entry.first) == shown.end(); });
 }
 
-void RunHistory::addOverlay(const RunSummary& summary, const std::vector<StepPoint>& points, const std::vector<RunEvent>& events,
+void RunHistory::addOverlay(const RunSummary& summary, const std::vector<StepPoint>& points,
+                            const std::vector<RunEvent>& events,
                             const std::vector<std::shared_ptr<const RunStudy>>& studies) {
   if (summary.id != main_ && summary.id != twin_) {
     Run run;

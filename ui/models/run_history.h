@@ -19,13 +19,13 @@ class RunHistory : public QObject {
   struct Run {
     RunSummary summary;
     RunColumns columns;
-    std::vector<RunEvent> events;  // in order of step
+    std::vector<RunEvent> events;                          // in order of step
     std::vector<std::shared_ptr<const RunStudy>> studies;  // in order of step
     std::vector<std::vector<StudyChange>> changes;         // (expert layers) of (studies)
-    RunFacts facts;                // of its newest known configuration
-    bool seesLaterTokens = false;  // to be said on every picture of it
-    bool awaitsPast = false;       // reopened: its stored points are on their way
-    std::vector<StepPoint> held;   // what came meanwhile
+    RunFacts facts;                                        // of its newest known configuration
+    bool seesLaterTokens = false;                          // to be said on every picture of it
+    bool awaitsPast = false;                               // reopened: its stored points are on their way
+    std::vector<StepPoint> held;                           // what came meanwhile
   };
 
   explicit RunHistory(SessionBridge& session, QObject* parent = nullptr);

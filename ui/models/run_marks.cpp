@@ -14,7 +14,8 @@ QString shortName(const std::string& path) {
   words.removeIf([](const QString& word) { return !word.isEmpty() && word[0].isDigit(); });
   if (words.isEmpty()) return QString::fromStdString(path);
   // These mean nothing without the thing they belong to.
-  static const QStringList kVague{"coefficient", "rate", "factor", "fraction", "kind", "threshold", "window", "update", "clears"};
+  static const QStringList kVague{"coefficient", "rate",   "factor", "fraction", "kind",
+                                  "threshold",   "window", "update", "clears"};
   QString name = words.last();
   if (kVague.contains(name) && words.size() > 1) name = words[words.size() - 2] + ' ' + name;
   return name.replace('_', ' ');
@@ -56,8 +57,14 @@ QString sentenceOf(const RunEvent& event) {
   switch (event.kind) {
     case Kind::knob:
     case Kind::undo: return markLabel(event);
-    case Kind::alertRaised: return QString("%1, expert %2: below its threshold").arg(QString::fromStdString(layerName(event.layer))).arg(event.expert);
-    case Kind::alertCleared: return QString("%1, expert %2: alive again").arg(QString::fromStdString(layerName(event.layer))).arg(event.expert);
+    case Kind::alertRaised:
+      return QString("%1, expert %2: below its threshold")
+          .arg(QString::fromStdString(layerName(event.layer)))
+          .arg(event.expert);
+    case Kind::alertCleared:
+      return QString("%1, expert %2: alive again")
+          .arg(QString::fromStdString(layerName(event.layer)))
+          .arg(event.expert);
     case Kind::started: return "started";
     case Kind::paused: return "paused";
     case Kind::resumed: return "resumed";

@@ -19,7 +19,8 @@ QString wordFor(RunSummary::State state) {
 }
 
 void RunsModel::setRuns(std::vector<ListedRun> runs) {
-  std::stable_sort(runs.begin(), runs.end(), [](const ListedRun& a, const ListedRun& b) { return a.summary.id > b.summary.id; });
+  std::stable_sort(runs.begin(), runs.end(),
+                   [](const ListedRun& a, const ListedRun& b) { return a.summary.id > b.summary.id; });
   const bool sameRows = std::equal(runs.begin(), runs.end(), runs_.begin(), runs_.end(),
                                    [](const ListedRun& a, const ListedRun& b) { return a.summary.id == b.summary.id; });
   // Keeping the rows keeps the person's selection and an open editor.
@@ -40,7 +41,8 @@ void RunsModel::setTicked(const QSet<RunId>& runs) {
 }
 
 int RunsModel::rowOf(RunId run) const {
-  const auto found = std::find_if(runs_.begin(), runs_.end(), [run](const ListedRun& line) { return line.summary.id == run; });
+  const auto found =
+      std::find_if(runs_.begin(), runs_.end(), [run](const ListedRun& line) { return line.summary.id == run; });
   return found == runs_.end() ? -1 : static_cast<int>(found - runs_.begin());
 }
 
@@ -61,13 +63,18 @@ std::vector<Explanation> RunsModel::explanations(int row, int column) const {
   facts.validatedTokens = run.validatedTokens;
   facts.heldOutTokens = run.heldOutTokens;
   const auto plain = [&](const QString& what, const QString& formula, const QString& values, const QString& meaning) {
-    return std::vector<Explanation>{{what.toStdString(), formula.toStdString(), values.toStdString(), meaning.toStdString()}};
+    return std::vector<Explanation>{
+        {what.toStdString(), formula.toStdString(), values.toStdString(), meaning.toStdString()}};
   };
   switch (column) {
     case step:
-      return plain(tr("Steps"), tr("optimiser steps done / asked for"), tr("%1 / %2 = %3").arg(grouped(run.steps), grouped(run.targetSteps),
-                   run.targetSteps > 0 ? percent(static_cast<double>(run.steps) / static_cast<double>(run.targetSteps)) : QString(QChar(0x2013))),
-                   tr("Open the run to let it go on."));
+      return plain(
+          tr("Steps"), tr("optimiser steps done / asked for"),
+          tr("%1 / %2 = %3")
+              .arg(grouped(run.steps), grouped(run.targetSteps),
+                   run.targetSteps > 0 ? percent(static_cast<double>(run.steps) / static_cast<double>(run.targetSteps))
+                                       : QString(QChar(0x2013))),
+          tr("Open the run to let it go on."));
     case trainLoss:
       if (!run.trainLoss) return {};
       point.loss = *run.trainLoss;
@@ -75,17 +82,23 @@ std::vector<Explanation> RunsModel::explanations(int row, int column) const {
     case validationLoss: return {explain(RunQuantity::validationLoss, point, facts)};
     case parameters:
       if (!config) return {};
-      return {explain(RunQuantity::activeParameters, point, facts), explain(RunQuantity::totalParameters, point, facts)};
+      return {explain(RunQuantity::activeParameters, point, facts),
+              explain(RunQuantity::totalParameters, point, facts)};
     case alerts:
-      return plain(tr("Alerts"), tr("alerts raised since step 0"), tr("= %1").arg(run.alerts), tr("How often an expert fell below the threshold; one that recovers and falls again counts twice."));
+      return plain(tr("Alerts"), tr("alerts raised since step 0"), tr("= %1").arg(run.alerts),
+                   tr("How often an expert fell below the threshold; one that recovers and falls again counts twice."));
     case disk:
-      return plain(tr("Disk"), tr("sum of the files in its checkpoint folders"), tr("%1 checkpoints: %2 bytes = %3").arg(grouped(line.checkpoints), grouped(line.checkpointBytes), bytes(line.checkpointBytes)),
+      return plain(tr("Disk"), tr("sum of the files in its checkpoint folders"),
+                   tr("%1 checkpoints: %2 bytes = %3")
+                       .arg(grouped(line.checkpoints), grouped(line.checkpointBytes), bytes(line.checkpointBytes)),
                    tr("The newest three are kept, every one an alert's remedy may need, and those you marked."));
     default: return {};
   }
 }
 
-int RunsModel::rowCount(const QModelIndex& parent) const { return parent.isValid() ? 0 : static_cast<int>(runs_.size()); }
+int RunsModel::rowCount(const QModelIndex& parent) const {
+  return parent.isValid() ? 0 : static_cast<int>(runs_.size());
+}
 int RunsModel::columnCount(const QModelIndex& parent) const { return parent.isValid() ? 0 : columnCount_; }
 
 QVariant RunsModel::data(const QModelIndex& index, int role) const {
@@ -93,7 +106,8 @@ QVariant RunsModel::data(const QModelIndex& index, int role) const {
   const ListedRun& line = at(index.row());
   const RunSummary& run = line.summary;
   if (role == kRunRole) return QVariant::fromValue(run.id);
-  if (role == Qt::CheckStateRole && index.column() == name) return ticked_.contains(run.id) ? Qt::Checked : Qt::Unchecked;
+  if (role == Qt::CheckStateRole && index.column() == name)
+    return ticked_.contains(run.id) ? Qt::Checked : Qt::Unchecked;
   if (role == Qt::TextAlignmentRole) {
     const bool isNumber = (index.column() >= step && index.column() <= disk);
     return QVariant(Qt::AlignVCenter | (isNumber ? Qt::AlignRight : Qt::AlignLeft));
@@ -111,12 +125,16 @@ QVariant RunsModel::data(const QModelIndex& index, int role) const {
     case name: return role == Qt::DisplayRole ? shown(run.name) : QString::fromStdString(run.name);
     case preset: return QString::fromStdString(run.preset);
     case state: return wordFor(run.state);
-    case step: return sorting ? QVariant::fromValue(run.steps) : QVariant(tr("%1 / %2").arg(grouped(run.steps), grouped(run.targetSteps)));
+    case step:
+      return sorting ? QVariant::fromValue(run.steps)
+                     : QVariant(tr("%1 / %2").arg(grouped(run.steps), grouped(run.targetSteps)));
     case trainLoss: return loss(run.trainLoss);
     case validationLoss: return loss(run.validationLoss);
     case parameters:
       return sorting ? QVariant::fromValue(run.totalParameters)
-                     : QVariant(tr("%1 of %2").arg(shortCount(double(run.activeParameters)), shortCount(double(run.totalParameters))));
+                     : QVariant(
+                           tr("%1 of %2")
+                               .arg(shortCount(double(run.activeParameters)), shortCount(double(run.totalParameters))));
     case seed: return QVariant::fromValue(static_cast<qulonglong>(run.seed));
     case alerts: return QVariant::fromValue(run.alerts);
     case disk: return sorting ? QVariant::fromValue(line.checkpointBytes) : QVariant(bytes(line.checkpointBytes));

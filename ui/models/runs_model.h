@@ -14,9 +14,23 @@ class RunsModel : public QAbstractTableModel {
   Q_OBJECT
 
  public:
-  enum Column { name, preset, state, step, trainLoss, validationLoss, parameters, seed, alerts, disk, created, note, columnCount_ };
-  static constexpr int kSortRole = Qt::UserRole;        // numbers as numbers
-  static constexpr int kRunRole = Qt::UserRole + 1;     // RunId
+  enum Column {
+    name,
+    preset,
+    state,
+    step,
+    trainLoss,
+    validationLoss,
+    parameters,
+    seed,
+    alerts,
+    disk,
+    created,
+    note,
+    columnCount_
+  };
+  static constexpr int kSortRole = Qt::UserRole;     // numbers as numbers
+  static constexpr int kRunRole = Qt::UserRole + 1;  // RunId
 
   using QAbstractTableModel::QAbstractTableModel;
 
@@ -24,7 +38,7 @@ class RunsModel : public QAbstractTableModel {
   /// Which runs are ticked; those not listed are ignored.
   void setTicked(const QSet<RunId>& runs);
   const ListedRun& at(int row) const { return runs_[static_cast<std::size_t>(row)]; }
-  int rowOf(RunId run) const;                           // -1: not listed
+  int rowOf(RunId run) const;  // -1: not listed
   std::int64_t totalBytes() const;
   /// How the numbers of a cell came about; empty: it holds none.
   std::vector<Explanation> explanations(int row, int column) const;

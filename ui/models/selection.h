@@ -10,7 +10,7 @@ struct Place {
   RunId run = 0;
   int layer = -1, expert = -1;  // layer: index in the model's list of layers
   std::int64_t step = -1;
-  int token = -1;               // index in the inspected text
+  int token = -1;  // index in the inspected text
   bool operator==(const Place&) const = default;
 };
 
@@ -26,17 +26,28 @@ class Selection : public QObject {
     place_ = place;
     Q_EMIT changed(place_);
   }
-  void setRun(RunId run) { with([&](Place& p) { p.run = run; }); }
-  void setExpert(int layer, int expert) { with([&](Place& p) { p.layer = layer, p.expert = expert; }); }
-  void setLayer(int layer) { with([&](Place& p) { p.layer = layer; }); }
-  void setStep(std::int64_t step) { with([&](Place& p) { p.step = step; }); }
-  void setToken(int token) { with([&](Place& p) { p.token = token; }); }
+  void setRun(RunId run) {
+    with([&](Place& p) { p.run = run; });
+  }
+  void setExpert(int layer, int expert) {
+    with([&](Place& p) { p.layer = layer, p.expert = expert; });
+  }
+  void setLayer(int layer) {
+    with([&](Place& p) { p.layer = layer; });
+  }
+  void setStep(std::int64_t step) {
+    with([&](Place& p) { p.step = step; });
+  }
+  void setToken(int token) {
+    with([&](Place& p) { p.token = token; });
+  }
 
  Q_SIGNALS:
   void changed(const moe::ui::Place& place);
 
  private:
-  template <class Edit> void with(Edit edit) {
+  template <class Edit>
+  void with(Edit edit) {
     Place next = place_;
     edit(next);
     set(next);

@@ -46,7 +46,8 @@ const std::vector<Condition>& conditions() {
 }  // namespace
 
 bool matters(const std::function<std::string(const std::string&)>& value, const std::string& path) {
-  const std::size_t cut = path.starts_with("balance.") ? path.find('.', 8) + 1 : 0;  // conditions name a term's keys alone
+  const std::size_t cut =
+      path.starts_with("balance.") ? path.find('.', 8) + 1 : 0;  // conditions name a term's keys alone
   const std::string term = path.substr(0, cut), key = path.substr(cut);
   if (path.starts_with("capacity.") && path != "capacity.factor" && path != "capacity.slots" &&
       value("capacity.factor") == "null" && value("capacity.slots") == "null")

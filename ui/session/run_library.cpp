@@ -9,17 +9,19 @@ constexpr std::int64_t kPointsDrawn = 20'000;  // more than any screen has colum
 }
 
 struct RunLibrary::Return {
-  std::mutex mutex;                                     // guards library: work may outlive it
+  std::mutex mutex;  // guards library: work may outlive it
   RunLibrary* library = nullptr;
 
   void call(std::function<void(RunLibrary&)> answer) {
     const std::lock_guard lock(mutex);
     if (library)
-      QMetaObject::invokeMethod(library, [this, answer = std::move(answer)] { answer(*library); }, Qt::QueuedConnection);
+      QMetaObject::invokeMethod(
+          library, [this, answer = std::move(answer)] { answer(*library); }, Qt::QueuedConnection);
   }
 };
 
-RunLibrary::RunLibrary(Ask ask, QObject* parent) : QObject(parent), ask_(std::move(ask)), return_(std::make_shared<Return>()) {
+RunLibrary::RunLibrary(Ask ask, QObject* parent)
+    : QObject(parent), ask_(std::move(ask)), return_(std::make_shared<Return>()) {
   return_->library = this;
 }
 

@@ -20,9 +20,9 @@ class RunLibrary : public QObject {
   explicit RunLibrary(Ask ask, QObject* parent = nullptr);
   ~RunLibrary() override;
 
-  void refresh();                                       // -> runsListed
-  void read(RunId run);                                 // -> runRead
-  void rename(RunId run, const QString& name);          // -> runsListed, as all that follow
+  void refresh();                               // -> runsListed
+  void read(RunId run);                         // -> runRead
+  void rename(RunId run, const QString& name);  // -> runsListed, as all that follow
   void setNote(RunId run, const QString& note);
   void remove(RunId run);
   void setPinned(RunId run, std::int64_t step, bool pinned);
@@ -36,7 +36,7 @@ class RunLibrary : public QObject {
   void problemArrived(const QString& sentence);
 
  private:
-  struct Return;                                        // the way back to the window's thread; outlives this object
+  struct Return;  // the way back to the window's thread; outlives this object
   void ask(StoreThread::Work work);
   void change(std::function<void(RunStore&)> edit);
 

@@ -14,7 +14,12 @@ SessionBridge::SessionBridge(SessionPort port, QObject* parent) : QObject(parent
   connect(&timer_, &QTimer::timeout, this, &SessionBridge::takeAll);
   // The notifier runs on the worker's thread: it only asks the window's thread to look, and carries nothing.
   port_.setNotifier([this] {
-    QMetaObject::invokeMethod(this, [this] { if (!timer_.isActive()) timer_.start(); }, Qt::QueuedConnection);
+    QMetaObject::invokeMethod(
+        this,
+        [this] {
+          if (!timer_.isActive()) timer_.start();
+        },
+        Qt::QueuedConnection);
   });
 }
 

@@ -36,7 +36,7 @@ class SessionBridge : public QObject {
 
   SessionPort port_;
   SessionStatus status_;
-  QTimer timer_;                 // single shot, paces takeAll to 30 Hz
+  QTimer timer_;  // single shot, paces takeAll to 30 Hz
   std::uint64_t request_ = 0;
 };
 

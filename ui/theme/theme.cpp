@@ -10,10 +10,30 @@ namespace moe::ui {
 
 namespace {
 
-const Colours kLight{.window = 0xf1f3f5, .base = 0xffffff, .raised = 0xe4e8ec, .border = 0xc3c9d0, .text = 0x1a1e23, .muted = 0x525b65,
-                     .accent = 0x0b5cad, .onAccent = 0xffffff, .good = 0x1a6e37, .warning = 0x7d5200, .danger = 0xb3261e, .grid = 0xe3e7eb};
-const Colours kDark{.window = 0x15181c, .base = 0x1d2126, .raised = 0x2a3037, .border = 0x414a54, .text = 0xe9ecef, .muted = 0xa6afb9,
-                    .accent = 0x6db3f2, .onAccent = 0x0b1117, .good = 0x7ccf8a, .warning = 0xf2c14e, .danger = 0xff8a80, .grid = 0x2c3239};
+const Colours kLight{.window = 0xf1f3f5,
+                     .base = 0xffffff,
+                     .raised = 0xe4e8ec,
+                     .border = 0xc3c9d0,
+                     .text = 0x1a1e23,
+                     .muted = 0x525b65,
+                     .accent = 0x0b5cad,
+                     .onAccent = 0xffffff,
+                     .good = 0x1a6e37,
+                     .warning = 0x7d5200,
+                     .danger = 0xb3261e,
+                     .grid = 0xe3e7eb};
+const Colours kDark{.window = 0x15181c,
+                    .base = 0x1d2126,
+                    .raised = 0x2a3037,
+                    .border = 0x414a54,
+                    .text = 0xe9ecef,
+                    .muted = 0xa6afb9,
+                    .accent = 0x6db3f2,
+                    .onAccent = 0x0b1117,
+                    .good = 0x7ccf8a,
+                    .warning = 0xf2c14e,
+                    .danger = 0xff8a80,
+                    .grid = 0x2c3239};
 
 constexpr std::array<QRgb, 6> kCurvesLight{0x0b5cad, 0xc04a00, 0x5c6670, 0x8d97a1, 0x6a3fa0, 0x1a6e5a};
 constexpr std::array<QRgb, 6> kCurvesDark{0x6db3f2, 0xf5a05a, 0xb4bcc6, 0x868f9a, 0xc3a3f0, 0x6fd0b5};
@@ -65,7 +85,9 @@ QFont Theme::axisFont() const {
   return font;
 }
 
-QColor Theme::curve(Curve curve) const { return QColor((dark_ ? kCurvesDark : kCurvesLight)[static_cast<std::size_t>(curve)]); }
+QColor Theme::curve(Curve curve) const {
+  return QColor((dark_ ? kCurvesDark : kCurvesLight)[static_cast<std::size_t>(curve)]);
+}
 
 QColor Theme::overlay(int index) const {
   return QColor((dark_ ? kOverlaysDark : kOverlaysLight)[static_cast<std::size_t>(index) % kOverlaysLight.size()]);
@@ -103,10 +125,11 @@ QPalette Theme::palette() const {
 
 QString Theme::styleSheet() const {
   const Colours& c = colours_;
-  return QString("QToolTip { color: %1; background: %2; border: 1px solid %3; padding: 4px; }"
-                 "QMainWindow::separator { background: %3; width: 1px; height: 1px; margin: 2px; }"
-                 "QDockWidget { font-weight: 600; }"
-                 "QDockWidget::title { background: %4; padding: 5px 8px; text-align: left; }")
+  return QString(
+             "QToolTip { color: %1; background: %2; border: 1px solid %3; padding: 4px; }"
+             "QMainWindow::separator { background: %3; width: 1px; height: 1px; margin: 2px; }"
+             "QDockWidget { font-weight: 600; }"
+             "QDockWidget::title { background: %4; padding: 5px 8px; text-align: left; }")
       .arg(hex(c.text), hex(c.base), hex(c.border), hex(c.window));
 }
 

@@ -13,7 +13,7 @@ struct Colours {
   QColor text, muted;                   // words, and words of less weight
   QColor accent, onAccent;              // what can be pressed or is chosen
   QColor good, warning, danger;
-  QColor grid;                          // lines inside plots
+  QColor grid;  // lines inside plots
 };
 
 /// Colours, fonts and line widths of the whole window. Made once in main() and passed down; views repaint on changed().

@@ -39,13 +39,19 @@ std::vector<Remedy> remediesFor(const RunConfig& config) {
                  "balance." + std::to_string(term) + ".coefficient", std::to_string(raised)});
   if (!recipe->adjust.selectionBias || recipe->adjust.selectionBias->rate <= 0)
     all.push_back({QObject::tr("Turn on bias balancing"),
-                   QObject::tr("Adds a bias to the ranking of each expert, raised by the rate after each step in which it got too little. No gradient."),
+                   QObject::tr("Adds a bias to the ranking of each expert, raised by the rate after each step in which "
+                               "it got too little. No gradient."),
                    "adjust.selection_bias.rate", kBiasRate});
   return all;
 }
 
 AlertRow::AlertRow(const PageContext& context, const Alert& alert, QWidget* parent)
-    : QFrame(parent), context_(context), alert_(alert), title_(new QPushButton(this)), words_(new ExplainedLabel(context.theme, this)), remedies_(new QWidget(this)) {
+    : QFrame(parent),
+      context_(context),
+      alert_(alert),
+      title_(new QPushButton(this)),
+      words_(new ExplainedLabel(context.theme, this)),
+      remedies_(new QWidget(this)) {
   setObjectName("alert");
   auto* all = new QVBoxLayout(this);
   all->setContentsMargins(8, 5, 6, 6);
@@ -107,14 +113,18 @@ void AlertRow::buildRemedies() {
     buttons->addWidget(button);
     return button;
   };
-  for (const Remedy& remedy : remediesFor(*status.config)) add(remedy.label, remedy.why, command::SetKnob{remedy.path, remedy.value});
+  for (const Remedy& remedy : remediesFor(*status.config))
+    add(remedy.label, remedy.why, command::SetKnob{remedy.path, remedy.value});
   const double step = status.config->alerts.dropoutStep;
   for (QPushButton* restore :
-       {add(tr("Back to last healthy"), tr("Goes on from the last checkpoint without an alert, as a fork of this run."), command::RestoreHealthy{}),
+       {add(tr("Back to last healthy"), tr("Goes on from the last checkpoint without an alert, as a fork of this run."),
+            command::RestoreHealthy{}),
         add(tr("Back, expert dropout + %1").arg(number(step)),
-            tr("The same, and the dropout inside experts is raised, so that the few cannot learn everything so fast."), command::RestoreHealthy{step})}) {
+            tr("The same, and the dropout inside experts is raised, so that the few cannot learn everything so fast."),
+            command::RestoreHealthy{step})}) {
     restore->setEnabled(status.hasHealthyCheckpoint);
-    connect(&context_.session, &SessionBridge::statusChanged, restore, [restore](const SessionStatus& s) { restore->setEnabled(s.hasHealthyCheckpoint); });
+    connect(&context_.session, &SessionBridge::statusChanged, restore,
+            [restore](const SessionStatus& s) { restore->setEnabled(s.hasHealthyCheckpoint); });
   }
 }
 
@@ -122,16 +132,18 @@ QString AlertRow::words() const { return title_->text() + ": " + words_->text();
 
 QList<QPushButton*> AlertRow::remedies() const {
   QList<QPushButton*> shown;
-  for (int i = 0; i < remedies_->layout()->count(); ++i) shown << qobject_cast<QPushButton*>(remedies_->layout()->itemAt(i)->widget());
+  for (int i = 0; i < remedies_->layout()->count(); ++i)
+    shown << qobject_cast<QPushButton*>(remedies_->layout()->itemAt(i)->widget());
   return shown;
 }
 
 void AlertRow::dress() {
   const Colours& c = context_.theme.colours();
-  setStyleSheet(QString("#alert { background: %1; border: 1px solid %2; border-left: 4px solid %3; border-radius: 3px; }"
-                        "#alertTitle { text-align: left; font-weight: 600; border: 0; color: %4; padding: 0; }"
-                        "#alertTitle:hover, #alertTitle:focus { text-decoration: underline; }")
-                    .arg(c.base.name(), c.border.name(), c.danger.name(), c.text.name()));
+  setStyleSheet(
+      QString("#alert { background: %1; border: 1px solid %2; border-left: 4px solid %3; border-radius: 3px; }"
+              "#alertTitle { text-align: left; font-weight: 600; border: 0; color: %4; padding: 0; }"
+              "#alertTitle:hover, #alertTitle:focus { text-decoration: underline; }")
+          .arg(c.base.name(), c.border.name(), c.danger.name(), c.text.name()));
 }
 
 }  // namespace moe::ui

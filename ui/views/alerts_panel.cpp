@@ -11,9 +11,12 @@
 
 namespace moe::ui {
 
-AlertsPanel::AlertsPanel(const PageContext& context, QWidget* parent) : QWidget(parent), context_(context), list_(new QVBoxLayout) {
-  hint_ = new EmptyHint(context.theme, tr("No expert is dying. One that gets less than 5 % of its fair share over the last 50 steps "
-                                          "is named here, with remedies. To see it happen, start the preset \"collapse\"."), this);
+AlertsPanel::AlertsPanel(const PageContext& context, QWidget* parent)
+    : QWidget(parent), context_(context), list_(new QVBoxLayout) {
+  hint_ = new EmptyHint(context.theme,
+                        tr("No expert is dying. One that gets less than 5 % of its fair share over the last 50 steps "
+                           "is named here, with remedies. To see it happen, start the preset \"collapse\"."),
+                        this);
   auto* all = new QVBoxLayout(this);
   all->setContentsMargins(6, 4, 6, 4);
   all->addWidget(hint_);
@@ -26,7 +29,8 @@ AlertsPanel::AlertsPanel(const PageContext& context, QWidget* parent) : QWidget(
 
 void AlertsPanel::showAlerts() {
   std::vector<Alert> alerts = context_.history.alerts();
-  std::sort(alerts.begin(), alerts.end(), [](const Alert& a, const Alert& b) { return std::pair(a.layer, a.expert) < std::pair(b.layer, b.expert); });
+  std::sort(alerts.begin(), alerts.end(),
+            [](const Alert& a, const Alert& b) { return std::pair(a.layer, a.expert) < std::pair(b.layer, b.expert); });
   const auto fits = [](const AlertRow* row, const Alert& alert) {
     return row->alert().run == alert.run && row->alert().layer == alert.layer && row->alert().expert == alert.expert;
   };
@@ -43,7 +47,8 @@ void AlertsPanel::showAlerts() {
   }
   rows_.clear();
   for (std::size_t i = 0; i < alerts.size(); ++i) {
-    const auto found = std::find_if(kept.begin(), kept.end(), [&](const AlertRow* row) { return fits(row, alerts[i]); });
+    const auto found =
+        std::find_if(kept.begin(), kept.end(), [&](const AlertRow* row) { return fits(row, alerts[i]); });
     AlertRow* row = found != kept.end() ? *found : nullptr;
     if (row) {
       row->setAlert(alerts[i]);
@@ -70,7 +75,8 @@ void AlertsPanel::open(int layer, int expert) {
   for (AlertRow* row : rows_) row->setOpen(row->alert().layer == layer && row->alert().expert == expert);
   Place place = context_.selection.place();
   for (const AlertRow* row : rows_)
-    if (row->alert().layer == layer && row->alert().expert == expert) place.run = row->alert().run, place.step = row->alert().since;
+    if (row->alert().layer == layer && row->alert().expert == expert)
+      place.run = row->alert().run, place.step = row->alert().since;
   place.layer = layer;
   place.expert = expert;
   context_.selection.set(place);

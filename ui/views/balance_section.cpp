@@ -20,7 +20,9 @@ int termsIn(const RunConfig& config) {
 }  // namespace
 
 BalanceSection::BalanceSection(Theme& theme, RecipeDraft& draft, QWidget* parent)
-    : RecipeSection(theme, draft, *findStage("balance"), parent), add_(new QPushButton(tr("Add a load term"), this)), list_(new QVBoxLayout) {
+    : RecipeSection(theme, draft, *findStage("balance"), parent),
+      add_(new QPushButton(tr("Add a load term"), this)),
+      list_(new QVBoxLayout) {
   body()->addLayout(list_);
   body()->addWidget(add_);
   add_->setFocusPolicy(Qt::TabFocus);
@@ -41,15 +43,19 @@ void BalanceSection::build(int terms) {
     auto* term = new QWidget(this);
     auto* column = new QVBoxLayout(term);
     column->setContentsMargins(0, 0, 0, theme_.gap());
-    for (const StageSetting& setting : stage_.settings) addField(setting, "balance." + std::to_string(i) + '.' + std::string(setting.path), column);
+    for (const StageSetting& setting : stage_.settings)
+      addField(setting, "balance." + std::to_string(i) + '.' + std::string(setting.path), column);
     auto* live = new ExplainedLabel(theme_, term);
     live->setWordWrap(true);
     live->hide();
-    live->setToolTip(tr("The term's value at the newest step, and the norm of its gradient on the router of each layer"));
+    live->setToolTip(
+        tr("The term's value at the newest step, and the norm of its gradient on the router of each layer"));
     live->setSource([this, i] {
       std::vector<Explanation> all;
-      if (static_cast<std::size_t>(i) < facts_.terms.size()) all.push_back(explainTerm(point_, static_cast<std::size_t>(i), facts_));
-      for (const LayerPoint& layer : point_.layers) all.push_back(explain(LayerQuantity::balancer, layer, point_.step, facts_));
+      if (static_cast<std::size_t>(i) < facts_.terms.size())
+        all.push_back(explainTerm(point_, static_cast<std::size_t>(i), facts_));
+      for (const LayerPoint& layer : point_.layers)
+        all.push_back(explain(LayerQuantity::balancer, layer, point_.step, facts_));
       return all;
     });
     column->addWidget(live);
@@ -78,11 +84,13 @@ void BalanceSection::showLive(const StepPoint* point, const RunFacts* facts) {
     if (!there) continue;
     const auto raw = number(static_cast<double>(point_.balance[i]));
     const auto scaled = scaledTerm(point_, i, facts_);
-    QString words = scaled ? tr("Now %1, where 1 is perfect balance (raw %2; %3).").arg(twoDecimals(*scaled), raw, QString::fromStdString(facts_.terms[i].convention))
+    QString words = scaled ? tr("Now %1, where 1 is perfect balance (raw %2; %3).")
+                                 .arg(twoDecimals(*scaled), raw, QString::fromStdString(facts_.terms[i].convention))
                            : tr("Now %1.").arg(raw);
     QStringList pulls;
     for (const LayerPoint& layer : point_.layers)
-      if (i < layer.termGradient.size()) pulls << tr("L%1 %2").arg(layer.layer).arg(number(static_cast<double>(layer.termGradient[i])));
+      if (i < layer.termGradient.size())
+        pulls << tr("L%1 %2").arg(layer.layer).arg(number(static_cast<double>(layer.termGradient[i])));
     if (!pulls.isEmpty()) words += ' ' + tr("Gradient on the router: %1.").arg(pulls.join(", "));
     live_[i]->setText(words);
   }
@@ -108,7 +116,8 @@ void BalanceSection::summarise() {
     }
   }
   // Of the value as this recipe normalises it.
-  const std::vector<RunFacts::Term> terms = parts.isEmpty() ? std::vector<RunFacts::Term>() : balanceTermsOf(draft_.config().model);
+  const std::vector<RunFacts::Term> terms =
+      parts.isEmpty() ? std::vector<RunFacts::Term>() : balanceTermsOf(draft_.config().model);
   const QString formula = terms.empty() ? QString() : QString::fromStdString(terms.front().formula);
   setSummary(parts.isEmpty() ? tr("no terms") : parts.join(QString::fromUtf8(" · ")), formula);
 }

@@ -63,14 +63,16 @@ std::optional<std::size_t> studyAt(const RunHistory::Run& run, double step) {
   return found;
 }
 
-std::optional<double> studyValue(const RunHistory::Run& run, StudyQuantity quantity, std::size_t layer, std::size_t study) {
+std::optional<double> studyValue(const RunHistory::Run& run, StudyQuantity quantity, std::size_t layer,
+                                 std::size_t study) {
   const RunStudy& at = *run.studies[study];
   if (layer >= at.layers.size() || layer >= run.changes.size()) return std::nullopt;
   const LayerStudy& values = at.layers[layer];
   switch (quantity) {
     case StudyQuantity::saturation: return run.changes[layer][study].saturation;
     case StudyQuantity::churn: return run.changes[layer][study].churn;
-    case StudyQuantity::maxVioGlobal: return std::isfinite(values.maxVioGlobal) ? std::optional<double>(values.maxVioGlobal) : std::nullopt;
+    case StudyQuantity::maxVioGlobal:
+      return std::isfinite(values.maxVioGlobal) ? std::optional<double>(values.maxVioGlobal) : std::nullopt;
     case StudyQuantity::inputSpecialisation: return values.inputSpecialisation;
     case StudyQuantity::nextSpecialisation: return values.nextSpecialisation;
     case StudyQuantity::predictedSpecialisation: return values.predictedSpecialisation;
@@ -80,7 +82,8 @@ std::optional<double> studyValue(const RunHistory::Run& run, StudyQuantity quant
 
 }  // namespace
 
-PlotSeries studySeriesOf(const RunHistory& history, RunId run, StudyQuantity quantity, std::size_t layer, const QString& name, const QColor& colour) {
+PlotSeries studySeriesOf(const RunHistory& history, RunId run, StudyQuantity quantity, std::size_t layer,
+                         const QString& name, const QColor& colour) {
   PlotSeries series{.name = name, .colour = colour, .dots = true, .curve = {}, .valueAt = {}};
   series.curve = [&history, run, quantity, layer](Curve& curve, double first, double last, int) {
     const RunHistory::Run* known = history.find(run);
@@ -99,7 +102,8 @@ PlotSeries studySeriesOf(const RunHistory& history, RunId run, StudyQuantity qua
     const RunHistory::Run* known = history.find(run);
     const auto study = known ? studyAt(*known, step) : std::nullopt;
     if (!study || layer >= known->changes.size()) return {};
-    return explain(quantity, *known->studies[*study], layer, known->changes[layer][*study], known->studies.back()->step);
+    return explain(quantity, *known->studies[*study], layer, known->changes[layer][*study],
+                   known->studies.back()->step);
   };
   return series;
 }
@@ -117,20 +121,25 @@ std::vector<PlotSeries> studySeriesFor(const RunHistory& history, const Theme& t
 QString cautionFor(const RunHistory& history, const std::vector<RunId>& runs) {
   for (const RunId run : runs)
     if (const RunHistory::Run* known = history.find(run); known && known->seesLaterTokens)
-      return runs.size() == 1 ? QObject::tr("sees later tokens") : QObject::tr("%1 sees later tokens").arg(shown(known->summary.name));
+      return runs.size() == 1 ? QObject::tr("sees later tokens")
+                              : QObject::tr("%1 sees later tokens").arg(shown(known->summary.name));
   return {};
 }
 
-PlotSeries seriesOf(const RunHistory& history, RunId run, Metric metric, std::size_t layer, const QString& name, const QColor& colour,
-                    Qt::PenStyle pen) {
-  PlotSeries series{.name = name, .colour = colour, .pen = pen, .dots = metric == Metric::validationLoss, .curve = {}, .valueAt = {}};
+PlotSeries seriesOf(const RunHistory& history, RunId run, Metric metric, std::size_t layer, const QString& name,
+                    const QColor& colour, Qt::PenStyle pen) {
+  PlotSeries series{
+      .name = name, .colour = colour, .pen = pen, .dots = metric == Metric::validationLoss, .curve = {}, .valueAt = {}};
   series.curve = [&history, run, metric, layer](Curve& curve, double first, double last, int columns) {
     const RunHistory::Run* known = history.find(run);
-    if (known && !absent(known->columns, metric)) curveOf(curve.x, curve.y, known->columns, metric, layer, first, last, columns);
+    if (known && !absent(known->columns, metric))
+      curveOf(curve.x, curve.y, known->columns, metric, layer, first, last, columns);
   };
   series.valueAt = [&history, run, metric, layer](double step) -> std::optional<double> {
     const RunHistory::Run* known = history.find(run);
-    const auto index = known && !absent(known->columns, metric) ? known->columns.indexAt(static_cast<std::int64_t>(step)) : std::nullopt;
+    const auto index = known && !absent(known->columns, metric)
+                           ? known->columns.indexAt(static_cast<std::int64_t>(step))
+                           : std::nullopt;
     return index ? known->columns.valueAt(metric, layer, *index) : std::nullopt;
   };
   series.explain = [&history, run, metric, layer](double step) {
@@ -182,15 +191,16 @@ std::vector<PlotSeries> seriesFor(const RunHistory& history, const Theme& theme,
     if (metric != Metric::loss && metric != Metric::validationLoss && metric != Metric::tokensPerSecond) continue;
     const bool validation = metric == Metric::validationLoss;
     if (history.twin() != 0)
-      all.push_back(seriesOf(history, history.twin(), metric, 0, validation ? QObject::tr("dense val.") : QObject::tr("dense"),
-                             theme.curve(validation ? Theme::Curve::twinValidation : Theme::Curve::twin), Qt::DashLine));
+      all.push_back(
+          seriesOf(history, history.twin(), metric, 0, validation ? QObject::tr("dense val.") : QObject::tr("dense"),
+                   theme.curve(validation ? Theme::Curve::twinValidation : Theme::Curve::twin), Qt::DashLine));
     int index = 0;
     for (const RunId overlay : history.overlays()) {
       if (overlay == main || overlay == history.twin()) continue;
       const RunHistory::Run* run = history.find(overlay);
       const QString name = run ? shown(run->summary.name) : QString();
-      all.push_back(seriesOf(history, overlay, metric, 0, validation ? QObject::tr("%1 val.").arg(name) : name, theme.overlay(index++),
-                             validation ? Qt::DotLine : Qt::DashDotLine));
+      all.push_back(seriesOf(history, overlay, metric, 0, validation ? QObject::tr("%1 val.").arg(name) : name,
+                             theme.overlay(index++), validation ? Qt::DotLine : Qt::DashDotLine));
     }
   }
   return all;
@@ -202,7 +212,8 @@ std::vector<PlotMark> marksOf(const RunHistory& history, const Theme& theme) {
   if (!run) return marks;
   for (const RunEvent& event : run->events)
     if (isMarked(event))
-      marks.push_back({event.step, markLabel(event), event.kind == RunEvent::Kind::notFinite ? theme.colours().danger : theme.colours().muted});
+      marks.push_back({event.step, markLabel(event),
+                       event.kind == RunEvent::Kind::notFinite ? theme.colours().danger : theme.colours().muted});
   return marks;
 }
 

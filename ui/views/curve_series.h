@@ -7,15 +7,16 @@
 namespace moe::ui {
 
 /// One curve of a run that reads from the history whenever it is drawn.
-PlotSeries seriesOf(const RunHistory& history, RunId run, Metric metric, std::size_t layer, const QString& name, const QColor& colour,
-                    Qt::PenStyle pen = Qt::SolidLine);
+PlotSeries seriesOf(const RunHistory& history, RunId run, Metric metric, std::size_t layer, const QString& name,
+                    const QColor& colour, Qt::PenStyle pen = Qt::SolidLine);
 
 /// All curves of a plot: of the main run one a layer for metrics of layers; twin and overlays beside it for metrics of the
 /// whole run.
 std::vector<PlotSeries> seriesFor(const RunHistory& history, const Theme& theme, const std::vector<Metric>& metrics);
 
 /// What is measured in a run's studies, one curve a layer.
-PlotSeries studySeriesOf(const RunHistory& history, RunId run, StudyQuantity quantity, std::size_t layer, const QString& name, const QColor& colour);
+PlotSeries studySeriesOf(const RunHistory& history, RunId run, StudyQuantity quantity, std::size_t layer,
+                         const QString& name, const QColor& colour);
 std::vector<PlotSeries> studySeriesFor(const RunHistory& history, const Theme& theme, StudyQuantity quantity);
 
 /// What has to be said on every picture of these runs; empty: nothing.

@@ -28,7 +28,8 @@ const Recipe* recipeOf(const RunConfig& config, int layer) {
 
 void addAct(QMenu& menu, const QString& text, const PageContext& context, QWidget* parent, const Command& command) {
   QAction* action = menu.addAction(text);
-  QObject::connect(action, &QAction::triggered, parent, [&session = context.session, command] { session.post(command); });
+  QObject::connect(action, &QAction::triggered, parent,
+                   [&session = context.session, command] { session.post(command); });
 }
 
 }  // namespace
@@ -39,13 +40,16 @@ void addExpertActions(QMenu& menu, const PageContext& context, int layer, int ex
   if (!recipe || expert >= recipe->experts.count) return;
   const ExpertPlace place{layer, expert};
   const bool frozen = std::ranges::find(config->train.frozenExperts, place) != config->train.frozenExperts.end();
-  addAct(menu, frozen ? QObject::tr("Let expert %1 of layer %2 learn again").arg(expert).arg(layer)
-                      : QObject::tr("Freeze expert %1 of layer %2").arg(expert).arg(layer),
+  addAct(menu,
+         frozen ? QObject::tr("Let expert %1 of layer %2 learn again").arg(expert).arg(layer)
+                : QObject::tr("Freeze expert %1 of layer %2").arg(expert).arg(layer),
          context, parent, command::SetKnob{"train.frozen_experts", withExpertFrozen(config->train, place, !frozen)});
   ExpertSurgery remove{.kind = ExpertSurgery::Kind::remove, .layer = layer, .expert = expert};
-  addAct(menu, QObject::tr("Remove expert %1 of layer %2, as a fork").arg(expert).arg(layer), context, parent, command::OperateExperts{remove});
+  addAct(menu, QObject::tr("Remove expert %1 of layer %2, as a fork").arg(expert).arg(layer), context, parent,
+         command::OperateExperts{remove});
   QAction* add = menu.addAction(QObject::tr("Add experts…"));
-  QObject::connect(add, &QAction::triggered, parent, [&context, layer, parent] { showExpertsDialog(context, layer, parent); });
+  QObject::connect(add, &QAction::triggered, parent,
+                   [&context, layer, parent] { showExpertsDialog(context, layer, parent); });
 }
 
 QDialog* showExpertsDialog(const PageContext& context, int layer, QWidget* parent) {
@@ -71,16 +75,20 @@ QDialog* showExpertsDialog(const PageContext& context, int layer, QWidget* paren
   auto* from = new QComboBox(dialog);
   from->addItem(QObject::tr("copies of the busiest"));
   from->addItem(QObject::tr("fresh"));
-  from->setToolTip(QObject::tr("A copy answers as the busiest does and takes over part of its tokens; a fresh one has everything to learn."));
+  from->setToolTip(QObject::tr(
+      "A copy answers as the busiest does and takes over part of its tokens; a fresh one has everything to learn."));
   auto* noise = new QDoubleSpinBox(dialog);
   noise->setRange(0, 10);
   noise->setDecimals(3);
   noise->setSingleStep(0.01);
   noise->setValue(ExpertSurgery{}.noise);
   noise->setSuffix(QObject::tr(" × deviation"));
-  noise->setToolTip(QObject::tr("Standard deviation of what is added to a copy, as a share of its weights' own; without any, ties go to the lower expert."));
+  noise->setToolTip(
+      QObject::tr("Standard deviation of what is added to a copy, as a share of its weights' own; without any, ties go "
+                  "to the lower expert."));
   auto* cold = new QCheckBox(QObject::tr("Send tokens to them at first"), dialog);
-  cold->setToolTip(QObject::tr("Cold start: a share of the tokens has its last choice replaced by a new expert (select.force)."));
+  cold->setToolTip(
+      QObject::tr("Cold start: a share of the tokens has its last choice replaced by a new expert (select.force)."));
   auto* share = new QSpinBox(dialog);
   share->setRange(0, 100);
   share->setSuffix(QObject::tr(" % of tokens"));
@@ -104,7 +112,8 @@ QDialog* showExpertsDialog(const PageContext& context, int layer, QWidget* paren
   form->addRow(cold);
   form->addRow(QObject::tr("Share"), share);
   form->addRow(QObject::tr("For"), steps);
-  auto* words = new QLabel(QObject::tr("The run goes on as a fork with the larger model; this one stays as it is."), dialog);
+  auto* words =
+      new QLabel(QObject::tr("The run goes on as a fork with the larger model; this one stays as it is."), dialog);
   words->setWordWrap(true);
   form->addRow(words);
   auto* buttons = new QDialogButtonBox(QDialogButtonBox::Ok | QDialogButtonBox::Cancel, dialog);

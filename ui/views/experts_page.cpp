@@ -34,7 +34,9 @@ ShareMatrix::Content domainsOf(const RunStudy& study, const LayerStudy& layer) {
   content.columns = expertNames(layer);
   content.values = layer.domains;
   content.even = evenShares(layer);
-  content.most = layer.experts > 1 && layer.slots > 0 ? std::max(2.0, static_cast<double>(layer.experts) / std::min(layer.slots, layer.experts)) : 2;
+  content.most = layer.experts > 1 && layer.slots > 0
+                     ? std::max(2.0, static_cast<double>(layer.experts) / std::min(layer.slots, layer.experts))
+                     : 2;
   content.scale = QObject::tr("% of a domain's tokens at an expert; colour: times k / E");
   content.shortScale = QObject::tr("% of a domain's tokens");
   return content;
@@ -44,7 +46,8 @@ ShareMatrix::Content pairsOf(const LayerStudy& layer) {
   ShareMatrix::Content content;
   content.rows = content.columns = expertNames(layer);
   content.values = layer.coactivation;
-  for (std::size_t e = 0; e < layer.listed.size(); ++e) content.values[e * layer.listed.size() + e] = kNotMeasured;  // no pair
+  for (std::size_t e = 0; e < layer.listed.size(); ++e)
+    content.values[e * layer.listed.size() + e] = kNotMeasured;  // no pair
   content.scale = QObject::tr("% of the row's tokens that the column has too");
   content.shortScale = QObject::tr("% of the row's tokens");
   return content;
@@ -53,8 +56,13 @@ ShareMatrix::Content pairsOf(const LayerStudy& layer) {
 }  // namespace
 
 ExpertsPage::ExpertsPage(const PageContext& context, QWidget* parent)
-    : QWidget(parent), context_(context), caption_(new QLabel(this)), layer_(new QComboBox(this)),
-      domains_(new ShareMatrix(context.theme, tr("Domains"))), coactivation_(new ShareMatrix(context.theme, tr("Chosen together"))), grid_(new PlotGrid) {
+    : QWidget(parent),
+      context_(context),
+      caption_(new QLabel(this)),
+      layer_(new QComboBox(this)),
+      domains_(new ShareMatrix(context.theme, tr("Domains"))),
+      coactivation_(new ShareMatrix(context.theme, tr("Chosen together"))),
+      grid_(new PlotGrid) {
   auto* all = new QVBoxLayout(this);
   auto* head = new QHBoxLayout;
   caption_->setWordWrap(true);
@@ -76,35 +84,68 @@ ExpertsPage::ExpertsPage(const PageContext& context, QWidget* parent)
   all->addWidget(splitter, 1);
   setFocusProxy(domains_);
 
-  domains_->setHint(tr("Which expert takes which kind of text appears here when the run is first studied: before its first step, then at every validation."));
-  coactivation_->setHint(tr("How often two experts are chosen for the same token appears here when the run is first studied."));
+  domains_->setHint(
+      tr("Which expert takes which kind of text appears here when the run is first studied: before its first step, "
+         "then at every validation."));
+  coactivation_->setHint(
+      tr("How often two experts are chosen for the same token appears here when the run is first studied."));
   domains_->setSource([this](int row, int column) {
     const RunStudy* at = study();
-    return at ? explainDomain(*at, layer(), static_cast<std::size_t>(row), static_cast<std::size_t>(column)) : Explanation{};
+    return at ? explainDomain(*at, layer(), static_cast<std::size_t>(row), static_cast<std::size_t>(column))
+              : Explanation{};
   });
   coactivation_->setSource([this](int row, int column) {
     const RunStudy* at = study();
-    return at ? explainCoactivation(*at, layer(), static_cast<std::size_t>(row), static_cast<std::size_t>(column)) : Explanation{};
+    return at ? explainCoactivation(*at, layer(), static_cast<std::size_t>(row), static_cast<std::size_t>(column))
+              : Explanation{};
   });
   for (ShareMatrix* table : {domains_, coactivation_})
     connect(table, &ShareMatrix::columnChosen, this, [this](int column) {
       if (const RunStudy* at = study())
-        context_.selection.setExpert(at->layers[layer()].layer, at->layers[layer()].listed[static_cast<std::size_t>(column)]);
+        context_.selection.setExpert(at->layers[layer()].layer,
+                                     at->layers[layer()].listed[static_cast<std::size_t>(column)]);
     });
 
-  Plot* saturation = addPlot(tr("Saturation"), tr("share, by layer"), tr("Share of the experts of the newest study that were chosen already at this step, mean over tokens. Earlier values move until the run ends."), {StudyQuantity::saturation}, {});
-  Plot* churn = addPlot(tr("Churn"), tr("share, by layer"), tr("Share of the assignments that changed since the study before."), {StudyQuantity::churn}, {});
-  Plot* words = addPlot(tr("Vocabulary specialisation"), tr("share, of the layer"), tr("Mean over token ids of the largest share of an id's first choices that one expert has: by the id read, the true next id, and the predicted one."),
-                        {StudyQuantity::inputSpecialisation, StudyQuantity::nextSpecialisation, StudyQuantity::predictedSpecialisation}, {});
-  Plot* global = addPlot(tr("MaxVio, global"), tr("whole validation, by layer"), tr("max load / mean load - 1 over all tokens of the validation: chance evens out, so it is below that of single batches."), {StudyQuantity::maxVioGlobal}, {});
-  Plot* information = addPlot(tr("Mutual information"), tr("nats, by layer"), tr("Entropy of the mean probabilities minus the mean entropy: high where experts are specialised and all used."), {}, {Metric::mutualInformation});
-  Plot* margin = addPlot(tr("Margin"), tr("ranking value, by layer"), tr("Smallest chosen minus largest not chosen ranking value, mean over tokens: how close another choice was."), {}, {Metric::margin});
-  Plot* variation = addPlot(tr("CV² of the loads"), tr("by layer"), tr("Variance of the loads over their squared mean; 0 is perfect balance."), {}, {Metric::cv2});
-  Plot* bias = addPlot(tr("Before / after bias"), tr("Jaccard, by layer"), tr("How alike the choices with and without the selection bias are; at 1 the bias changes nothing."), {}, {Metric::biasJaccard});
-  Plot* dead = addPlot(tr("Dead experts"), tr("number, by layer"), tr("Experts below the alert's threshold over its window. An expert without tokens in one step is unused, not dead."), {}, {Metric::dead});
+  Plot* saturation = addPlot(tr("Saturation"), tr("share, by layer"),
+                             tr("Share of the experts of the newest study that were chosen already at this step, mean "
+                                "over tokens. Earlier values move until the run ends."),
+                             {StudyQuantity::saturation}, {});
+  Plot* churn =
+      addPlot(tr("Churn"), tr("share, by layer"), tr("Share of the assignments that changed since the study before."),
+              {StudyQuantity::churn}, {});
+  Plot* words = addPlot(
+      tr("Vocabulary specialisation"), tr("share, of the layer"),
+      tr("Mean over token ids of the largest share of an id's first choices that one expert has: by the id read, the "
+         "true next id, and the predicted one."),
+      {StudyQuantity::inputSpecialisation, StudyQuantity::nextSpecialisation, StudyQuantity::predictedSpecialisation},
+      {});
+  Plot* global = addPlot(tr("MaxVio, global"), tr("whole validation, by layer"),
+                         tr("max load / mean load - 1 over all tokens of the validation: chance evens out, so it is "
+                            "below that of single batches."),
+                         {StudyQuantity::maxVioGlobal}, {});
+  Plot* information = addPlot(
+      tr("Mutual information"), tr("nats, by layer"),
+      tr("Entropy of the mean probabilities minus the mean entropy: high where experts are specialised and all used."),
+      {}, {Metric::mutualInformation});
+  Plot* margin = addPlot(
+      tr("Margin"), tr("ranking value, by layer"),
+      tr("Smallest chosen minus largest not chosen ranking value, mean over tokens: how close another choice was."), {},
+      {Metric::margin});
+  Plot* variation =
+      addPlot(tr("CV² of the loads"), tr("by layer"),
+              tr("Variance of the loads over their squared mean; 0 is perfect balance."), {}, {Metric::cv2});
+  Plot* bias =
+      addPlot(tr("Before / after bias"), tr("Jaccard, by layer"),
+              tr("How alike the choices with and without the selection bias are; at 1 the bias changes nothing."), {},
+              {Metric::biasJaccard});
+  Plot* dead = addPlot(tr("Dead experts"), tr("number, by layer"),
+                       tr("Experts below the alert's threshold over its window. An expert without tokens in one step "
+                          "is unused, not dead."),
+                       {}, {Metric::dead});
   for (Plot* plot : {saturation, churn, words}) plot->setFormat(percent);
   for (Plot* plot : {saturation, churn, words, bias}) plot->setLeastRange(0, 1);
-  for (Plot* plot : {global, information, variation}) plot->setLeastRange(0, std::nullopt), plot->setFormat(twoDecimals);
+  for (Plot* plot : {global, information, variation})
+    plot->setLeastRange(0, std::nullopt), plot->setFormat(twoDecimals);
   margin->setFormat(number);
   dead->setLeastRange(0, 1);
 
@@ -128,13 +169,15 @@ ExpertsPage::ExpertsPage(const PageContext& context, QWidget* parent)
   connect(&context.session, &SessionBridge::statusChanged, this, &ExpertsPage::follow);
   connect(&context.selection, &Selection::changed, this, &ExpertsPage::showSelection);
   connect(&context.theme, &Theme::changed, this, &ExpertsPage::dress);
-  domains_->setToolTip(tr("Share of a domain's tokens that chose the expert. The colour compares it with k / E, what chance gives."));
+  domains_->setToolTip(
+      tr("Share of a domain's tokens that chose the expert. The colour compares it with k / E, what chance gives."));
   coactivation_->setToolTip(tr("Of the tokens that chose the row's expert, the share that chose the column's too."));
   dress();
   follow(context.session.status());
 }
 
-Plot* ExpertsPage::addPlot(const QString& title, const QString& unit, const QString& tip, std::vector<StudyQuantity> quantities, std::vector<Metric> metrics) {
+Plot* ExpertsPage::addPlot(const QString& title, const QString& unit, const QString& tip,
+                           std::vector<StudyQuantity> quantities, std::vector<Metric> metrics) {
   auto* plot = new Plot(context_.theme, context_.time, title, unit);
   plot->setToolTip(tip);
   plot->setHint(quantities.empty() ? tr("appears with the first step") : tr("appears with the first validation"));
@@ -146,7 +189,8 @@ Plot* ExpertsPage::addPlot(const QString& title, const QString& unit, const QStr
 
 Plot* ExpertsPage::plot(StudyQuantity quantity) const {
   for (const Panel& panel : panels_)
-    if (std::find(panel.quantities.begin(), panel.quantities.end(), quantity) != panel.quantities.end()) return panel.plot;
+    if (std::find(panel.quantities.begin(), panel.quantities.end(), quantity) != panel.quantities.end())
+      return panel.plot;
   return nullptr;
 }
 
@@ -161,8 +205,8 @@ void ExpertsPage::follow(const SessionStatus& status) {
   const auto& layers = status.config->model.layers;
   // Without a selection bias there is no before and after.
   grid_->setShown(plot(Metric::biasJaccard), std::any_of(layers.begin(), layers.end(), [](const LayerConfig& layer) {
-    return layer.hasExperts && layer.recipe.adjust.selectionBias;
-  }));
+                    return layer.hasExperts && layer.recipe.adjust.selectionBias;
+                  }));
 }
 
 QString ExpertsPage::caption() const { return caption_->text(); }
@@ -199,10 +243,14 @@ void ExpertsPage::showStudy() {
   const RunStudy* at = study();
   const LayerStudy* shown = at ? &at->layers[layer()] : nullptr;
   const QString most = shown && static_cast<std::int32_t>(shown->listed.size()) < shown->experts
-                           ? tr("; the tables: the %1 of %2 experts that they chose most").arg(grouped(static_cast<std::int64_t>(shown->listed.size())), grouped(shown->experts))
+                           ? tr("; the tables: the %1 of %2 experts that they chose most")
+                                 .arg(grouped(static_cast<std::int64_t>(shown->listed.size())), grouped(shown->experts))
                            : QString();
-  caption_->setText(at ? tr("Step %1, over the same %2 held-out tokens at every validation").arg(grouped(at->step), grouped(at->tokens)) + most
-                       : tr("The run has not been studied yet: that happens before its first step and at every validation."));
+  caption_->setText(
+      at ? tr("Step %1, over the same %2 held-out tokens at every validation")
+                   .arg(grouped(at->step), grouped(at->tokens)) +
+               most
+         : tr("The run has not been studied yet: that happens before its first step and at every validation."));
   domains_->setContent(at ? domainsOf(*at, at->layers[layer()]) : ShareMatrix::Content{});
   coactivation_->setContent(at ? pairsOf(at->layers[layer()]) : ShareMatrix::Content{});
   const QString caution = cautionFor(context_.history, {context_.history.main()});
@@ -221,7 +269,8 @@ void ExpertsPage::showCurves() {
                                                    {tr("next"), context_.theme.curve(Theme::Curve::validation)},
                                                    {tr("predicted"), context_.theme.curve(Theme::Curve::aux)}};
       for (std::size_t i = 0; i < panel.quantities.size(); ++i)
-        series.push_back(studySeriesOf(context_.history, main, panel.quantities[i], layer(), kKinds[i].first, kKinds[i].second));
+        series.push_back(
+            studySeriesOf(context_.history, main, panel.quantities[i], layer(), kKinds[i].first, kKinds[i].second));
     } else if (!panel.quantities.empty()) {
       series = studySeriesFor(context_.history, context_.theme, panel.quantities.front());
     } else {
@@ -244,7 +293,8 @@ void ExpertsPage::showSelection() {
   if (const RunHistory::Run* run = context_.history.mainRun(); run && !run->studies.empty()) {
     const auto& layers = run->studies.back()->layers;
     for (std::size_t i = 0; i < layers.size(); ++i)
-      if (layers[i].layer == context_.selection.place().layer && static_cast<int>(i) != layer_->currentIndex()) layer_->setCurrentIndex(static_cast<int>(i));
+      if (layers[i].layer == context_.selection.place().layer && static_cast<int>(i) != layer_->currentIndex())
+        layer_->setCurrentIndex(static_cast<int>(i));
   }
   showStudy();
 }

@@ -48,18 +48,25 @@ bool canGrow(const ListedRun& run) {
 }
 
 GrowDialog::GrowDialog(const PageContext& context, std::shared_ptr<const StoredRun> dense, QWidget* parent)
-    : QDialog(parent), context_(context), run_(std::move(dense)), dense_(configFromText(run_->summary.config).value_or(RunConfig{})),
+    : QDialog(parent),
+      context_(context),
+      run_(std::move(dense)),
+      dense_(configFromText(run_->summary.config).value_or(RunConfig{})),
       checkpoint_(*std::max_element(run_->checkpoints.begin(), run_->checkpoints.end(),
                                     [](const CheckpointRow& a, const CheckpointRow& b) { return a.step < b.step; })),
-      recipe_(new QComboBox(this)), kind_(new QComboBox(this)),
+      recipe_(new QComboBox(this)),
+      kind_(new QComboBox(this)),
       experts_(counter(2, 256, tr("Experts in each layer that has them."), this)),
       perToken_(counter(1, 256, tr("Experts each token passes: k."), this)),
       steps_(counter(1, 100'000'000, tr("Optimiser steps of the new run; its schedule begins anew."), this)),
-      noise_(new QDoubleSpinBox(this)), words_(new QLabel(this)) {
+      noise_(new QDoubleSpinBox(this)),
+      words_(new QLabel(this)) {
   setWindowTitle(tr("Grow into experts"));
   setAttribute(Qt::WA_DeleteOnClose);
-  auto* about = new QLabel(tr("Every expert begins as “%1” at step %2; embedding, attention, norms and head are taken over as they are, and the router is drawn anew.")
-                               .arg(shown(run_->summary.name), grouped(checkpoint_.step)), this);
+  auto* about = new QLabel(tr("Every expert begins as “%1” at step %2; embedding, attention, norms and head are taken "
+                              "over as they are, and the router is drawn anew.")
+                               .arg(shown(run_->summary.name), grouped(checkpoint_.step)),
+                           this);
   about->setWordWrap(true);
   words_->setWordWrap(true);
   words_->setMinimumWidth(440);
@@ -70,7 +77,9 @@ GrowDialog::GrowDialog(const PageContext& context, std::shared_ptr<const StoredR
   noise_->setDecimals(3);
   noise_->setSingleStep(0.01);
   noise_->setSuffix(tr(" × deviation"));
-  noise_->setToolTip(tr("Standard deviation of what is added to every weight, as a share of that of the dense weights. With 0 copies differ only by where the router sends tokens."));
+  noise_->setToolTip(
+      tr("Standard deviation of what is added to every weight, as a share of that of the dense weights. With 0 copies "
+         "differ only by where the router sends tokens."));
   auto* form = new QFormLayout;
   form->addRow(tr("Recipe"), recipe_);
   form->addRow(tr("Experts"), experts_);
@@ -104,7 +113,8 @@ void GrowDialog::fillRecipes() {
     recipe_->addItem(name);
   };
   int chosen = 0;
-  if (const std::optional<RunConfig>& present = context_.session.status().config) add(tr("the present recipe"), *present);
+  if (const std::optional<RunConfig>& present = context_.session.status().config)
+    add(tr("the present recipe"), *present);
   for (const Preset& preset : presets()) {
     const RunConfig config = runConfigOfPreset(preset.id);
     // The preset whose experts are made this way anyway is the one to begin with.
@@ -117,14 +127,16 @@ void GrowDialog::fillRecipes() {
 void GrowDialog::takeRecipe() {
   const RunConfig& config = recipes_[static_cast<std::size_t>(recipe_->currentIndex())];
   const Recipe& recipe = *recipeOf(config);
-  for (QObject* field : std::initializer_list<QObject*>{experts_, perToken_, steps_, kind_, noise_}) field->blockSignals(true);
+  for (QObject* field : std::initializer_list<QObject*>{experts_, perToken_, steps_, kind_, noise_})
+    field->blockSignals(true);
   experts_->setValue(recipe.experts.count);
   perToken_->setValue(recipe.slotsPerToken());
   perToken_->setEnabled(recipe.select.kind == Recipe::Select::Kind::topK);
   steps_->setValue(static_cast<int>(std::min<std::int64_t>(config.train.steps, steps_->maximum())));
   kind_->setCurrentIndex(recipe.experts.init == Recipe::Experts::Init::denseSlice ? 1 : 0);
   noise_->setValue(recipe.experts.initNoise);
-  for (QObject* field : std::initializer_list<QObject*>{experts_, perToken_, steps_, kind_, noise_}) field->blockSignals(false);
+  for (QObject* field : std::initializer_list<QObject*>{experts_, perToken_, steps_, kind_, noise_})
+    field->blockSignals(false);
   check();
 }
 
@@ -150,12 +162,15 @@ void GrowDialog::check() {
   start_->setEnabled(found.empty());
   if (!found.empty()) return words_->setText(QString::fromStdString(found.front().sentence));
   const ModelSize size = sizeOf(config), before = sizeOf(dense_);
-  words_->setText(tr("%1 experts of %2 hidden units in %3 of %4 layers: %5 parameters, %6 a token (the dense model has %7).")
-                      .arg(grouped(experts_->value()), grouped(recipeOf(config)->hiddenOf(0)))
-                      .arg(std::count_if(config.model.layers.begin(), config.model.layers.end(), [](const LayerConfig& layer) { return layer.hasExperts; }))
-                      .arg(config.model.layers.size())
-                      .arg(shortCount(static_cast<double>(size.totalParameters)), shortCount(static_cast<double>(size.activeParameters)),
-                           shortCount(static_cast<double>(before.totalParameters))));
+  words_->setText(
+      tr("%1 experts of %2 hidden units in %3 of %4 layers: %5 parameters, %6 a token (the dense model has %7).")
+          .arg(grouped(experts_->value()), grouped(recipeOf(config)->hiddenOf(0)))
+          .arg(std::count_if(config.model.layers.begin(), config.model.layers.end(),
+                             [](const LayerConfig& layer) { return layer.hasExperts; }))
+          .arg(config.model.layers.size())
+          .arg(shortCount(static_cast<double>(size.totalParameters)),
+               shortCount(static_cast<double>(size.activeParameters)),
+               shortCount(static_cast<double>(before.totalParameters))));
 }
 
 void GrowDialog::start() {

@@ -31,7 +31,8 @@ QTextBrowser* openText(const QString& title, QWidget* parent) {
 void showText(const QString& title, const QString& html, QWidget* parent) { openText(title, parent)->setHtml(html); }
 
 QString row(const QString& keys, const QString& what) {
-  return QString("<tr><td style='padding-right:24px'><b>%1</b></td><td>%2</td></tr>").arg(keys.toHtmlEscaped(), what.toHtmlEscaped());
+  return QString("<tr><td style='padding-right:24px'><b>%1</b></td><td>%2</td></tr>")
+      .arg(keys.toHtmlEscaped(), what.toHtmlEscaped());
 }
 
 }  // namespace
@@ -40,7 +41,8 @@ void showShortcuts(const QList<QAction*>& actions, QWidget* parent) {
   QString rows;
   for (const QAction* action : actions)
     if (!action->shortcut().isEmpty())
-      rows += row(action->shortcut().toString(QKeySequence::NativeText), action->text().remove('&').remove(QChar(0x2026)));
+      rows +=
+          row(action->shortcut().toString(QKeySequence::NativeText), action->text().remove('&').remove(QChar(0x2026)));
   rows += row(QObject::tr("Arrows"), QObject::tr("Heatmap: another expert or step. Plots: another step"));
   rows += row(QObject::tr("Page up, page down"), QObject::tr("Heatmap: another layer"));
   rows += row(QObject::tr("+ and -"), QObject::tr("Heatmap and plots: zoom in and out of the steps"));
@@ -62,7 +64,8 @@ void showAbout(QWidget* parent) {
   const QString html = QObject::tr(
       "<h2>Switchyard %1</h2>"
       "<p>Train small Mixture-of-Experts language models and watch the routing.</p>"
-      "<p>The window is free software under the GNU General Public License, version 3 or later, because it links QCustomPlot. "
+      "<p>The window is free software under the GNU General Public License, version 3 or later, because it links "
+      "QCustomPlot. "
       "The engine and the headless program carry the MIT licence. There is no warranty.</p>"
       "<h3>It stands on</h3><table cellspacing='4'>"
       "<tr><td>Qt %2</td><td>LGPL-3.0</td></tr>"

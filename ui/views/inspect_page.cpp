@@ -47,7 +47,8 @@ QScrollArea* scrolled(QWidget* content, QWidget* parent) {
 
 }  // namespace
 
-InspectPage::InspectPage(const PageContext& context, QWidget* parent) : QWidget(parent), context_(context), typing_(new QTimer(this)) {
+InspectPage::InspectPage(const PageContext& context, QWidget* parent)
+    : QWidget(parent), context_(context), typing_(new QTimer(this)) {
   typing_->setSingleShot(true);
   typing_->setInterval(kTypingPause);
   auto* splitter = new QSplitter(Qt::Vertical, this);
@@ -70,7 +71,8 @@ InspectPage::InspectPage(const PageContext& context, QWidget* parent) : QWidget(
   connect(generate_, &QPushButton::clicked, this, &InspectPage::generate);
   connect(layer_, &QComboBox::currentIndexChanged, this, [this](int index) {
     strip_->setLayer(std::max(0, index));
-    if (routing_ && !routing_->tokens.empty() && index >= 0 && index < static_cast<int>(routing_->tokens.front().layers.size()))
+    if (routing_ && !routing_->tokens.empty() && index >= 0 &&
+        index < static_cast<int>(routing_->tokens.front().layers.size()))
       context_.selection.setLayer(routing_->tokens.front().layers[static_cast<std::size_t>(index)].layer);
   });
   connect(strip_, &TokenStrip::tokenChosen, &context_.selection, &Selection::setToken);
@@ -85,9 +87,10 @@ InspectPage::InspectPage(const PageContext& context, QWidget* parent) : QWidget(
   connect(&context_.session, &SessionBridge::probeArrived, this, [this](std::shared_ptr<const TextRouting> routing) {
     if (isVisible() && generating_ == 0 && routing->request == asked_) showRouting(std::move(routing), false);
   });
-  connect(&context_.session, &SessionBridge::generationArrived, this, [this](std::shared_ptr<const TextRouting> routing) {
-    if (routing->request == generating_) showRouting(std::move(routing), true);
-  });
+  connect(&context_.session, &SessionBridge::generationArrived, this,
+          [this](std::shared_ptr<const TextRouting> routing) {
+            if (routing->request == generating_) showRouting(std::move(routing), true);
+          });
   connect(&context_.session, &SessionBridge::runStarted, this, [this](const RunSummary& run) {
     context_.library.read(run.id);
     if (isVisible()) probe();
@@ -162,7 +165,10 @@ QWidget* InspectPage::makeResult() {
   line->addWidget(layer_);
   tokens->body()->addLayout(line);
   strip_ = new TokenStrip(context_.theme);
-  hint_ = new EmptyHint(context_.theme, tr("Each token of your text appears here as a chip with the number of its expert, and below it the same for every layer."), tokens);
+  hint_ = new EmptyHint(context_.theme,
+                        tr("Each token of your text appears here as a chip with the number of its expert, and below it "
+                           "the same for every layer."),
+                        tokens);
   chips_ = scrolled(strip_, tokens);
   chips_->hide();
   tokens->body()->addWidget(hint_, 1);
@@ -228,7 +234,8 @@ void InspectPage::probe() {
   if (stored.isEmpty())
     context_.session.post(command::Probe{.request = asked_, .text = text.toStdString(), .live = live_->isChecked()});
   else
-    context_.session.post(command::ProbeStored{.request = asked_, .text = text.toStdString(), .checkpoint = stored.toStdString()});
+    context_.session.post(
+        command::ProbeStored{.request = asked_, .text = text.toStdString(), .checkpoint = stored.toStdString()});
 }
 
 void InspectPage::generate() {
@@ -247,11 +254,17 @@ void InspectPage::showRouting(std::shared_ptr<const TextRouting> routing, bool g
   hint_->setVisible(!any);
   chips_->setVisible(any);
   strip_->setRouting(routing_);
-  QString words = routing_->problem.empty() ? tr("run %1 at step %2 · %3 tokens").arg(routing_->run).arg(grouped(routing_->step), grouped(static_cast<std::int64_t>(routing_->tokens.size())))
-                                            : QString::fromStdString(routing_->problem);
-  if (routing_->leftOut > 0) words += tr(" · the %1 tokens before them are not routed: the model's context holds no more").arg(grouped(routing_->leftOut));
+  QString words = routing_->problem.empty()
+                      ? tr("run %1 at step %2 · %3 tokens")
+                            .arg(routing_->run)
+                            .arg(grouped(routing_->step), grouped(static_cast<std::int64_t>(routing_->tokens.size())))
+                      : QString::fromStdString(routing_->problem);
+  if (routing_->leftOut > 0)
+    words += tr(" · the %1 tokens before them are not routed: the model's context holds no more")
+                 .arg(grouped(routing_->leftOut));
   if (generating && !routing_->complete) words += tr(" · growing");
-  if (const QString caution = cautionFor(context_.history, {routing_->run}); !caution.isEmpty()) words += tr(" · ") + caution;
+  if (const QString caution = cautionFor(context_.history, {routing_->run}); !caution.isEmpty())
+    words += tr(" · ") + caution;
   caption_->setText(words);
   showCaution();
   showLayers();
@@ -261,7 +274,8 @@ void InspectPage::showRouting(std::shared_ptr<const TextRouting> routing, bool g
 
 void InspectPage::showLeftOut() {
   leftOut_->setVisible(text_->leftOut() > 0);
-  leftOut_->setText(tr("The first %1 characters of what was pasted are left out and not routed: the last %2 are here, more than a model looks back.")
+  leftOut_->setText(tr("The first %1 characters of what was pasted are left out and not routed: the last %2 are here, "
+                       "more than a model looks back.")
                         .arg(grouped(text_->leftOut()), grouped(text_->toPlainText().size())));
 }
 
@@ -302,10 +316,15 @@ void InspectPage::showToken(int token) {
   const TokenRouting& chosen = routing_->tokens[static_cast<std::size_t>(token)];
   const RunHistory::Run* run = context_.history.find(routing_->run);
   details_->setToken(&chosen, routing_->step, run ? run->facts.routers : std::vector<RouterFacts>{});
-  const QString loss = std::isfinite(chosen.loss) ? (chosen.given ? tr("loss %1 nats, given the %2 tokens before it that the full context still holds").arg(number(chosen.loss)).arg(*chosen.given)
-                                                                         : tr("loss %1 nats, given the tokens before it").arg(number(chosen.loss)))
-                                                  : tr("no loss: nothing stands before it");
-  tokenCaption_->setText(tr("Token %1 · “%2” · id %3 · %4").arg(token + 1).arg(chipText(chosen.text)).arg(chosen.id).arg(loss));
+  const QString loss =
+      std::isfinite(chosen.loss)
+          ? (chosen.given ? tr("loss %1 nats, given the %2 tokens before it that the full context still holds")
+                                .arg(number(chosen.loss))
+                                .arg(*chosen.given)
+                          : tr("loss %1 nats, given the tokens before it").arg(number(chosen.loss)))
+          : tr("no loss: nothing stands before it");
+  tokenCaption_->setText(
+      tr("Token %1 · “%2” · id %3 · %4").arg(token + 1).arg(chipText(chosen.text)).arg(chosen.id).arg(loss));
 }
 
 void InspectPage::offerCheckpoints(const StoredRun& run) {

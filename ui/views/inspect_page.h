@@ -64,10 +64,10 @@ class InspectPage : public QWidget {
 
   PageContext context_;
   ProbeText* text_;
-  QLabel* leftOut_;                                // of a text too long to hold
-  QBoxLayout* inputs_;                             // who routes the text, and its continuation
-  QSplitter* results_;                             // tokens, and the chosen one
-  QComboBox* source_;                              // the model in training, or a stored checkpoint (its path as data)
+  QLabel* leftOut_;     // of a text too long to hold
+  QBoxLayout* inputs_;  // who routes the text, and its continuation
+  QSplitter* results_;  // tokens, and the chosen one
+  QComboBox* source_;   // the model in training, or a stored checkpoint (its path as data)
   QCheckBox* live_;
   QSpinBox* tokens_;
   QDoubleSpinBox* temperature_;
@@ -77,10 +77,10 @@ class InspectPage : public QWidget {
   ExplainedLabel* tokenCaption_;
   EmptyHint* hint_;
   TokenStrip* strip_;
-  QScrollArea* chips_;                             // around the strip
+  QScrollArea* chips_;  // around the strip
   TokenDetails* details_;
-  QTimer* typing_;                                 // a probe follows the last key stroke, not each
-  std::uint64_t asked_ = 0, generating_ = 0;       // newest requests; 0: none
+  QTimer* typing_;                            // a probe follows the last key stroke, not each
+  std::uint64_t asked_ = 0, generating_ = 0;  // newest requests; 0: none
   std::shared_ptr<const TextRouting> routing_;
 };
 

@@ -49,9 +49,14 @@ QSize roomOn(const QScreen& screen, const QWidget& window) {
 }  // namespace
 
 MainWindow::MainWindow(const PageContext& context, QWidget* parent)
-    : QMainWindow(parent), context_(context), bar_(new RunBar(context.session, context.history, context.theme, this)),
-      navigation_(new QWidget(this)), buttons_(new QVBoxLayout(navigation_)), pageActions_(new QActionGroup(this)),
-      stack_(new QStackedWidget(this)), train_(new QMainWindow(this)) {
+    : QMainWindow(parent),
+      context_(context),
+      bar_(new RunBar(context.session, context.history, context.theme, this)),
+      navigation_(new QWidget(this)),
+      buttons_(new QVBoxLayout(navigation_)),
+      pageActions_(new QActionGroup(this)),
+      stack_(new QStackedWidget(this)),
+      train_(new QMainWindow(this)) {
   setWindowTitle("Switchyard");
   setAcceptDrops(true);
   // Less than the contents would like: they scroll, elide and fold before the window leaves its screen.
@@ -75,14 +80,14 @@ MainWindow::MainWindow(const PageContext& context, QWidget* parent)
   buildPages();
   buildPanels();
   connect(bar_, &RunBar::alertsWanted, this, [this] { raisePanel("alerts"); });
-  connect(&context_.session, &SessionBridge::problemArrived, this,
-          [this](const QString& sentence) {
-            if (sentence != storeProblem_) context_.notices.show(Notices::Kind::problem, sentence);  // said once
-          });
+  connect(&context_.session, &SessionBridge::problemArrived, this, [this](const QString& sentence) {
+    if (sentence != storeProblem_) context_.notices.show(Notices::Kind::problem, sentence);  // said once
+  });
   connect(&context_.session, &SessionBridge::statusChanged, this, &MainWindow::follow);
   connect(&context_.history, &RunHistory::pastWanted, this, [this](RunId run) { context_.library.read(run); });
-  connect(&context_.library, &RunLibrary::runRead, this,
-          [this](const std::shared_ptr<const StoredRun>& run) { context_.history.addPast(run->summary.id, run->points, run->events, run->studies); });
+  connect(&context_.library, &RunLibrary::runRead, this, [this](const std::shared_ptr<const StoredRun>& run) {
+    context_.history.addPast(run->summary.id, run->points, run->events, run->studies);
+  });
   connect(&context_.theme, &Theme::changed, this, &MainWindow::dress);
   qApp->installEventFilter(this);
   new LayoutShortcuts(*this);
@@ -119,7 +124,8 @@ void MainWindow::buildPages() {
     pages_[id] = page;
     if (id == "train") {
       train_->setWindowFlags(Qt::Widget);
-      train_->setDockOptions(QMainWindow::AllowTabbedDocks | QMainWindow::AllowNestedDocks | QMainWindow::AnimatedDocks);
+      train_->setDockOptions(QMainWindow::AllowTabbedDocks | QMainWindow::AllowNestedDocks |
+                             QMainWindow::AnimatedDocks);
       train_->setCentralWidget(page);
       stack_->addWidget(train_);
     } else {
@@ -179,14 +185,17 @@ void MainWindow::buildMenus() {
   QAction* quit = add("&File", tr("&Quit"), QKeySequence::Quit, [this] { close(); });
   quit->setMenuRole(QAction::QuitRole);
 
-  QAction* undo = add("&Edit", tr("&Undo last setting"), QKeySequence::Undo, [this] { context_.session.post(command::UndoKnob{}); });
+  QAction* undo = add("&Edit", tr("&Undo last setting"), QKeySequence::Undo,
+                      [this] { context_.session.post(command::UndoKnob{}); });
   undo->setEnabled(false);
-  connect(&context_.session, &SessionBridge::statusChanged, undo, [undo](const SessionStatus& s) { undo->setEnabled(s.canUndo); });
+  connect(&context_.session, &SessionBridge::statusChanged, undo,
+          [undo](const SessionStatus& s) { undo->setEnabled(s.canUndo); });
 
   menu("&Run")->addActions({bar_->playAction(), bar_->stepAction(), bar_->restartAction()});
   menu("&Run")->addSeparator();
   menu("&Run")->addActions(bar_->paces()->actions());
-  connect(bar_->paces(), &QActionGroup::triggered, this, [this](QAction* pace) { context_.settings.setValue("fluid", pace->data()); });
+  connect(bar_->paces(), &QActionGroup::triggered, this,
+          [this](QAction* pace) { context_.settings.setValue("fluid", pace->data()); });
   menu("&Run")->addSeparator();
   QAction* twin = add("&Run", tr("Compare with &dense"), {}, [this] {
     if (context_.session.status().twin != 0)
@@ -195,14 +204,18 @@ void MainWindow::buildMenus() {
       context_.session.post(command::StartTwin{});
   });
   twin->setCheckable(true);
-  connect(&context_.session, &SessionBridge::statusChanged, twin, [twin](const SessionStatus& s) { twin->setChecked(s.twin != 0); });
-  add("&Run", tr("Back to the last &healthy checkpoint"), {}, [this] { context_.session.post(command::RestoreHealthy{}); });
-  add("&Run", tr("Save a &checkpoint and keep it"), QKeySequence::Save, [this] { context_.session.post(command::SaveCheckpoint{.pin = true}); });
+  connect(&context_.session, &SessionBridge::statusChanged, twin,
+          [twin](const SessionStatus& s) { twin->setChecked(s.twin != 0); });
+  add("&Run", tr("Back to the last &healthy checkpoint"), {},
+      [this] { context_.session.post(command::RestoreHealthy{}); });
+  add("&Run", tr("Save a &checkpoint and keep it"), QKeySequence::Save,
+      [this] { context_.session.post(command::SaveCheckpoint{.pin = true}); });
 
   menu("&View")->addSeparator();
   auto* modes = new QActionGroup(this);
-  const std::pair<Theme::Mode, QString> kModes[] = {
-      {Theme::Mode::system, tr("Theme of the &system")}, {Theme::Mode::light, tr("&Light theme")}, {Theme::Mode::dark, tr("&Dark theme")}};
+  const std::pair<Theme::Mode, QString> kModes[] = {{Theme::Mode::system, tr("Theme of the &system")},
+                                                    {Theme::Mode::light, tr("&Light theme")},
+                                                    {Theme::Mode::dark, tr("&Dark theme")}};
   for (const auto& [mode, text] : kModes) {
     QAction* action = add("&View", text, {}, [this, mode = mode] { context_.theme.setMode(mode); });
     action->setCheckable(true);
@@ -211,16 +224,22 @@ void MainWindow::buildMenus() {
     connect(&context_.theme, &Theme::changed, action, check);
     check();
   }
-  QAction* presenter = add("&View", tr("&Presenter mode"), Qt::Key_F5, [this] { context_.theme.setPresenter(!context_.theme.presenter()); });
+  QAction* presenter = add("&View", tr("&Presenter mode"), Qt::Key_F5,
+                           [this] { context_.theme.setPresenter(!context_.theme.presenter()); });
   presenter->setCheckable(true);
-  connect(&context_.theme, &Theme::changed, presenter, [this, presenter] { presenter->setChecked(context_.theme.presenter()); });
+  connect(&context_.theme, &Theme::changed, presenter,
+          [this, presenter] { presenter->setChecked(context_.theme.presenter()); });
 
-  add("&Help", tr("&First steps"), QKeySequence::HelpContents, [this] { showHelpPage(tr("First steps"), "first-steps.md", this); });
+  add("&Help", tr("&First steps"), QKeySequence::HelpContents,
+      [this] { showHelpPage(tr("First steps"), "first-steps.md", this); });
   add("&Help", tr("When experts &die"), {}, [this] { showHelpPage(tr("When experts die"), "collapse.md", this); });
-  add("&Help", tr("&Growing, freezing and going back"), {}, [this] { showHelpPage(tr("Growing, freezing and going back"), "growing.md", this); });
-  add("&Help", tr("What the &numbers mean"), {}, [this] { showHelpPage(tr("What the numbers mean"), "numbers.md", this); });
+  add("&Help", tr("&Growing, freezing and going back"), {},
+      [this] { showHelpPage(tr("Growing, freezing and going back"), "growing.md", this); });
+  add("&Help", tr("What the &numbers mean"), {},
+      [this] { showHelpPage(tr("What the numbers mean"), "numbers.md", this); });
   menu("&Help")->addSeparator();
-  add("&Help", tr("&Keyboard shortcuts"), Qt::CTRL | Qt::Key_Slash, [this] { showShortcuts(findChildren<QAction*>(), this); });
+  add("&Help", tr("&Keyboard shortcuts"), Qt::CTRL | Qt::Key_Slash,
+      [this] { showShortcuts(findChildren<QAction*>(), this); });
   QAction* about = add("&Help", tr("&About Switchyard"), {}, [this] { showAbout(this); });
   about->setMenuRole(QAction::AboutRole);
 }
@@ -232,7 +251,8 @@ void MainWindow::follow(const SessionStatus& status) {
       context_.notices.close("store");
     else {
       context_.notices.close(store);  // said by whoever asked the store first
-      context_.notices.show(Notices::Kind::problem, store, {{tr("Choose another store…"), [this] { chooseStore(); }}}, "store");
+      context_.notices.show(Notices::Kind::problem, store, {{tr("Choose another store…"), [this] { chooseStore(); }}},
+                            "store");
     }
     storeProblem_ = store;
   }
@@ -243,7 +263,8 @@ void MainWindow::follow(const SessionStatus& status) {
   if (message != message_) {
     std::vector<Notices::Answer> answers;
     if (status.hasHealthyCheckpoint)
-      answers.push_back({tr("Back to the last healthy checkpoint"), [this] { context_.session.post(command::RestoreHealthy{}); }});
+      answers.push_back(
+          {tr("Back to the last healthy checkpoint"), [this] { context_.session.post(command::RestoreHealthy{}); }});
     if (message.isEmpty())
       context_.notices.close("message");
     else
@@ -261,7 +282,9 @@ void MainWindow::showPage(const QString& id) {
   found->second->setFocus();
 }
 
-QString MainWindow::page() const { return pageActions_->checkedAction() ? pageActions_->checkedAction()->data().toString() : QString(); }
+QString MainWindow::page() const {
+  return pageActions_->checkedAction() ? pageActions_->checkedAction()->data().toString() : QString();
+}
 
 QStringList MainWindow::pageIds() const {
   QStringList ids;
@@ -289,7 +312,8 @@ void MainWindow::raisePanel(const QString& id) {
 
 void MainWindow::openText(bool folder) {
   const QString path = folder ? QFileDialog::getExistingDirectory(this, tr("Folder of texts"))
-                              : QFileDialog::getOpenFileName(this, tr("Text file"), {}, tr("Text (*.txt *.md *.csv *.json *.py);;All files (*)"));
+                              : QFileDialog::getOpenFileName(this, tr("Text file"), {},
+                                                             tr("Text (*.txt *.md *.csv *.json *.py);;All files (*)"));
   if (!path.isEmpty()) offerData(path);
 }
 
@@ -303,23 +327,31 @@ void MainWindow::chooseStore() {
   if (!context_.store.empty()) dialog.selectFile(QString::fromStdString(context_.store.string()));
   if (dialog.exec() != QDialog::Accepted || dialog.selectedFiles().isEmpty()) return;
   const QString file = dialog.selectedFiles().front();
-  context_.notices.show(Notices::Kind::note, tr("Open the runs in %1? The present run is saved in its own store, and the window opens anew.").arg(shown(file.toStdString())),
+  context_.notices.show(Notices::Kind::note,
+                        tr("Open the runs in %1? The present run is saved in its own store, and the window opens anew.")
+                            .arg(shown(file.toStdString())),
                         {{tr("Open it"), [this, file] { Q_EMIT storeChosen(file); }}}, "choose store");
 }
 
 void MainWindow::offerData(const QString& path) {
   const QFileInfo file(path);
   const std::optional<RunConfig>& present = context_.session.status().config;
-  if (!file.exists()) return context_.notices.show(Notices::Kind::problem, tr("There is no file or folder %1.").arg(shown(path.toStdString())), {}, "data");
-  if (!present) return context_.notices.show(Notices::Kind::problem, tr("The engine is still preparing; drop the text again in a moment."));
+  if (!file.exists())
+    return context_.notices.show(Notices::Kind::problem,
+                                 tr("There is no file or folder %1.").arg(shown(path.toStdString())), {}, "data");
+  if (!present)
+    return context_.notices.show(Notices::Kind::problem,
+                                 tr("The engine is still preparing; drop the text again in a moment."));
   const auto start = [this, path] {
     RunConfig config = context_.session.status().config.value_or(RunConfig{});
     config.data.source = path.toStdString();
     context_.session.post(command::Start{.config = std::move(config)});
   };
-  context_.notices.show(Notices::Kind::note,
-                        tr("Train a new model of the present recipe on %1? The present run is kept, and can be continued.").arg(shown(file.fileName().toStdString())),
-                        {{tr("Start new run"), start}}, "data");
+  context_.notices.show(
+      Notices::Kind::note,
+      tr("Train a new model of the present recipe on %1? The present run is kept, and can be continued.")
+          .arg(shown(file.fileName().toStdString())),
+      {{tr("Start new run"), start}}, "data");
 }
 
 void MainWindow::dragEnterEvent(QDragEnterEvent* event) {
@@ -348,11 +380,13 @@ bool MainWindow::eventFilter(QObject* watched, QEvent* event) {
 void MainWindow::dress() {
   if (isVisible()) foldPanels();
   const Colours& c = context_.theme.colours();
-  navigation_->setStyleSheet(QString("QToolButton#navigation { border: 0; border-left: 4px solid transparent; padding: 10px 12px 10px 8px; color: %1; }"
-                                     "QToolButton#navigation:checked { border-left-color: %2; color: %3; font-weight: 600; background: %4; }"
-                                     "QToolButton#navigation:hover { background: %4; }"
-                                     "QToolButton#navigation:focus { text-decoration: underline; }")
-                                 .arg(c.muted.name(), c.accent.name(), c.text.name(), c.raised.name()));
+  navigation_->setStyleSheet(
+      QString("QToolButton#navigation { border: 0; border-left: 4px solid transparent; padding: 10px 12px 10px 8px; "
+              "color: %1; }"
+              "QToolButton#navigation:checked { border-left-color: %2; color: %3; font-weight: 600; background: %4; }"
+              "QToolButton#navigation:hover { background: %4; }"
+              "QToolButton#navigation:focus { text-decoration: underline; }")
+          .arg(c.muted.name(), c.accent.name(), c.text.name(), c.raised.name()));
 }
 
 void MainWindow::resetLayout() {
@@ -379,7 +413,8 @@ void MainWindow::arrangePanels() {
 
 /// The yard keeps its width: where there is little, and in large type, all panels stand behind each other at the right.
 void MainWindow::foldPanels() {
-  const bool fold = context_.theme.presenter() || stack_->width() < kLeastUnfolded * QFontMetrics(context_.theme.font()).height();
+  const bool fold =
+      context_.theme.presenter() || stack_->width() < kLeastUnfolded * QFontMetrics(context_.theme.font()).height();
   if (fold == !usualPanels_.isEmpty()) return;
   if (!fold) return unfoldPanels();
   usualPanels_ = train_->saveState(kLayoutVersion);

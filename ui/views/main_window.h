@@ -72,12 +72,12 @@ class MainWindow : public QMainWindow {
   QVBoxLayout* buttons_;
   QActionGroup* pageActions_;
   QStackedWidget* stack_;
-  QMainWindow* train_;                       // hosts the panels
-  QString storeProblem_, storeNews_, message_;           // as last shown
-  QByteArray usualPanels_;                   // while presenter mode has its own arrangement
-  std::map<QString, QWidget*> pages_;        // by id: what make() returned
-  std::map<QString, QDockWidget*> docks_;    // by id
-  std::map<QString, QMenu*> menus_;          // by title
+  QMainWindow* train_;                          // hosts the panels
+  QString storeProblem_, storeNews_, message_;  // as last shown
+  QByteArray usualPanels_;                      // while presenter mode has its own arrangement
+  std::map<QString, QWidget*> pages_;           // by id: what make() returned
+  std::map<QString, QDockWidget*> docks_;       // by id
+  std::map<QString, QMenu*> menus_;             // by title
 };
 
 }  // namespace moe::ui

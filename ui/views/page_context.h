@@ -18,7 +18,7 @@ class TimeAxis;
 struct PageContext {
   SessionBridge& session;
   RunHistory& history;
-  RunLibrary& library;          // the stored runs
+  RunLibrary& library;  // the stored runs
   Selection& selection;
   Theme& theme;
   TimeAxis& time;               // the step axis of the Train page

@@ -13,7 +13,8 @@ namespace moe::ui {
 const std::vector<PageEntry>& pages() {
   static const std::vector<PageEntry> kPages{
       {"train", "Train", "How do the experts share the work, and does the model learn?", makeTrainPage},
-      {"inspect", "Inspect", "Which experts does each token of a text go to, and how sure is the router?", makeInspectPage},
+      {"inspect", "Inspect", "Which experts does each token of a text go to, and how sure is the router?",
+       makeInspectPage},
       {"experts", "Experts", "What does every expert take, with whom, and does it last?", makeExpertsPage},
       {"runs", "Runs", "Which of the runs did better, and where is what it made?", makeRunsPage},
   };

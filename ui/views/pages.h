@@ -12,7 +12,7 @@ namespace moe::ui {
 
 /// One question answered; in the navigation at the left, in this order.
 struct PageEntry {
-  const char* id;        // "train"; also the name of its picture
+  const char* id;  // "train"; also the name of its picture
   const char* title;
   const char* question;  // tooltip: what the page is for
   QWidget* (*make)(const PageContext& context, QWidget* parent);

@@ -18,8 +18,14 @@ constexpr int kNamed = 3;  // waiting settings that are named; the others are co
 }
 
 RecipeFooter::RecipeFooter(Theme& theme, RecipeDraft& draft, QWidget* parent)
-    : QFrame(parent), theme_(theme), draft_(draft), sizes_(new ExplainedLabel(theme, this)), waiting_(new QLabel(this)), problem_(new QLabel(this)),
-      restart_(new QPushButton(tr("Restart with these settings"), this)), discard_(new QPushButton(tr("Discard"), this)),
+    : QFrame(parent),
+      theme_(theme),
+      draft_(draft),
+      sizes_(new ExplainedLabel(theme, this)),
+      waiting_(new QLabel(this)),
+      problem_(new QLabel(this)),
+      restart_(new QPushButton(tr("Restart with these settings"), this)),
+      discard_(new QPushButton(tr("Discard"), this)),
       buttons_(new QBoxLayout(QBoxLayout::LeftToRight)) {
   setObjectName("recipeFooter");
   auto* all = new QVBoxLayout(this);
@@ -31,14 +37,17 @@ RecipeFooter::RecipeFooter(Theme& theme, RecipeDraft& draft, QWidget* parent)
     label->setTextFormat(Qt::PlainText);
     all->addWidget(label);
   }
-  sizes_->setToolTip(tr("Of the model as it stands here. Active: what one token passes, all but the experts not chosen.\n"
-                        "FLOP: 2 a multiply-add, forward and backward. Memory: the peak of training, predicted; the texts of a folder are counted when the run begins."));
+  sizes_->setToolTip(
+      tr("Of the model as it stands here. Active: what one token passes, all but the experts not chosen.\n"
+         "FLOP: 2 a multiply-add, forward and backward. Memory: the peak of training, predicted; the texts of a folder "
+         "are counted when the run begins."));
   sizes_->setAccessibleName(tr("Sizes"));
   sizes_->setSource([this] {
     std::vector<Explanation> all;
     if (!moe::problems(draft_.config()).empty()) return all;
     const RunFacts facts = factsOf(draft_.config(), draft_.textSize());
-    for (const RunQuantity quantity : {RunQuantity::totalParameters, RunQuantity::activeParameters, RunQuantity::flops, RunQuantity::memory})
+    for (const RunQuantity quantity :
+         {RunQuantity::totalParameters, RunQuantity::activeParameters, RunQuantity::flops, RunQuantity::memory})
       all.push_back(explain(quantity, StepPoint{}, facts));
     return all;
   });
@@ -63,7 +72,8 @@ QString RecipeFooter::waiting() const {
   for (const std::string& path : settingPaths(draft_.config())) {
     if (!draft_.pending(path)) continue;
     const StageSetting* setting = settingAt(path);
-    const QString name = setting ? QString::fromUtf8(setting->label.data(), static_cast<qsizetype>(setting->label.size())) : tr("Text");
+    const QString name =
+        setting ? QString::fromUtf8(setting->label.data(), static_cast<qsizetype>(setting->label.size())) : tr("Text");
     if (names.size() < kNamed)
       names << name;
     else
@@ -80,8 +90,11 @@ void RecipeFooter::refresh() {
   if (moe::problems(draft_.config().model, draft_.config().train.routerLearns()).empty()) {
     const ModelSize size = sizeOf(draft_.config());
     sizes_->setText(tr("%1 parameters, %2 active\n%3 a token · %4 to train")
-                        .arg(shortCount(static_cast<double>(size.totalParameters)), shortCount(static_cast<double>(size.activeParameters)),
-                             flops(size.flopsPerToken), moe::problems(draft_.config()).empty() ? bytes(predictedMemory(draft_.config(), draft_.textSize())) : QString(QChar(0x2013))));
+                        .arg(shortCount(static_cast<double>(size.totalParameters)),
+                             shortCount(static_cast<double>(size.activeParameters)), flops(size.flopsPerToken),
+                             moe::problems(draft_.config()).empty()
+                                 ? bytes(predictedMemory(draft_.config(), draft_.textSize()))
+                                 : QString(QChar(0x2013))));
   } else {
     sizes_->setText(tr("Sizes: –"));
   }
@@ -90,7 +103,9 @@ void RecipeFooter::refresh() {
   problem_->setText(wrong ? tr("Cannot start: %1").arg(QString::fromStdString(problems.front().sentence)) : QString());
   problem_->setVisible(wrong);
   const QString full = draft_.running() ? tr("Restart with these settings") : tr("Start with these settings");
-  restart_->setText(!draft_.running() ? tr("Start") : theme_.presenter() ? tr("Restart") : tr("Restart with these settings"));
+  restart_->setText(!draft_.running()    ? tr("Start")
+                    : theme_.presenter() ? tr("Restart")
+                                         : tr("Restart with these settings"));
   restart_->setAccessibleName(full);
   restart_->setToolTip(wrong ? problem_->text() : tr("Starts a new run with these settings; the present one is kept."));
   restart_->setVisible(pending);

@@ -24,9 +24,19 @@
 namespace moe::ui {
 
 RecipePanel::RecipePanel(const PageContext& context, QWidget* parent)
-    : QWidget(parent), context_(context), draft_(this), preset_(new QComboBox(this)), about_(new QLabel(this)), source_(new QLabel(this)), legend_(new QLabel(tr("● live   ◆ needs a new model"), this)), more_(new QToolButton(this)),
-      undo_(new QPushButton(tr("Undo"), this)), twin_(new QPushButton(tr("Compare with dense"), this)),
-      actions_(new QBoxLayout(QBoxLayout::LeftToRight)), scroll_(new QScrollArea(this)), footer_(new RecipeFooter(context.theme, draft_, this)) {
+    : QWidget(parent),
+      context_(context),
+      draft_(this),
+      preset_(new QComboBox(this)),
+      about_(new QLabel(this)),
+      source_(new QLabel(this)),
+      legend_(new QLabel(tr("● live   ◆ needs a new model"), this)),
+      more_(new QToolButton(this)),
+      undo_(new QPushButton(tr("Undo"), this)),
+      twin_(new QPushButton(tr("Compare with dense"), this)),
+      actions_(new QBoxLayout(QBoxLayout::LeftToRight)),
+      scroll_(new QScrollArea(this)),
+      footer_(new RecipeFooter(context.theme, draft_, this)) {
   auto* all = new QVBoxLayout(this);
   all->setContentsMargins(0, 0, 0, 0);
   all->setSpacing(0);
@@ -53,7 +63,8 @@ RecipePanel::RecipePanel(const PageContext& context, QWidget* parent)
   }
   text_ = new QPushButton(tr("Edit as JSON…"), inside);
   text_->setFocusPolicy(Qt::TabFocus);
-  text_->setToolTip(tr("Everything above as text, and what has no field: the head's losses, single layers, frozen experts."));
+  text_->setToolTip(
+      tr("Everything above as text, and what has no field: the head's losses, single layers, frozen experts."));
   connect(text_, &QPushButton::clicked, this, [this] { (new RecipeTextDialog(context_.theme, draft_, this))->show(); });
   inside->layout()->addWidget(text_);
   auto* edit = new QAction(tr("Recipe as &JSON…"), this);
@@ -69,7 +80,8 @@ RecipePanel::RecipePanel(const PageContext& context, QWidget* parent)
   connect(&draft_, &RecipeDraft::knobTurned, this, [this](const std::string& path, const std::string& value) {
     context_.session.post(command::SetKnob{path, value});
   });
-  connect(footer_, &RecipeFooter::restartWanted, this, [this] { context_.session.post(command::Start{.config = draft_.config()}); });
+  connect(footer_, &RecipeFooter::restartWanted, this,
+          [this] { context_.session.post(command::Start{.config = draft_.config()}); });
   connect(&context.session, &SessionBridge::statusChanged, this, &RecipePanel::follow);
   connect(&context.history, &RunHistory::pointsAdded, this, &RecipePanel::showLive);
   connect(&context.history, &RunHistory::runsChanged, this, &RecipePanel::showLive);
@@ -99,7 +111,8 @@ void RecipePanel::buildHead(QWidget* inside) {
   preset_->setMinimumContentsLength(10);
   preset_->setAccessibleName(tr("Preset"));
   preset_->setFocusPolicy(Qt::StrongFocus);
-  connect(preset_, &QComboBox::activated, this, [this](int index) { draft_.choosePreset(preset_->itemData(index).toString().toStdString()); });
+  connect(preset_, &QComboBox::activated, this,
+          [this](int index) { draft_.choosePreset(preset_->itemData(index).toString().toStdString()); });
   for (QLabel* label : {about_, source_, legend_}) {
     label->setWordWrap(true);
     label->setTextFormat(Qt::PlainText);
@@ -107,7 +120,8 @@ void RecipePanel::buildHead(QWidget* inside) {
   }
   undo_->setToolTip(tr("Sets the last live setting back to its old value at the next step."));
   twin_->setCheckable(true);
-  twin_->setToolTip(tr("Trains the dense model of equal active parameters beside this one, on the same data and seed."));
+  twin_->setToolTip(
+      tr("Trains the dense model of equal active parameters beside this one, on the same data and seed."));
   for (QPushButton* button : {undo_, twin_}) {
     button->setFocusPolicy(Qt::TabFocus);
     actions_->addWidget(button);
@@ -167,7 +181,8 @@ void RecipePanel::refresh() {
   for (const Preset& preset : presets()) {
     if (preset.id != config.preset) continue;
     about_->setText(QString::fromStdString(preset.about));
-    const QString details = tr("%1\nSource: %2").arg(QString::fromStdString(preset.scaled), QString::fromStdString(preset.source));
+    const QString details =
+        tr("%1\nSource: %2").arg(QString::fromStdString(preset.scaled), QString::fromStdString(preset.source));
     about_->setToolTip(details);
     source_->setText(details);
     preset_->setToolTip(QString::fromStdString(preset.source));

@@ -22,15 +22,16 @@ RecipeSection::RecipeSection(Theme& theme, RecipeDraft& draft, const StageInfo& 
 
 SettingField* RecipeSection::addField(const StageSetting& setting, const std::string& path, QVBoxLayout* into) {
   auto* field = new SettingField(theme_, setting, QString::fromStdString(path), mayBeNone(path), this);
-  connect(field, &SettingField::edited, this,
-          [this](const QString& where, const QString& value) { draft_.change(where.toStdString(), value.toStdString()); });
+  connect(field, &SettingField::edited, this, [this](const QString& where, const QString& value) {
+    draft_.change(where.toStdString(), value.toStdString());
+  });
   connect(field, &SettingField::resetWanted, this, [this](const QString& where) { draft_.reset(where.toStdString()); });
   into->addWidget(field);
   fields_.push_back(field);
   return field;
 }
 
-bool RecipeSection::shown(const std::string& path) const { 
+bool RecipeSection::shown(const std::string& path) const {
   return matters([this](const std::string& other) { return draft_.value(other); }, path);
 }
 
@@ -60,7 +61,8 @@ void RecipeSection::refresh() {
   }
   const std::string start = std::string(stage_.id) + '.';
   const auto& problems = draft_.problems();
-  const bool wrong = std::any_of(problems.begin(), problems.end(), [&](const Problem& p) { return p.path.starts_with(start); });
+  const bool wrong =
+      std::any_of(problems.begin(), problems.end(), [&](const Problem& p) { return p.path.starts_with(start); });
   setMarks(pending, wrong);
   QString note;
   if (!draft_.config().model.layers.empty())

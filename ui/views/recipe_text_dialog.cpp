@@ -17,7 +17,9 @@ RecipeTextDialog::RecipeTextDialog(Theme& theme, RecipeDraft& draft, QWidget* pa
   setAttribute(Qt::WA_DeleteOnClose);
   setObjectName("recipeText");
   setWindowTitle(tr("Recipe as JSON"));
-  auto* about = new QLabel(tr("One key a stage, as in the preset files. What you take over waits on the Recipe panel until you restart with it."), this);
+  auto* about = new QLabel(tr("One key a stage, as in the preset files. What you take over waits on the Recipe panel "
+                              "until you restart with it."),
+                           this);
   about->setWordWrap(true);
   QFont font = QFontDatabase::systemFont(QFontDatabase::FixedFont);
   font.setPointSizeF(theme.font().pointSizeF());
@@ -28,7 +30,8 @@ RecipeTextDialog::RecipeTextDialog(Theme& theme, RecipeDraft& draft, QWidget* pa
   text_->setPlainText(QString::fromStdString(draft.text()));
   words_->setWordWrap(true);
   words_->setTextFormat(Qt::PlainText);
-  words_->setMinimumHeight(2 * fontMetrics().lineSpacing());  // the buttons stay where they are as sentences come and go
+  words_->setMinimumHeight(2 *
+                           fontMetrics().lineSpacing());  // the buttons stay where they are as sentences come and go
   words_->setAlignment(Qt::AlignLeft | Qt::AlignTop);
   auto* buttons = new QDialogButtonBox(QDialogButtonBox::Cancel, this);
   take_ = buttons->addButton(tr("Take over"), QDialogButtonBox::AcceptRole);

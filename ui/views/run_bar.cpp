@@ -39,10 +39,19 @@ const QString kDot = QString::fromUtf8(" \u00b7 ");
 }  // namespace
 
 RunBar::RunBar(SessionBridge& session, RunHistory& history, Theme& theme, QWidget* parent)
-    : QFrame(parent), session_(session), history_(history), theme_(theme), play_(new QAction(tr("Play"), this)),
-      step_(new QAction(tr("One step"), this)), restart_(new QAction(tr("Restart from step 0"), this)),
-      progress_(new QProgressBar(this)), words_(new ExplainedLabel(theme, this)), details_(new QLabel(this)),
-      paces_(new QActionGroup(this)), pace_(new QToolButton(this)), alerts_(new QToolButton(this)) {
+    : QFrame(parent),
+      session_(session),
+      history_(history),
+      theme_(theme),
+      play_(new QAction(tr("Play"), this)),
+      step_(new QAction(tr("One step"), this)),
+      restart_(new QAction(tr("Restart from step 0"), this)),
+      progress_(new QProgressBar(this)),
+      words_(new ExplainedLabel(theme, this)),
+      details_(new QLabel(this)),
+      paces_(new QActionGroup(this)),
+      pace_(new QToolButton(this)),
+      alerts_(new QToolButton(this)) {
   setObjectName("runBar");
   play_->setShortcut(Qt::Key_Space);
   step_->setShortcut(Qt::Key_Period);
@@ -85,7 +94,8 @@ RunBar::RunBar(SessionBridge& session, RunHistory& history, Theme& theme, QWidge
     const RunHistory::Run* run = history_.mainRun();
     if (!run || run->columns.empty()) return all;
     const StepPoint point = run->columns.pointAt(run->columns.size() - 1);
-    for (const RunQuantity quantity : {RunQuantity::loss, RunQuantity::validationLoss, RunQuantity::tokensPerSecond, RunQuantity::gradientNorm, RunQuantity::learningRate})
+    for (const RunQuantity quantity : {RunQuantity::loss, RunQuantity::validationLoss, RunQuantity::tokensPerSecond,
+                                       RunQuantity::gradientNorm, RunQuantity::learningRate})
       all.push_back(explain(quantity, point, run->facts));
     return all;
   });
@@ -99,7 +109,8 @@ RunBar::RunBar(SessionBridge& session, RunHistory& history, Theme& theme, QWidge
 void RunBar::makePaces() {
   auto* menu = new QMenu(this);
   for (const bool fluid : {true, false}) {
-    QAction* action = paces_->addAction(fluid ? tr("&Fluid: one core stays free for the window") : tr("F&ast: every core trains"));
+    QAction* action =
+        paces_->addAction(fluid ? tr("&Fluid: one core stays free for the window") : tr("F&ast: every core trains"));
     action->setCheckable(true);
     action->setData(fluid);
     menu->addAction(action);
@@ -109,8 +120,9 @@ void RunBar::makePaces() {
   pace_->setPopupMode(QToolButton::InstantPopup);
   pace_->setAutoRaise(true);
   pace_->setFocusPolicy(Qt::TabFocus);
-  pace_->setToolTip(tr("How many cores train: at once, from the next step on. The run notes it, for sums are grouped by threads\n"
-                       "and the last bits of its numbers depend on that."));
+  pace_->setToolTip(
+      tr("How many cores train: at once, from the next step on. The run notes it, for sums are grouped by threads\n"
+         "and the last bits of its numbers depend on that."));
 }
 
 void RunBar::toggle() {
@@ -194,10 +206,12 @@ QString RunBar::summary() const { return words_->text(); }
 QString RunBar::alertSummary() const { return alerts_->text(); }
 
 void RunBar::dress() {
-  setStyleSheet(QString("#runBar { background: palette(base); border-bottom: 1px solid %1; }").arg(theme_.colours().border.name()));
+  setStyleSheet(QString("#runBar { background: palette(base); border-bottom: 1px solid %1; }")
+                    .arg(theme_.colours().border.name()));
   progress_->setFixedHeight(theme_.presenter() ? 6 : 4);
-  progress_->setStyleSheet(QString("QProgressBar { background: %1; border: 0; } QProgressBar::chunk { background: %2; }")
-                               .arg(theme_.colours().raised.name(), theme_.colours().accent.name()));
+  progress_->setStyleSheet(
+      QString("QProgressBar { background: %1; border: 0; } QProgressBar::chunk { background: %2; }")
+          .arg(theme_.colours().raised.name(), theme_.colours().accent.name()));
   QPalette own = theme_.palette();
   own.setColor(QPalette::WindowText, theme_.colours().muted);
   details_->setPalette(own);
@@ -210,7 +224,9 @@ void RunBar::dress() {
 }
 
 /// How it computes is said where there is room beside how it stands.
-void RunBar::showDetails() { details_->setVisible(!theme_.presenter() && width() >= kLeastForDetails * QFontMetrics(theme_.font()).height()); }
+void RunBar::showDetails() {
+  details_->setVisible(!theme_.presenter() && width() >= kLeastForDetails * QFontMetrics(theme_.font()).height());
+}
 
 void RunBar::resizeEvent(QResizeEvent* event) {
   QFrame::resizeEvent(event);

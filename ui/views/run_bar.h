@@ -61,7 +61,7 @@ class RunBar : public QFrame {
   QToolButton *pace_, *alerts_;
   /// What was asked for and not yet confirmed, so that the button answers at once: -1 nothing, 0 pause, 1 play.
   int asked_ = -1;
-  QElapsedTimer restarted_;         // since the last press
+  QElapsedTimer restarted_;  // since the last press
 };
 
 }  // namespace moe::ui

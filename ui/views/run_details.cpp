@@ -37,11 +37,15 @@ QString readable(const std::string& json) {
 }  // namespace
 
 RunDetails::RunDetails(const PageContext& context, QWidget* parent)
-    : QWidget(parent), context_(context), tabs_(new QTabWidget(this)),
+    : QWidget(parent),
+      context_(context),
+      tabs_(new QTabWidget(this)),
       events_(list({tr("Step"), tr("What happened")}, this)),
       checkpoints_(list({tr("Keep"), tr("Step"), tr("Health"), tr("Size"), tr("Folder")}, this)),
       configuration_(new QPlainTextEdit(this)),
-      hint_(new EmptyHint(context.theme, tr("Choose a run in the list: its events, checkpoints and configuration appear here."), this)) {
+      hint_(new EmptyHint(context.theme,
+                          tr("Choose a run in the list: its events, checkpoints and configuration appear here."),
+                          this)) {
   configuration_->setReadOnly(true);
   configuration_->setLineWrapMode(QPlainTextEdit::NoWrap);
   configuration_->setFont(QFont("monospace"));
@@ -54,7 +58,8 @@ RunDetails::RunDetails(const PageContext& context, QWidget* parent)
   all->addWidget(tabs_, 1);
   connect(checkpoints_, &QTreeWidget::itemChanged, this, [this](QTreeWidgetItem* item, int column) {
     if (column == 0 && run_)
-      context_.library.setPinned(run_->summary.id, item->data(0, Qt::UserRole).toLongLong(), item->checkState(0) == Qt::Checked);
+      context_.library.setPinned(run_->summary.id, item->data(0, Qt::UserRole).toLongLong(),
+                                 item->checkState(0) == Qt::Checked);
   });
   show(nullptr);
 }
@@ -71,8 +76,7 @@ void RunDetails::show(std::shared_ptr<const StoredRun> run) {
 void RunDetails::fillEvents() {
   events_->clear();
   if (!run_) return;
-  for (const RunEvent& event : run_->events)
-    new QTreeWidgetItem(events_, {grouped(event.step), sentenceOf(event)});
+  for (const RunEvent& event : run_->events) new QTreeWidgetItem(events_, {grouped(event.step), sentenceOf(event)});
   events_->resizeColumnToContents(0);
 }
 
@@ -81,7 +85,8 @@ void RunDetails::fillCheckpoints() {
   checkpoints_->clear();
   if (!run_) return;
   for (const CheckpointRow& row : run_->checkpoints) {
-    auto* item = new QTreeWidgetItem(checkpoints_, {QString(), grouped(row.step), row.healthy ? tr("healthy") : tr("alert stood, or loss not finite"),
+    auto* item = new QTreeWidgetItem(checkpoints_, {QString(), grouped(row.step),
+                                                    row.healthy ? tr("healthy") : tr("alert stood, or loss not finite"),
                                                     bytes(row.bytes), QString::fromStdString(row.path)});
     item->setData(0, Qt::UserRole, QVariant::fromValue(static_cast<qlonglong>(row.step)));
     item->setCheckState(0, row.pinned ? Qt::Checked : Qt::Unchecked);

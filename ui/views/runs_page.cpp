@@ -30,10 +30,16 @@ constexpr int kRefresh = 2000;  // ms: a run in training goes on while it is loo
 }
 
 RunsPage::RunsPage(const PageContext& context, QWidget* parent)
-    : QWidget(parent), context_(context), time_(new TimeAxis(this)), table_(new RunsTable(context, this)),
-      details_(new RunDetails(context, this)), grid_(new PlotGrid(this)),
-      hint_(new EmptyHint(context.theme, tr("Tick two or more runs above to lay their curves over one another."), this)),
-      layerWords_(new QLabel(tr("MaxVio and entropy of"), this)), layer_(new QComboBox(this)) {
+    : QWidget(parent),
+      context_(context),
+      time_(new TimeAxis(this)),
+      table_(new RunsTable(context, this)),
+      details_(new RunDetails(context, this)),
+      grid_(new PlotGrid(this)),
+      hint_(
+          new EmptyHint(context.theme, tr("Tick two or more runs above to lay their curves over one another."), this)),
+      layerWords_(new QLabel(tr("MaxVio and entropy of"), this)),
+      layer_(new QComboBox(this)) {
   auto* list = new Card(context.theme, tr("Stored runs"), this);
   list->body()->addWidget(table_);
   auto* curves = new Card(context.theme, tr("Ticked runs, laid over one another"), this);
@@ -81,9 +87,8 @@ RunsPage::RunsPage(const PageContext& context, QWidget* parent)
   connect(&library, &RunLibrary::exported, this, [this](const QString& path) {
     context_.notices.show(Notices::Kind::note, tr("Exported to %1.").arg(path), {}, "export");
   });
-  connect(&library, &RunLibrary::problemArrived, this, [this](const QString& sentence) {
-    context_.notices.show(Notices::Kind::problem, sentence);
-  });
+  connect(&library, &RunLibrary::problemArrived, this,
+          [this](const QString& sentence) { context_.notices.show(Notices::Kind::problem, sentence); });
   connect(table_, &RunsTable::ticked, this, &RunsPage::tick);
   connect(table_, &RunsTable::chosenChanged, this, [this] {
     if (const std::optional<ListedRun> run = table_->chosen())
@@ -170,7 +175,8 @@ void RunsPage::showCurves() {
       newest = std::max(newest, static_cast<double>(run->columns.lastStep()));
       if (isPerLayer(panel.metric) && run->columns.layers().size() <= chosen) continue;
       const QString name = shown(run->summary.name);
-      series.push_back(seriesOf(context_.history, id, panel.metric, chosen, run->seesLaterTokens ? tr("%1 (sees later tokens)").arg(name) : name,
+      series.push_back(seriesOf(context_.history, id, panel.metric, chosen,
+                                run->seesLaterTokens ? tr("%1 (sees later tokens)").arg(name) : name,
                                 context_.theme.overlay(colour)));
     }
     panel.plot->setCaution(cautionFor(context_.history, overlays));

@@ -44,15 +44,15 @@ class RunsPage : public QWidget {
   void fillLayers();
 
   PageContext context_;
-  TimeAxis* time_;                 // of this page: stored runs are as long as they are
+  TimeAxis* time_;  // of this page: stored runs are as long as they are
   RunsTable* table_;
   RunDetails* details_;
   PlotGrid* grid_;
   EmptyHint* hint_;
   QLabel* layerWords_;
-  QComboBox* layer_;               // of the curves that are one a layer
+  QComboBox* layer_;  // of the curves that are one a layer
   std::vector<Panel> panels_;
-  std::vector<RunId> wanted_;      // ticked, and on their way from the store
+  std::vector<RunId> wanted_;  // ticked, and on their way from the store
 };
 
 QWidget* makeRunsPage(const PageContext& context, QWidget* parent);

@@ -25,8 +25,8 @@
 #include "ui/views/grow_dialog.h"
 #include "ui/widgets/explain_popover.h"
 #include "ui/widgets/format.h"
-#include "ui/widgets/save_dialog.h"
 #include "ui/widgets/notices.h"
+#include "ui/widgets/save_dialog.h"
 
 namespace moe::ui {
 
@@ -34,14 +34,20 @@ namespace {
 
 const char kColumnsSetting[] = "runs/columns";
 /// What is left out first where there is no room.
-constexpr RunsModel::Column kDispensable[] = {RunsModel::seed, RunsModel::disk, RunsModel::preset, RunsModel::created, RunsModel::alerts, RunsModel::state, RunsModel::note,
-                                               RunsModel::parameters};
+constexpr RunsModel::Column kDispensable[] = {RunsModel::seed,    RunsModel::disk,      RunsModel::preset,
+                                              RunsModel::created, RunsModel::alerts,    RunsModel::state,
+                                              RunsModel::note,    RunsModel::parameters};
 
 }  // namespace
 
 RunsTable::RunsTable(const PageContext& context, QWidget* parent)
-    : QWidget(parent), context_(context), model_(new RunsModel(this)), sorted_(new QSortFilterProxyModel(this)),
-      table_(new QTableView(this)), filter_(new QLineEdit(this)), summary_(new QLabel(this)) {
+    : QWidget(parent),
+      context_(context),
+      model_(new RunsModel(this)),
+      sorted_(new QSortFilterProxyModel(this)),
+      table_(new QTableView(this)),
+      filter_(new QLineEdit(this)),
+      summary_(new QLabel(this)) {
   sorted_->setSourceModel(model_);
   sorted_->setSortRole(RunsModel::kSortRole);
   sorted_->setFilterCaseSensitivity(Qt::CaseInsensitive);
@@ -66,10 +72,16 @@ RunsTable::RunsTable(const PageContext& context, QWidget* parent)
 
   auto* above = new QHBoxLayout;
   above->addWidget(filter_, 1);
-  for (QAction* each : {action(tr("Open"), tr("Continue this run from its newest checkpoint, paused on the Train page"), &RunsTable::openChosen),
-                        grow_ = action(tr("Grow into experts…"), tr("A new model whose experts are copies or slices of this dense run's networks"), &RunsTable::growChosen),
-                        action(tr("Export…"), tr("Points, loads and balance of every step as CSV or JSON lines"), &RunsTable::exportChosen),
-                        action(tr("Delete"), tr("Remove the run, its points and its checkpoints from the disk"), &RunsTable::deleteChosen)}) {
+  for (QAction* each :
+       {action(tr("Open"), tr("Continue this run from its newest checkpoint, paused on the Train page"),
+               &RunsTable::openChosen),
+        grow_ = action(tr("Grow into experts…"),
+                       tr("A new model whose experts are copies or slices of this dense run's networks"),
+                       &RunsTable::growChosen),
+        action(tr("Export…"), tr("Points, loads and balance of every step as CSV or JSON lines"),
+               &RunsTable::exportChosen),
+        action(tr("Delete"), tr("Remove the run, its points and its checkpoints from the disk"),
+               &RunsTable::deleteChosen)}) {
     auto* button = new QToolButton(this);
     button->setDefaultAction(each);
     button->setFocusPolicy(Qt::TabFocus);
@@ -132,7 +144,8 @@ void RunsTable::showRuns(const std::vector<ListedRun>& runs) {
   summary_->setText(runs.empty() ? tr("No run is stored yet: every model you train appears here by itself.")
                                  : tr("%1, checkpoints take %2 in %3")
                                        .arg(runs.size() == 1 ? tr("1 run") : tr("%1 runs").arg(runs.size()),
-                                            bytes(model_->totalBytes()), QFileInfo(QString::fromStdString(context_.store.string())).path()));
+                                            bytes(model_->totalBytes()),
+                                            QFileInfo(QString::fromStdString(context_.store.string())).path()));
   enableActions();
 }
 
@@ -172,7 +185,8 @@ void RunsTable::fitColumns() {
   }
   if (context_.settings.contains(kColumnsSetting)) {
     for (const QString& column : context_.settings.value(kColumnsSetting).toString().split(',', Qt::SkipEmptyParts))
-      if (const int index = column.toInt(); index > RunsModel::name && index < RunsModel::columnCount_) table_->setColumnHidden(index, true);
+      if (const int index = column.toInt(); index > RunsModel::name && index < RunsModel::columnCount_)
+        table_->setColumnHidden(index, true);
   } else {
     for (const int column : kDispensable) {
       if (all <= table_->viewport()->width()) break;
@@ -186,7 +200,8 @@ void RunsTable::fitColumns() {
 
 void RunsTable::resizeEvent(QResizeEvent* event) {
   QWidget::resizeEvent(event);
-  if (model_->rowCount() > 0) QMetaObject::invokeMethod(this, &RunsTable::fitColumns, Qt::QueuedConnection);  // once the table has its new width
+  if (model_->rowCount() > 0)
+    QMetaObject::invokeMethod(this, &RunsTable::fitColumns, Qt::QueuedConnection);  // once the table has its new width
 }
 
 bool RunsTable::explainCell() {
@@ -194,7 +209,8 @@ bool RunsTable::explainCell() {
   if (!cell.isValid()) return false;
   const QModelIndex source = sorted_->mapToSource(cell);
   const QRect place = table_->visualRect(cell);
-  return ExplainPopover::open(context_.theme, this, table_->viewport()->mapToGlobal(place.bottomLeft()), model_->explanations(source.row(), source.column())) != nullptr;
+  return ExplainPopover::open(context_.theme, this, table_->viewport()->mapToGlobal(place.bottomLeft()),
+                              model_->explanations(source.row(), source.column())) != nullptr;
 }
 
 std::optional<ListedRun> RunsTable::chosen() const {
@@ -238,9 +254,11 @@ void RunsTable::showGrowing(std::shared_ptr<const StoredRun> run) {
 void RunsTable::exportChosen() {
   const std::optional<ListedRun> run = chosen();
   if (!run) return;
-  const QString path = askWhereToSave(this, tr("Export run"), shown(run->summary.name), {{tr("CSV"), "csv"}, {tr("JSON lines"), "jsonl"}});
+  const QString path = askWhereToSave(this, tr("Export run"), shown(run->summary.name),
+                                      {{tr("CSV"), "csv"}, {tr("JSON lines"), "jsonl"}});
   if (path.isEmpty()) return;
-  context_.library.saveRun(run->summary.id, path.endsWith(".jsonl", Qt::CaseInsensitive) ? ExportFormat::jsonl : ExportFormat::csv, path);
+  context_.library.saveRun(
+      run->summary.id, path.endsWith(".jsonl", Qt::CaseInsensitive) ? ExportFormat::jsonl : ExportFormat::csv, path);
 }
 
 void RunsTable::deleteChosen() {
@@ -250,9 +268,12 @@ void RunsTable::deleteChosen() {
   const QString name = shown(run->summary.name);
   const SessionStatus& status = context_.session.status();
   if (id == status.run || id == status.twin)
-    return context_.notices.show(Notices::Kind::problem, tr("“%1” is on the Train page. Start or open another run first, then delete it.").arg(name), {}, "delete");
+    return context_.notices.show(
+        Notices::Kind::problem,
+        tr("“%1” is on the Train page. Start or open another run first, then delete it.").arg(name), {}, "delete");
   context_.notices.show(Notices::Kind::note,
-                        tr("Delete “%1” with its points and %2 of checkpoints? This cannot be undone.").arg(name, bytes(run->checkpointBytes)),
+                        tr("Delete “%1” with its points and %2 of checkpoints? This cannot be undone.")
+                            .arg(name, bytes(run->checkpointBytes)),
                         {{tr("Delete"), [this, id] { context_.library.remove(id); }}}, "delete");
 }
 
@@ -261,7 +282,11 @@ void RunsTable::copyTable() {
   for (int row = -1; row < sorted_->rowCount(); ++row) {
     QStringList cells;
     for (int column = 0; column < sorted_->columnCount(); ++column)
-      cells << (row < 0 ? sorted_->headerData(column, Qt::Horizontal, Qt::DisplayRole) : sorted_->index(row, column).data()).toString().replace('\t', ' ').replace('\n', ' ');
+      cells << (row < 0 ? sorted_->headerData(column, Qt::Horizontal, Qt::DisplayRole)
+                        : sorted_->index(row, column).data())
+                   .toString()
+                   .replace('\t', ' ')
+                   .replace('\n', ' ');
     text += cells.join('\t') + '\n';
   }
   QApplication::clipboard()->setText(text);

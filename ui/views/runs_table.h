@@ -64,9 +64,9 @@ class RunsTable : public QWidget {
   QLabel* summary_;
   std::vector<QAction*> needsRun_;
   QAction* grow_ = nullptr;
-  QMenu* columns_ = nullptr;        // which are shown
-  RunId pressed_ = 0;               // chosen when the mouse went down: a click on its numbers explains them
-  RunId growing_ = 0;               // on its way from the store, to be grown into experts
+  QMenu* columns_ = nullptr;  // which are shown
+  RunId pressed_ = 0;         // chosen when the mouse went down: a click on its numbers explains them
+  RunId growing_ = 0;         // on its way from the store, to be grown into experts
 };
 
 }  // namespace moe::ui

@@ -77,7 +77,8 @@ bool StageSection::shown(const std::string& path) const {
 void StageSection::refresh() {
   for (const Part& part : parts_) part.on->setChecked(present(part));
   if (source_)
-    source_->setState(QString::fromStdString(draft_.config().data.source), draft_.pending("data.source"), draft_.problem("data.source"));
+    source_->setState(QString::fromStdString(draft_.config().data.source), draft_.pending("data.source"),
+                      draft_.problem("data.source"));
   RecipeSection::refresh();
 }
 

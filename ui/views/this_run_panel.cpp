@@ -31,15 +31,20 @@ QString presetLabel(const std::string& id) {
 }
 
 QString dataName(const DataConfig& data) {
-  if (data.source.rfind("builtin:", 0) == 0) return QObject::tr("built-in %1").arg(QString::fromStdString(data.source.substr(8)));
+  if (data.source.rfind("builtin:", 0) == 0)
+    return QObject::tr("built-in %1").arg(QString::fromStdString(data.source.substr(8)));
   return QString::fromStdString(shownName(data.source)).section('/', -1);
 }
 
 }  // namespace
 
 ThisRunPanel::ThisRunPanel(const PageContext& context, QWidget* parent)
-    : QWidget(parent), context_(context), hint_(new EmptyHint(context.theme, tr("What the run is made of appears here once a model is prepared."), this)),
-      facts_(new QWidget(this)), form_(new QFormLayout(facts_)), events_(new QListWidget(this)) {
+    : QWidget(parent),
+      context_(context),
+      hint_(new EmptyHint(context.theme, tr("What the run is made of appears here once a model is prepared."), this)),
+      facts_(new QWidget(this)),
+      form_(new QFormLayout(facts_)),
+      events_(new QListWidget(this)) {
   auto* all = new QVBoxLayout(this);
   all->setContentsMargins(8, 4, 8, 4);
   all->addWidget(hint_);
@@ -53,32 +58,48 @@ ThisRunPanel::ThisRunPanel(const PageContext& context, QWidget* parent)
   addFact("name", tr("run"), tr("Name of the run; it can be changed on the Runs page."));
   addFact("preset", tr("preset"), tr("What the recipe began from."));
   const auto one = [](RunQuantity quantity) {
-    return [quantity](const RunHistory::Run& run, const StepPoint& point) { return std::vector{explain(quantity, point, run.facts)}; };
+    return [quantity](const RunHistory::Run& run, const StepPoint& point) {
+      return std::vector{explain(quantity, point, run.facts)};
+    };
   };
   addFact("total", tr("total"), tr("Parameters of the whole model."), one(RunQuantity::totalParameters));
-  addFact("active", tr("active"), tr("Parameters one token passes: all but the experts not chosen."), one(RunQuantity::activeParameters));
-  addFact("flops", tr("work"), tr("Floating-point operations a token in training: forward and backward, two a multiply-add."), one(RunQuantity::flops));
-  addFact("balance", tr("balance"), tr("Each balance term on one scale where 1 is perfect balance, then its raw value and whose convention that is."),
-          [](const RunHistory::Run& run, const StepPoint& point) {
-            std::vector<Explanation> all;
-            for (std::size_t i = 0; i < run.facts.terms.size(); ++i) all.push_back(explainTerm(point, i, run.facts));
-            return all;
-          });
-  addFact("pull", tr("balancer"), tr("Gradient of the balance terms on the router, as a share of the language loss's: the least and the most of the layers."),
+  addFact("active", tr("active"), tr("Parameters one token passes: all but the experts not chosen."),
+          one(RunQuantity::activeParameters));
+  addFact("flops", tr("work"),
+          tr("Floating-point operations a token in training: forward and backward, two a multiply-add."),
+          one(RunQuantity::flops));
+  addFact(
+      "balance", tr("balance"),
+      tr("Each balance term on one scale where 1 is perfect balance, then its raw value and whose convention that is."),
+      [](const RunHistory::Run& run, const StepPoint& point) {
+        std::vector<Explanation> all;
+        for (std::size_t i = 0; i < run.facts.terms.size(); ++i) all.push_back(explainTerm(point, i, run.facts));
+        return all;
+      });
+  addFact("pull", tr("balancer"),
+          tr("Gradient of the balance terms on the router, as a share of the language loss's: the least and the most "
+             "of the layers."),
           [this](const RunHistory::Run& run, const StepPoint&) {
             const StepPoint point = balancerPoint();
             std::vector<Explanation> all;
-            for (const LayerPoint& layer : point.layers) all.push_back(explain(LayerQuantity::balancer, layer, point.step, run.facts));
+            for (const LayerPoint& layer : point.layers)
+              all.push_back(explain(LayerQuantity::balancer, layer, point.step, run.facts));
             return all;
           });
-  addFact("routed", tr("routed"), tr("What a token of the newest step really passed, mean over its tokens: the experts it was admitted to, by their sizes. Differs from the line above where experts differ in size, tokens are dropped, or their number varies."),
-          [this](const RunHistory::Run& run, const StepPoint&) {
-            std::vector<Explanation> all;
-            if (const auto& routed = context_.session.status().routedSize)
-              all.push_back(explainRouted(static_cast<double>(routed->activeParameters), routed->flopsPerToken, run.facts));
-            return all;
-          });
-  addFact("memory", tr("memory"), tr("Peak memory of training, predicted and so far measured: weights, gradients, optimizer, activations, and a checkpoint being written."),
+  addFact(
+      "routed", tr("routed"),
+      tr("What a token of the newest step really passed, mean over its tokens: the experts it was admitted to, by "
+         "their sizes. Differs from the line above where experts differ in size, tokens are dropped, or their number "
+         "varies."),
+      [this](const RunHistory::Run& run, const StepPoint&) {
+        std::vector<Explanation> all;
+        if (const auto& routed = context_.session.status().routedSize)
+          all.push_back(explainRouted(static_cast<double>(routed->activeParameters), routed->flopsPerToken, run.facts));
+        return all;
+      });
+  addFact("memory", tr("memory"),
+          tr("Peak memory of training, predicted and so far measured: weights, gradients, optimizer, activations, and "
+             "a checkpoint being written."),
           [this](const RunHistory::Run&, const StepPoint& point) {
             const SessionStatus& status = context_.session.status();
             if (!status.config) return std::vector<Explanation>{};
@@ -91,7 +112,8 @@ ThisRunPanel::ThisRunPanel(const PageContext& context, QWidget* parent)
   events_->setWordWrap(true);
   events_->setMinimumHeight(90);
   events_->setAccessibleName(tr("Events of the run"));
-  connect(events_, &QListWidget::itemActivated, this, [this](QListWidgetItem* item) { context_.selection.setStep(item->data(Qt::UserRole).toLongLong()); });
+  connect(events_, &QListWidget::itemActivated, this,
+          [this](QListWidgetItem* item) { context_.selection.setStep(item->data(Qt::UserRole).toLongLong()); });
   connect(events_, &QListWidget::itemClicked, events_, &QListWidget::itemActivated);
   auto* copy = new QShortcut(QKeySequence::Copy, events_, this, [this] {
     QStringList lines;
@@ -162,9 +184,13 @@ void ThisRunPanel::follow(const SessionStatus& status) {
   }
   form_->setRowVisible(values_.at("routed"), status.routedSize.has_value());
   if (status.routedSize)
-    put("routed", tr("%1, %2 a token").arg(shortCount(static_cast<double>(status.routedSize->activeParameters)), flops(status.routedSize->flopsPerToken)));
-  put("memory", status.peakMemory ? tr("%1 predicted, %2 measured").arg(bytes(predictedMemory(config, status.text)), bytes(*status.peakMemory))
-                                  : tr("%1 predicted").arg(bytes(predictedMemory(config, status.text))));
+    put("routed", tr("%1, %2 a token")
+                      .arg(shortCount(static_cast<double>(status.routedSize->activeParameters)),
+                           flops(status.routedSize->flopsPerToken)));
+  put("memory",
+      status.peakMemory
+          ? tr("%1 predicted, %2 measured").arg(bytes(predictedMemory(config, status.text)), bytes(*status.peakMemory))
+          : tr("%1 predicted").arg(bytes(predictedMemory(config, status.text))));
   showBalance();
   put("seed", QString::number(config.seed));
   put("backend", QString::fromStdString(status.backend));
@@ -178,7 +204,8 @@ StepPoint ThisRunPanel::newest() const {
 
 StepPoint ThisRunPanel::balancerPoint() const {
   const RunHistory::Run* run = context_.history.mainRun();
-  const auto at = run && !run->columns.empty() ? run->columns.balancerMeasuredAt(run->columns.size() - 1) : std::nullopt;
+  const auto at =
+      run && !run->columns.empty() ? run->columns.balancerMeasuredAt(run->columns.size() - 1) : std::nullopt;
   return at ? run->columns.pointAt(*at) : StepPoint{};
 }
 
@@ -190,7 +217,9 @@ void ThisRunPanel::showBalance() {
     const RunFacts::Term& term = run->facts.terms[i];
     const QString raw = number(static_cast<double>(point.balance[i]));
     const auto scaled = scaledTerm(point, i, run->facts);
-    terms << (scaled ? tr("%1 %2 (raw %3; %4)").arg(QString::fromStdString(term.label), twoDecimals(*scaled), raw, QString::fromStdString(term.convention))
+    terms << (scaled ? tr("%1 %2 (raw %3; %4)")
+                           .arg(QString::fromStdString(term.label), twoDecimals(*scaled), raw,
+                                QString::fromStdString(term.convention))
                      : tr("%1 %2").arg(QString::fromStdString(term.label), raw));
   }
   const StepPoint looked = balancerPoint();
@@ -201,11 +230,14 @@ void ThisRunPanel::showBalance() {
   }
   const bool any = !terms.isEmpty(), measured = least <= most;
   for (const auto& [id, shown] : {std::pair<const char*, bool>{"balance", any}, {"pull", any && measured}})
-    for (QWidget* part : {static_cast<QWidget*>(values_.at(id)), form_->labelForField(values_.at(id))}) part->setVisible(shown);
+    for (QWidget* part : {static_cast<QWidget*>(values_.at(id)), form_->labelForField(values_.at(id))})
+      part->setVisible(shown);
   values_.at("balance")->setText(terms.join('\n'));
   if (measured)
-    values_.at("pull")->setText(least == most ? tr("%1 of the language loss's pull, step %2").arg(percent(least), grouped(looked.step))
-                                              : tr("%1 to %2 of the language loss's pull, step %3").arg(percent(least), percent(most), grouped(looked.step)));
+    values_.at("pull")->setText(
+        least == most ? tr("%1 of the language loss's pull, step %2").arg(percent(least), grouped(looked.step))
+                      : tr("%1 to %2 of the language loss's pull, step %3")
+                            .arg(percent(least), percent(most), grouped(looked.step)));
 }
 
 void ThisRunPanel::showEvents() {

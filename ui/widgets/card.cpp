@@ -24,7 +24,8 @@ void Card::setTitle(const QString& title) {
 }
 
 void Card::dress() {
-  setStyleSheet(QString("#card { background: palette(base); border: 1px solid %1; border-radius: 4px; }").arg(theme_.colours().border.name()));
+  setStyleSheet(QString("#card { background: palette(base); border: 1px solid %1; border-radius: 4px; }")
+                    .arg(theme_.colours().border.name()));
   QFont font = theme_.font();
   font.setWeight(QFont::DemiBold);
   title_->setFont(font);

@@ -23,7 +23,8 @@ void paintCaution(QPainter& painter, const Theme& theme, const QRect& line, cons
   const QFont font = cautionFont(theme);
   painter.setFont(font);
   painter.setPen(theme.colours().warning);
-  painter.drawText(line, Qt::AlignRight | Qt::AlignVCenter, QFontMetrics(font).elidedText(words, Qt::ElideRight, line.width()));
+  painter.drawText(line, Qt::AlignRight | Qt::AlignVCenter,
+                   QFontMetrics(font).elidedText(words, Qt::ElideRight, line.width()));
 }
 
 }  // namespace moe::ui

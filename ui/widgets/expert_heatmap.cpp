@@ -31,7 +31,11 @@ QString times(double load) { return load < 0.0995 && load > 0 ? QString::number(
 }  // namespace
 
 ExpertHeatmap::ExpertHeatmap(Theme& theme, TimeAxis& time, Selection& selection, QWidget* parent)
-    : QFrame(parent), theme_(theme), selection_(selection), scroll_(new QScrollArea(this)), canvas_(new HeatmapCanvas(theme, time, selection, nullptr)),
+    : QFrame(parent),
+      theme_(theme),
+      selection_(selection),
+      scroll_(new QScrollArea(this)),
+      canvas_(new HeatmapCanvas(theme, time, selection, nullptr)),
       hint_(new EmptyHint(theme, {}, this)) {
   setObjectName("yard");
   scroll_->setWidget(canvas_);
@@ -80,7 +84,8 @@ void ExpertHeatmap::setCaution(const QString& words) {
 void ExpertHeatmap::explain() {
   const auto spot = canvas_->spot();
   if (!spot || !source_) return;
-  ExplainPopover::open(theme_, this, mapToGlobal(QPoint(kPadding, headerHeight())), source_(spot->layer, spot->expert, spot->lastStep));
+  ExplainPopover::open(theme_, this, mapToGlobal(QPoint(kPadding, headerHeight())),
+                       source_(spot->layer, spot->expert, spot->lastStep));
 }
 
 void ExpertHeatmap::mouseReleaseEvent(QMouseEvent* event) {
@@ -106,7 +111,8 @@ QString ExpertHeatmap::readout() const {
   if (!columns || columns->empty()) return {};
   if (const auto spot = canvas_->spot()) {
     const bool brief = theme_.presenter();  // large type leaves no room for the words
-    const QString place = brief ? QString("%1 E%2").arg(layerShort(spot->layer)).arg(spot->expert) : tr("%1, expert %2").arg(layerWords(spot->layer)).arg(spot->expert);
+    const QString place = brief ? QString("%1 E%2").arg(layerShort(spot->layer)).arg(spot->expert)
+                                : tr("%1, expert %2").arg(layerWords(spot->layer)).arg(spot->expert);
     const QString unit = brief ? QString(QChar(0x00d7)) : tr("of fair share");
     if (spot->firstStep == spot->lastStep)
       return tr("%1, step %2: %3 %4").arg(place, grouped(spot->lastStep), times(spot->high), unit);
@@ -126,9 +132,20 @@ QString ExpertHeatmap::readout() const {
       if (!(high.load >= load)) high = {layer.layer, e, load};
     }
   }
-  if (theme_.presenter()) return tr("%1 E%2 %3× to %4 E%5 %6×").arg(layerShort(low.layer)).arg(low.expert).arg(twoDecimals(low.load)).arg(layerShort(high.layer)).arg(high.expert).arg(twoDecimals(high.load));
+  if (theme_.presenter())
+    return tr("%1 E%2 %3× to %4 E%5 %6×")
+        .arg(layerShort(low.layer))
+        .arg(low.expert)
+        .arg(twoDecimals(low.load))
+        .arg(layerShort(high.layer))
+        .arg(high.expert)
+        .arg(twoDecimals(high.load));
   return tr("step %1: lowest %2 E%3 %4, highest %5 E%6 %7")
-      .arg(grouped(columns->lastStep()), layerShort(low.layer)).arg(low.expert).arg(times(low.load), layerShort(high.layer)).arg(high.expert).arg(times(high.load));
+      .arg(grouped(columns->lastStep()), layerShort(low.layer))
+      .arg(low.expert)
+      .arg(times(low.load), layerShort(high.layer))
+      .arg(high.expert)
+      .arg(times(high.load));
 }
 
 QColor ExpertHeatmap::colourAt(int layer, int expert, std::int64_t step) const {
@@ -145,7 +162,8 @@ int ExpertHeatmap::headerHeight() const { return 2 * QFontMetrics(theme_.font(Th
 
 void ExpertHeatmap::dress() {
   const Colours& c = theme_.colours();
-  setStyleSheet(QString("#yard { background: %1; border: 1px solid %2; border-radius: 4px; }").arg(c.base.name(), c.border.name()));
+  setStyleSheet(QString("#yard { background: %1; border: 1px solid %2; border-radius: 4px; }")
+                    .arg(c.base.name(), c.border.name()));
   layout()->setContentsMargins(kPadding, headerHeight(), kPadding, 2);
   canvas_->dress();
   update();
@@ -182,7 +200,8 @@ void ExpertHeatmap::paintHeader(QPainter& painter, const QRect& rect) const {
     painter.drawLine(x, bar.bottom() - 2, x, bar.bottom() + 3);
     const QString label = QString::number(tick, 'g', 3);
     const int w = axisMetrics.horizontalAdvance(label);
-    painter.drawText(QRect(x - w / 2 - 1, bar.bottom() + 3, w + 2, axisMetrics.height()), Qt::AlignHCenter | Qt::AlignTop, label);
+    painter.drawText(QRect(x - w / 2 - 1, bar.bottom() + 3, w + 2, axisMetrics.height()),
+                     Qt::AlignHCenter | Qt::AlignTop, label);
   }
   painter.setFont(font);
   const int unitWidth = metrics.horizontalAdvance(unit);
@@ -204,7 +223,8 @@ void ExpertHeatmap::paintHeader(QPainter& painter, const QRect& rect) const {
     painter.setPen(c.muted);
   }
   if (right - unitWidth > after) {
-    painter.drawText(QRect(right - unitWidth, rect.top(), unitWidth + 1, line), Qt::AlignRight | Qt::AlignVCenter, unit);
+    painter.drawText(QRect(right - unitWidth, rect.top(), unitWidth + 1, line), Qt::AlignRight | Qt::AlignVCenter,
+                     unit);
     const int room = right - unitWidth - 12 - after;
     if (room > 8 * metrics.averageCharWidth())
       painter.drawText(QRect(after, rect.top(), room, line), Qt::AlignLeft | Qt::AlignVCenter,
@@ -250,7 +270,8 @@ void ExpertHeatmap::contextMenuEvent(QContextMenuEvent* event) {
   const Place& place = selection_.place();
   auto expert = canvas_->expertAt(canvas_->mapFromGlobal(event->globalPos()).y());
   if (event->reason() == QContextMenuEvent::Keyboard)  // the cursor says which
-    expert = canvas_->groupOf(place.layer) && place.expert >= 0 ? std::optional(std::pair(place.layer, place.expert)) : std::nullopt;
+    expert = canvas_->groupOf(place.layer) && place.expert >= 0 ? std::optional(std::pair(place.layer, place.expert))
+                                                                : std::nullopt;
   if (expert) {
     Q_EMIT menuOpens(&menu, expert->first, expert->second);
     if (!menu.isEmpty()) menu.addSeparator();

@@ -24,7 +24,7 @@ struct PlotMark;
 struct ExpertSpan {
   int layer = 0, expert = 0;  // layer: index in the model's list of layers
   std::int64_t from = 0, to = 0;
-  bool standing = false;      // still so: the row carries the word
+  bool standing = false;  // still so: the row carries the word
 };
 
 /// The yard: the load of every expert in every layer over the steps, as a multiple of its fair share. Value on hover and
@@ -47,7 +47,9 @@ class ExpertHeatmap : public QFrame, public Figure {
   void setCaution(const QString& words);
   QString caution() const { return caution_; }
   /// Answers how the load of an expert at a step came about.
-  void setSource(std::function<std::vector<Explanation>(int layer, int expert, std::int64_t step)> source) { source_ = std::move(source); }
+  void setSource(std::function<std::vector<Explanation>(int layer, int expert, std::int64_t step)> source) {
+    source_ = std::move(source);
+  }
   /// Opens that for what the readout speaks of.
   void explain();
   /// There is new data.

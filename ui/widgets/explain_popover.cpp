@@ -28,7 +28,8 @@ QLabel* line(QWidget* parent, QVBoxLayout* into) {
 
 }  // namespace
 
-ExplainPopover* ExplainPopover::open(Theme& theme, QWidget* owner, const QPoint& at, std::vector<Explanation> all, int first) {
+ExplainPopover* ExplainPopover::open(Theme& theme, QWidget* owner, const QPoint& at, std::vector<Explanation> all,
+                                     int first) {
   if (all.empty()) return nullptr;
   auto* popover = new ExplainPopover(theme, owner, std::move(all), first);
   popover->adjustSize();
@@ -51,7 +52,8 @@ ExplainPopover::ExplainPopover(Theme& theme, QWidget* owner, std::vector<Explana
   setAttribute(Qt::WA_DeleteOnClose);
   setFocusPolicy(Qt::StrongFocus);
   const Colours& c = theme.colours();
-  setStyleSheet(QString("#explanation { background: %1; border: 1px solid %2; } #muted { color: %3; }").arg(c.raised.name(), c.accent.name(), c.muted.name()));
+  setStyleSheet(QString("#explanation { background: %1; border: 1px solid %2; } #muted { color: %3; }")
+                    .arg(c.raised.name(), c.accent.name(), c.muted.name()));
   setFont(theme.font());
   auto* all_lines = new QVBoxLayout(this);
   all_lines->setContentsMargins(12, 10, 12, 10);
@@ -91,8 +93,9 @@ void ExplainPopover::fill() {
 
 QString ExplainPopover::text() const {
   const Explanation& now = shown();
-  return QStringList{QString::fromStdString(now.name), QString::fromStdString(now.formula), QString::fromStdString(now.values),
-                     QString::fromStdString(now.meaning)}.join('\n');
+  return QStringList{QString::fromStdString(now.name), QString::fromStdString(now.formula),
+                     QString::fromStdString(now.values), QString::fromStdString(now.meaning)}
+      .join('\n');
 }
 
 void ExplainPopover::walk(int by) {
@@ -122,7 +125,9 @@ ExplainedLabel::ExplainedLabel(Theme& theme, QWidget* parent) : QLabel(parent), 
   setWhatsThis(tr("Press, or Enter: how the number is computed."));
 }
 
-void ExplainedLabel::explain() { ExplainPopover::open(theme_, this, mapToGlobal(QPoint(0, height() + 2)), explanations()); }
+void ExplainedLabel::explain() {
+  ExplainPopover::open(theme_, this, mapToGlobal(QPoint(0, height() + 2)), explanations());
+}
 
 void ExplainedLabel::keyPressEvent(QKeyEvent* event) {
   if (event->key() == Qt::Key_Return || event->key() == Qt::Key_Enter) return explain();

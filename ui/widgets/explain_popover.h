@@ -17,7 +17,8 @@ class ExplainPopover : public QFrame {
 
  public:
   /// Opens it under a point of the screen; nothing where there is nothing to explain. It deletes itself when closed.
-  static ExplainPopover* open(Theme& theme, QWidget* owner, const QPoint& at, std::vector<Explanation> all, int first = 0);
+  static ExplainPopover* open(Theme& theme, QWidget* owner, const QPoint& at, std::vector<Explanation> all,
+                              int first = 0);
 
   const Explanation& shown() const { return all_[static_cast<std::size_t>(index_)]; }
   int count() const { return static_cast<int>(all_.size()); }

@@ -62,12 +62,14 @@ void copyFigure(Figure& figure) { QGuiApplication::clipboard()->setImage(picture
 
 void saveFigure(Figure& figure, const QString& path) {
   const QByteArray bytes = encoded(figure, path.section('.', -1).toLower());
-  writeFileAtomically("figure", path.toStdString(), std::string_view(bytes.constData(), static_cast<std::size_t>(bytes.size())));
+  writeFileAtomically("figure", path.toStdString(),
+                      std::string_view(bytes.constData(), static_cast<std::size_t>(bytes.size())));
 }
 
 void saveFigureAs(Figure& figure, QWidget* parent) {
-  const QString path = askWhereToSave(parent, QObject::tr("Save picture"), figure.figureTitle(),
-                                      {{QObject::tr("PNG picture"), "png"}, {QObject::tr("SVG drawing"), "svg"}, {QObject::tr("PDF document"), "pdf"}});
+  const QString path = askWhereToSave(
+      parent, QObject::tr("Save picture"), figure.figureTitle(),
+      {{QObject::tr("PNG picture"), "png"}, {QObject::tr("SVG drawing"), "svg"}, {QObject::tr("PDF document"), "pdf"}});
   if (path.isEmpty()) return;
   try {
     saveFigure(figure, path);
@@ -77,7 +79,8 @@ void saveFigureAs(Figure& figure, QWidget* parent) {
 }
 
 void addFigureActions(QMenu& menu, Figure& figure, QWidget* parent) {
-  QObject::connect(menu.addAction(QObject::tr("&Copy picture")), &QAction::triggered, parent, [&figure] { copyFigure(figure); });
+  QObject::connect(menu.addAction(QObject::tr("&Copy picture")), &QAction::triggered, parent,
+                   [&figure] { copyFigure(figure); });
   QObject::connect(menu.addAction(QObject::tr("&Save picture as…")), &QAction::triggered, parent,
                    [&figure, parent] { saveFigureAs(figure, parent); });
 }

@@ -43,7 +43,9 @@ QString shown(const std::string& name) {
 
 QString twoDecimals(double value) { return std::isfinite(value) ? QString::number(value, 'f', 2) : QString(kDash); }
 
-QString grouped(std::int64_t value) { return QLocale(QLocale::English, QLocale::UnitedStates).toString(static_cast<qlonglong>(value)); }
+QString grouped(std::int64_t value) {
+  return QLocale(QLocale::English, QLocale::UnitedStates).toString(static_cast<qlonglong>(value));
+}
 
 QString shortCount(double value) {
   if (!std::isfinite(value)) return kDash;
@@ -53,7 +55,8 @@ QString shortCount(double value) {
 }
 
 QString speed(double tokensPerSecond) {
-  return tokensPerSecond > 0 && std::isfinite(tokensPerSecond) ? shortCount(tokensPerSecond) + " tok/s" : QString(kDash);
+  return tokensPerSecond > 0 && std::isfinite(tokensPerSecond) ? shortCount(tokensPerSecond) + " tok/s"
+                                                               : QString(kDash);
 }
 
 QString percent(double share) {

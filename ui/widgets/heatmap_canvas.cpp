@@ -14,7 +14,7 @@ namespace moe::ui {
 namespace {
 constexpr int kMilliseconds = 33;  // between two drawings at least
 constexpr double kNearer = 0.8;
-constexpr int kShake = 3;          // px a click may move
+constexpr int kShake = 3;  // px a click may move
 }  // namespace
 
 HeatmapCanvas::HeatmapCanvas(Theme& theme, TimeAxis& time, Selection& selection, QWidget* parent)
@@ -78,9 +78,7 @@ void HeatmapCanvas::dress() {
   update();
 }
 
-void HeatmapCanvas::fitHeight() {
-  setMinimumHeight(geometryFor(QSize(width(), 1)).neededHeight);
-}
+void HeatmapCanvas::fitHeight() { setMinimumHeight(geometryFor(QSize(width(), 1)).neededHeight); }
 
 HeatmapGeometry::Margins HeatmapCanvas::margins() const {
   const QFontMetrics axis(theme_.axisFont());
@@ -117,7 +115,10 @@ std::optional<HeatmapCanvas::Spot> HeatmapCanvas::spotAt(const HeatmapGeometry::
   const std::size_t bucket = *index >> level, width = std::size_t{1} << level;
   if (bucket >= layer.load.buckets(level)) return std::nullopt;
   const std::size_t last = std::min(columns_->size(), (bucket + 1) * width) - 1;
-  return Spot{.layer = layer.layer, .expert = cell.expert, .firstStep = columns_->steps()[bucket * width], .lastStep = columns_->steps()[last],
+  return Spot{.layer = layer.layer,
+              .expert = cell.expert,
+              .firstStep = columns_->steps()[bucket * width],
+              .lastStep = columns_->steps()[last],
               .low = layer.load.low(level, bucket)[static_cast<std::size_t>(cell.expert)],
               .high = layer.load.high(level, bucket)[static_cast<std::size_t>(cell.expert)]};
 }
@@ -131,8 +132,10 @@ std::optional<HeatmapCanvas::Spot> HeatmapCanvas::spot() const {
   }
   const Place& place = selection_.place();
   const auto group = groupOf(place.layer);
-  if (!group || place.expert < 0 || place.expert >= columns_->layers()[static_cast<std::size_t>(*group)].experts) return std::nullopt;
-  return spotAt({*group, place.expert}, place.step >= 0 ? std::min(place.step, columns_->lastStep()) : columns_->lastStep());
+  if (!group || place.expert < 0 || place.expert >= columns_->layers()[static_cast<std::size_t>(*group)].experts)
+    return std::nullopt;
+  return spotAt({*group, place.expert},
+                place.step >= 0 ? std::min(place.step, columns_->lastStep()) : columns_->lastStep());
 }
 
 std::optional<std::pair<int, int>> HeatmapCanvas::expertAt(int y) const {
@@ -211,7 +214,8 @@ void HeatmapCanvas::wheelEvent(QWheelEvent* event) {
   // Up and down with Shift held, or sideways, is left to the scroll area.
   if (event->modifiers() & Qt::ShiftModifier || event->angleDelta().y() == 0) return event->ignore();
   const HeatmapGeometry g = geometryFor(size());
-  time_.zoom(std::pow(kNearer, event->angleDelta().y() / 120.0), g.stepAt(event->position().x(), time_.first(), time_.last()));
+  time_.zoom(std::pow(kNearer, event->angleDelta().y() / 120.0),
+             g.stepAt(event->position().x(), time_.first(), time_.last()));
   event->accept();
 }
 

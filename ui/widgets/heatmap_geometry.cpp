@@ -18,12 +18,14 @@ HeatmapGeometry HeatmapGeometry::of(const std::vector<int>& expertsPerGroup, QSi
     y += experts * g.rowHeight + margins.gap;
   }
   const int bottom = rows == 0 ? margins.top : y - margins.gap;
-  g.cells = QRect(margins.left, margins.top, std::max(1, canvas.width() - margins.left - margins.right), bottom - margins.top);
+  g.cells = QRect(margins.left, margins.top, std::max(1, canvas.width() - margins.left - margins.right),
+                  bottom - margins.top);
   return g;
 }
 
 QRect HeatmapGeometry::row(const Cell& cell) const {
-  return QRect(cells.left(), groups[static_cast<std::size_t>(cell.group)].top + cell.expert * rowHeight, cells.width(), rowHeight);
+  return QRect(cells.left(), groups[static_cast<std::size_t>(cell.group)].top + cell.expert * rowHeight, cells.width(),
+               rowHeight);
 }
 
 QRect HeatmapGeometry::group(int index) const {

@@ -24,8 +24,8 @@ struct HeatmapGeometry {
 
   std::vector<Group> groups;
   int rowHeight = 0;
-  QRect cells;          // of all groups
-  int neededHeight = 0; // of the canvas, so that every row has its least height
+  QRect cells;           // of all groups
+  int neededHeight = 0;  // of the canvas, so that every row has its least height
 
   static HeatmapGeometry of(const std::vector<int>& expertsPerGroup, QSize canvas, const Margins& margins);
 

@@ -45,7 +45,8 @@ void HeatmapCanvas::paintCells(QPainter& painter, const HeatmapGeometry& g) {
     const QRect rows = g.group(static_cast<int>(l));
     if (rows.isEmpty()) continue;
     const std::size_t width = std::size_t{1} << image.level();
-    const std::size_t begin = image.firstBucket() * width, end = std::min(columns_->size(), (image.firstBucket() + image.columns()) * width);
+    const std::size_t begin = image.firstBucket() * width,
+                      end = std::min(columns_->size(), (image.firstBucket() + image.columns()) * width);
     // A cell reaches half a step to both sides. Where steps are missing, each column stands alone.
     const auto left = [&](std::size_t i) { return g.xOf(static_cast<double>(steps[i]) - 0.5, first, last); };
     const auto right = [&](std::size_t i) { return g.xOf(static_cast<double>(steps[i]) + 0.5, first, last); };
@@ -58,14 +59,16 @@ void HeatmapCanvas::paintCells(QPainter& painter, const HeatmapGeometry& g) {
       const QRectF target(x0, rows.top(), perStep * static_cast<double>(stride * width), rows.height());
       painter.save();
       painter.setClipRect(QRectF(x0, rows.top(), right(b - 1) - x0, rows.height()), Qt::IntersectClip);
-      painter.drawImage(target, image.image(), QRectF(static_cast<double>(c), 0, static_cast<double>(stride), image.image().height()));
+      painter.drawImage(target, image.image(),
+                        QRectF(static_cast<double>(c), 0, static_cast<double>(stride), image.image().height()));
       painter.restore();
     }
   }
   painter.restore();
   painter.setPen(QPen(theme_.colours().border, 1));
   painter.setBrush(Qt::NoBrush);
-  for (std::size_t l = 0; l < images_.size(); ++l) painter.drawRect(g.group(static_cast<int>(l)).adjusted(-1, -1, 0, 0));
+  for (std::size_t l = 0; l < images_.size(); ++l)
+    painter.drawRect(g.group(static_cast<int>(l)).adjusted(-1, -1, 0, 0));
 }
 
 void HeatmapCanvas::paintLabels(QPainter& painter, const HeatmapGeometry& g) const {
@@ -76,13 +79,16 @@ void HeatmapCanvas::paintLabels(QPainter& painter, const HeatmapGeometry& g) con
   for (std::size_t l = 0; l < g.groups.size(); ++l) {
     const QRect group = g.group(static_cast<int>(l));
     painter.setPen(theme_.colours().text);
-    painter.drawText(QRect(6, group.center().y() - metrics.height() / 2, group.left() - metrics.horizontalAdvance("00") - 12, metrics.height()),
-                     Qt::AlignLeft | Qt::AlignVCenter, theme_.presenter() ? layerShort(columns_->layers()[l].layer) : layerWords(columns_->layers()[l].layer));
+    painter.drawText(
+        QRect(6, group.center().y() - metrics.height() / 2, group.left() - metrics.horizontalAdvance("00") - 12,
+              metrics.height()),
+        Qt::AlignLeft | Qt::AlignVCenter,
+        theme_.presenter() ? layerShort(columns_->layers()[l].layer) : layerWords(columns_->layers()[l].layer));
     painter.setPen(theme_.colours().muted);
     for (int e = 0; e < g.groups[l].experts; e += every) {
       const QRect row = g.row({static_cast<int>(l), e});
-      painter.drawText(QRect(0, row.center().y() - metrics.height() / 2, row.left() - 4, metrics.height()), Qt::AlignRight | Qt::AlignVCenter,
-                       QString::number(e));
+      painter.drawText(QRect(0, row.center().y() - metrics.height() / 2, row.left() - 4, metrics.height()),
+                       Qt::AlignRight | Qt::AlignVCenter, QString::number(e));
     }
   }
 }
@@ -112,7 +118,8 @@ void HeatmapCanvas::paintSpans(QPainter& painter, const HeatmapGeometry& g) cons
     const double thick = theme_.presenter() && g.rowHeight >= 9 ? 3 : g.rowHeight >= 6 ? 2 : 1;
     painter.setPen(QPen(theme_.colours().danger, thick, span->standing ? Qt::SolidLine : Qt::DotLine));
     painter.setBrush(Qt::NoBrush);
-    painter.drawRect(QRectF(x0, row.top(), std::max(2.0, x1 - x0), row.height()).adjusted(thick / 2, thick / 2, -thick / 2, -thick / 2));
+    painter.drawRect(QRectF(x0, row.top(), std::max(2.0, x1 - x0), row.height())
+                         .adjusted(thick / 2, thick / 2, -thick / 2, -thick / 2));
     const int y = row.center().y() - metrics.height() / 2;
     if (!span->standing) continue;
     if (words.empty() || y >= words.back().y + metrics.height() - 2) words.push_back({y, {}});
@@ -121,7 +128,8 @@ void HeatmapCanvas::paintSpans(QPainter& painter, const HeatmapGeometry& g) cons
   painter.setPen(theme_.colours().danger);
   for (const Words& one : words) {
     const bool few = one.experts.size() <= 2;
-    painter.drawText(QRect(g.cells.right() + 6, one.y, margins().right, metrics.height()), Qt::AlignLeft | Qt::AlignVCenter,
+    painter.drawText(QRect(g.cells.right() + 6, one.y, margins().right, metrics.height()),
+                     Qt::AlignLeft | Qt::AlignVCenter,
                      few ? tr("E%1 dead").arg(one.experts.join(',')) : tr("%1 dead").arg(one.experts.size()));
   }
 }
@@ -140,7 +148,8 @@ void HeatmapCanvas::paintMarks(QPainter& painter, const HeatmapGeometry& g) cons
     const int width = metrics.horizontalAdvance(mark->label);
     const int at = x + 3 + width <= free ? x + 3 : x - 3 - width;
     if (at < g.cells.left() || at + width > free) continue;
-    painter.drawText(QRect(at, g.cells.top() - metrics.height() - 2, width + 1, metrics.height()), Qt::AlignLeft | Qt::AlignVCenter, mark->label);
+    painter.drawText(QRect(at, g.cells.top() - metrics.height() - 2, width + 1, metrics.height()),
+                     Qt::AlignLeft | Qt::AlignVCenter, mark->label);
     free = std::min(at, x) - metrics.averageCharWidth();
   }
 }
@@ -174,11 +183,13 @@ void HeatmapCanvas::paintAxis(QPainter& painter, const HeatmapGeometry& g) const
     painter.setPen(theme_.colours().border);
     painter.drawLine(x, g.cells.bottom() + 1, x, g.cells.bottom() + 4);
     painter.setPen(theme_.colours().muted);
-    painter.drawText(QRect(x - width / 2, g.cells.bottom() + 5, width, metrics.height()), Qt::AlignHCenter | Qt::AlignTop,
-                     grouped(std::llround(step)));
+    painter.drawText(QRect(x - width / 2, g.cells.bottom() + 5, width, metrics.height()),
+                     Qt::AlignHCenter | Qt::AlignTop, grouped(std::llround(step)));
   }
   painter.setPen(theme_.colours().muted);
-  painter.drawText(QRect(0, g.cells.bottom() + 5, g.cells.left() - metrics.horizontalAdvance("0") - 2, metrics.height()), Qt::AlignRight, tr("step"));
+  painter.drawText(
+      QRect(0, g.cells.bottom() + 5, g.cells.left() - metrics.horizontalAdvance("0") - 2, metrics.height()),
+      Qt::AlignRight, tr("step"));
 }
 
 }  // namespace moe::ui

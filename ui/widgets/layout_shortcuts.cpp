@@ -35,7 +35,9 @@ std::optional<int> keyAtItsPlace(const QKeyEvent& press) {
   return std::nullopt;
 }
 
-LayoutShortcuts::LayoutShortcuts(QWidget& window) : QObject(&window), window_(window) { qApp->installEventFilter(this); }
+LayoutShortcuts::LayoutShortcuts(QWidget& window) : QObject(&window), window_(window) {
+  qApp->installEventFilter(this);
+}
 
 bool LayoutShortcuts::eventFilter(QObject* watched, QEvent* event) {
   if (event->type() != QEvent::KeyPress || !watched->isWidgetType()) return false;
@@ -50,7 +52,8 @@ bool LayoutShortcuts::eventFilter(QObject* watched, QEvent* event) {
     if (!press.isAutoRepeat() || action->autoRepeat()) action->trigger();
     return true;
   }
-  QKeyEvent meant(QEvent::KeyPress, *key, press.modifiers(), press.nativeScanCode(), press.nativeVirtualKey(), press.nativeModifiers(), {}, press.isAutoRepeat());
+  QKeyEvent meant(QEvent::KeyPress, *key, press.modifiers(), press.nativeScanCode(), press.nativeVirtualKey(),
+                  press.nativeModifiers(), {}, press.isAutoRepeat());
   return QCoreApplication::sendEvent(widget, &meant);
 }
 

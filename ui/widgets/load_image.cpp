@@ -22,15 +22,15 @@ std::vector<QRgb> LoadImage::colours(double most, bool dark) {
   return table;
 }
 
-std::size_t LoadImage::update(const Pyramid& load, std::size_t first, std::size_t last, std::size_t columns, double most,
-                              const std::vector<QRgb>& colours) {
+std::size_t LoadImage::update(const Pyramid& load, std::size_t first, std::size_t last, std::size_t columns,
+                              double most, const std::vector<QRgb>& colours) {
   const int level = load.levelFor(first, last, columns);
   const std::size_t firstBucket = first >> level, end = last == first ? firstBucket : ((last - 1) >> level) + 1;
   const std::size_t wanted = end - firstBucket;
   const int height = 2 * load.width();
   std::size_t from = firstBucket;
-  if (columns_ > 0 && level == level_ && firstBucket == firstBucket_ && load.size() >= rowsSeen_ && image_.height() == height &&
-      wanted <= static_cast<std::size_t>(image_.width())) {
+  if (columns_ > 0 && level == level_ && firstBucket == firstBucket_ && load.size() >= rowsSeen_ &&
+      image_.height() == height && wanted <= static_cast<std::size_t>(image_.width())) {
     // All but the last bucket painted were full.
     from = std::min(firstBucket_ + columns_, std::max(firstBucket, rowsSeen_ >> level));
   } else if (image_.height() != height || static_cast<std::size_t>(image_.width()) < wanted) {

@@ -16,8 +16,8 @@
 namespace moe::ui {
 
 namespace {
-constexpr int kMilliseconds = 33;    // between two drawings at least
-constexpr double kNearer = 0.8;      // a notch of the wheel, a press of +
+constexpr int kMilliseconds = 33;  // between two drawings at least
+constexpr double kNearer = 0.8;    // a notch of the wheel, a press of +
 constexpr int kPadding = 8;
 }  // namespace
 
@@ -47,7 +47,9 @@ namespace {
 /// Paints the header's words; its own widget, so that running numbers redraw nothing else.
 class HeaderWidget : public QWidget {
  public:
-  HeaderWidget(const PlotHeader& words, Plot* plot) : QWidget(plot), words_(words), plot_(plot) { setMouseTracking(true); }
+  HeaderWidget(const PlotHeader& words, Plot* plot) : QWidget(plot), words_(words), plot_(plot) {
+    setMouseTracking(true);
+  }
 
  protected:
   void paintEvent(QPaintEvent*) override {
@@ -92,7 +94,8 @@ Plot::Plot(Theme& theme, TimeAxis& time, const QString& title, const QString& un
   d.plot->setFocusPolicy(Qt::NoFocus);
   // A right click in the curves never reaches this widget by itself.
   d.plot->setContextMenuPolicy(Qt::CustomContextMenu);
-  connect(d.plot, &QWidget::customContextMenuRequested, this, [this](const QPoint& at) { showMenu(impl_->plot->mapToGlobal(at)); });
+  connect(d.plot, &QWidget::customContextMenuRequested, this,
+          [this](const QPoint& at) { showMenu(impl_->plot->mapToGlobal(at)); });
   d.plot->xAxis->setTicker(d.steps);
   d.plot->yAxis->setTicker(QSharedPointer<ValueTicker>(new ValueTicker));
   d.plot->xAxis->setLabel(tr("step"));
@@ -100,7 +103,8 @@ Plot::Plot(Theme& theme, TimeAxis& time, const QString& title, const QString& un
   for (QCPAxis* axis : {d.plot->xAxis2, d.plot->yAxis2}) axis->setTicks(false);
 
   connect(d.plot, &QCustomPlot::mouseWheel, this, [this](QWheelEvent* event) {
-    impl_->time.zoom(std::pow(kNearer, event->angleDelta().y() / 120.0), impl_->plot->xAxis->pixelToCoord(event->position().x()));
+    impl_->time.zoom(std::pow(kNearer, event->angleDelta().y() / 120.0),
+                     impl_->plot->xAxis->pixelToCoord(event->position().x()));
     event->accept();
   });
   connect(d.plot, &QCustomPlot::mousePress, this, [this](QMouseEvent* event) {
@@ -138,8 +142,9 @@ Plot::~Plot() = default;
 void Plot::dress() {
   Impl& d = *impl_;
   const Colours& c = d.theme.colours();
-  setStyleSheet(QString("#plot { background: %1; border: 1px solid %2; border-radius: 4px; } #plot:focus { border-color: %3; }")
-                    .arg(c.base.name(), c.border.name(), c.accent.name()));
+  setStyleSheet(
+      QString("#plot { background: %1; border: 1px solid %2; border-radius: 4px; } #plot:focus { border-color: %3; }")
+          .arg(c.base.name(), c.border.name(), c.accent.name()));
   d.words.font = d.theme.font(Theme::Size::small);
   d.words.text = c.text;
   d.words.muted = c.muted;
@@ -160,7 +165,8 @@ void Plot::dress() {
     axis->grid()->setZeroLinePen(QPen(c.border, 1));
   }
   // One left edge whatever the numbers are, so that the curves do not jump sideways.
-  d.plot->axisRect()->setMinimumMargins(QMargins(metrics.horizontalAdvance("0.0000") + 8, 4, metrics.horizontalAdvance("00"), 4));
+  d.plot->axisRect()->setMinimumMargins(
+      QMargins(metrics.horizontalAdvance("0.0000") + 8, 4, metrics.horizontalAdvance("00"), 4));
   d.marks->font = font;
   d.marks->cursorColour = c.text;
   d.marks->ground = c.base;
@@ -180,7 +186,9 @@ void Plot::setSeries(std::vector<PlotSeries> series) {
     QCPGraph* graph = d.plot->addGraph();
     graph->setPen(QPen(one.colour, d.theme.lineWidth(), one.pen));
     graph->setAdaptiveSampling(false);  // thinned already, with every extreme kept
-    if (one.dots) graph->setScatterStyle(QCPScatterStyle(QCPScatterStyle::ssDisc, one.colour, one.colour, 3 + 1.5 * d.theme.lineWidth()));
+    if (one.dots)
+      graph->setScatterStyle(
+          QCPScatterStyle(QCPScatterStyle::ssDisc, one.colour, one.colour, 3 + 1.5 * d.theme.lineWidth()));
   }
   schedule();
 }
@@ -250,7 +258,9 @@ void Plot::draw() {
     series.curve(curve, first, last, columns);
     for (const double y : curve.y)
       if (std::isfinite(y)) low = std::min(low, y), high = std::max(high, y), any = true;
-    d.plot->graph(static_cast<int>(i))->setData(QVector<double>(curve.x.begin(), curve.x.end()), QVector<double>(curve.y.begin(), curve.y.end()), true);
+    d.plot->graph(static_cast<int>(i))
+        ->setData(QVector<double>(curve.x.begin(), curve.x.end()), QVector<double>(curve.y.begin(), curve.y.end()),
+                  true);
     if (const auto value = series.valueAt ? series.valueAt(at) : std::nullopt)
       entries.push_back({series.name, d.format(*value), series.colour, series.pen, *value});
   }
@@ -258,11 +268,13 @@ void Plot::draw() {
   d.header->setFixedHeight(d.words.height(width() - 2 * kPadding));
   if (!(low <= high)) low = 0, high = 1;
   const double room = high > low ? 0.06 * (high - low) : std::max(0.05, 0.05 * std::abs(high));
-  d.plot->yAxis->setRange(d.lowest && low >= *d.lowest ? low : low - room, high + (d.marks->marks.empty() ? room : 3 * room));  // labels stand above the curves
+  d.plot->yAxis->setRange(d.lowest && low >= *d.lowest ? low : low - room,
+                          high + (d.marks->marks.empty() ? room : 3 * room));  // labels stand above the curves
   d.plot->xAxis->setRange(first, last);
   const QFontMetrics metrics(d.theme.axisFont());
   d.steps->most = std::max(2, columns / (metrics.horizontalAdvance("00,000") + 12));
-  d.plot->yAxis->ticker()->setTickCount(std::clamp(d.plot->axisRect()->height() * 2 / (3 * metrics.height()), d.plot->axisRect()->height() < 4 * metrics.height() ? 2 : 3, 6));
+  d.plot->yAxis->ticker()->setTickCount(std::clamp(d.plot->axisRect()->height() * 2 / (3 * metrics.height()),
+                                                   d.plot->axisRect()->height() < 4 * metrics.height() ? 2 : 3, 6));
 
   d.plot->yAxis->setTickLabels(any);  // numbers of nothing would be false
   d.hintItem->setVisible(!any && !d.hint.isEmpty());
@@ -279,7 +291,8 @@ void Plot::draw() {
     }
     d.hintItem->setText(wrapped);
   }
-  setAccessibleDescription((QStringList(d.words.caution.isEmpty() ? QStringList() : QStringList{d.words.caution}) + legend()).join(", "));
+  setAccessibleDescription(
+      (QStringList(d.words.caution.isEmpty() ? QStringList() : QStringList{d.words.caution}) + legend()).join(", "));
   d.header->update();
   d.plot->replot(QCustomPlot::rpQueuedReplot);
 }
@@ -300,7 +313,8 @@ std::vector<Explanation> Plot::explanations() const {
 }
 
 void Plot::explain(int entry) {
-  ExplainPopover::open(impl_->theme, this, mapToGlobal(QPoint(kPadding, impl_->header->geometry().bottom() + 2)), explanations(), entry);
+  ExplainPopover::open(impl_->theme, this, mapToGlobal(QPoint(kPadding, impl_->header->geometry().bottom() + 2)),
+                       explanations(), entry);
 }
 
 QStringList Plot::shownMarks() const { return impl_->marks->shown; }
@@ -327,7 +341,8 @@ void Plot::paintFigure(QPaintDevice& device, QSize size, bool vector) {
 
 QSize Plot::minimumSizeHint() const {
   const int line = QFontMetrics(impl_->theme.axisFont()).height();
-  return QSize(12 * line, 2 * QFontMetrics(impl_->words.font).height() + 4 + (impl_->theme.presenter() ? 11 * line / 2 : 8 * line));
+  return QSize(12 * line, 2 * QFontMetrics(impl_->words.font).height() + 4 +
+                              (impl_->theme.presenter() ? 11 * line / 2 : 8 * line));
 }
 
 QSize Plot::sizeHint() const { return minimumSizeHint() + QSize(80, 20); }

@@ -69,7 +69,8 @@ void PlotGrid::place() {
   int i = 0;
   for (const Entry& entry : entries_) {
     if (!entry.shown) continue;
-    entry.plot->setGeometry((i % a.columns) * (width + gap_), (i / a.columns) * (a.rowHeight + gap_), width, a.rowHeight);
+    entry.plot->setGeometry((i % a.columns) * (width + gap_), (i / a.columns) * (a.rowHeight + gap_), width,
+                            a.rowHeight);
     ++i;
   }
   setMinimumHeight(least.height());  // never less than one whole row

@@ -77,7 +77,8 @@ int PlotHeader::lines(int width) const {
 
 int PlotHeader::stripEnds() const {
   const QFontMetrics metrics(font);
-  return metrics.horizontalAdvance(entries_.front().name + entries_.back().name + "  0.000 \u2013 0.000") + 2 * metrics.averageCharWidth();
+  return metrics.horizontalAdvance(entries_.front().name + entries_.back().name + "  0.000 \u2013 0.000") +
+         2 * metrics.averageCharWidth();
 }
 
 bool PlotHeader::isStrip(int width) const { return lines(width) == 0; }
@@ -102,9 +103,11 @@ std::vector<QRect> PlotHeader::places(const QRect& rect) const {
       for (const Entry& entry : entries_) widest = std::max(widest, widthOf(entry));
       const auto columns = static_cast<std::size_t>(std::max(1, (rect.width() + space) / widest));
       // As many columns as the lines need, not more: they stand evenly.
-      const std::size_t used = std::min(columns, (entries_.size() + static_cast<std::size_t>(rows) - 1) / static_cast<std::size_t>(rows));
+      const std::size_t used =
+          std::min(columns, (entries_.size() + static_cast<std::size_t>(rows) - 1) / static_cast<std::size_t>(rows));
       for (std::size_t i = 0; i < entries_.size(); ++i)
-        all.emplace_back(rect.left() + static_cast<int>(i % used) * widest, y + static_cast<int>(i / used) * line, widest, line);
+        all.emplace_back(rect.left() + static_cast<int>(i % used) * widest, y + static_cast<int>(i / used) * line,
+                         widest, line);
       break;
     }
     case 0: {
@@ -151,7 +154,9 @@ void PlotHeader::paint(QPainter& painter, const QRect& rect) const {
     painter.drawLine(x, middle, x + swatch, middle);
     painter.setPen(text);
     const QRect room = where[i].adjusted(swatch + space, 0, 0, 0);
-    painter.drawText(room, Qt::AlignLeft | Qt::AlignVCenter, metrics.elidedText(entry.text(), Qt::ElideMiddle, std::min(room.width(), rect.right() - room.left())));
+    painter.drawText(
+        room, Qt::AlignLeft | Qt::AlignVCenter,
+        metrics.elidedText(entry.text(), Qt::ElideMiddle, std::min(room.width(), rect.right() - room.left())));
   }
 }
 
@@ -160,9 +165,12 @@ void PlotHeader::paintStrip(QPainter& painter, const QRect& rect) const {
   const int line = metrics.height();
   const std::vector<QRect> where = places(rect);
   painter.setPen(text);
-  painter.drawText(QRect(rect.left(), where.front().top(), where.front().left() - rect.left(), line), Qt::AlignLeft | Qt::AlignVCenter, entries_.front().name);
-  for (std::size_t i = 0; i < where.size(); ++i) painter.fillRect(where[i].adjusted(0, line / 4, -1, -line / 4), entries_[i].colour);
-  const auto [low, high] = std::minmax_element(entries_.begin(), entries_.end(), [](const Entry& a, const Entry& b) { return a.number < b.number; });
+  painter.drawText(QRect(rect.left(), where.front().top(), where.front().left() - rect.left(), line),
+                   Qt::AlignLeft | Qt::AlignVCenter, entries_.front().name);
+  for (std::size_t i = 0; i < where.size(); ++i)
+    painter.fillRect(where[i].adjusted(0, line / 4, -1, -line / 4), entries_[i].colour);
+  const auto [low, high] = std::minmax_element(entries_.begin(), entries_.end(),
+                                               [](const Entry& a, const Entry& b) { return a.number < b.number; });
   const QString values = low->value == high->value ? low->value : low->value + " \u2013 " + high->value;
   const int x = where.back().right() + metrics.averageCharWidth() / 2;
   painter.drawText(QRect(x, where.front().top(), rect.right() - x, line), Qt::AlignLeft | Qt::AlignVCenter,

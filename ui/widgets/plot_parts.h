@@ -3,8 +3,8 @@
 #define signals Q_SIGNALS
 #define slots Q_SLOTS
 #define foreach Q_FOREACH
-#include <map>
 #include <qcustomplot.h>
+#include <map>
 #undef signals
 #undef slots
 #undef foreach
@@ -41,7 +41,7 @@ class PlotMarks : public QCPLayerable {
   double cursor = -1;
   QColor cursorColour, ground;  // ground: behind the labels
   QFont font;
-  mutable QStringList shown;    // labels that found room, at the last drawing
+  mutable QStringList shown;  // labels that found room, at the last drawing
 
  protected:
   QRect clipRect() const override { return mParentPlot->axisRect()->rect(); }

@@ -25,7 +25,9 @@ void ProbeText::setText(const QString& text) {
 }
 
 /// Files are the window's to take.
-bool ProbeText::canInsertFromMimeData(const QMimeData* source) const { return !source->hasUrls() && QPlainTextEdit::canInsertFromMimeData(source); }
+bool ProbeText::canInsertFromMimeData(const QMimeData* source) const {
+  return !source->hasUrls() && QPlainTextEdit::canInsertFromMimeData(source);
+}
 
 void ProbeText::insertFromMimeData(const QMimeData* source) {
   const QString text = source->text(), end = endOf(text, kMostCharacters);

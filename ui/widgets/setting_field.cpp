@@ -48,9 +48,18 @@ QString listJson(const QString& text, const QString& before) {
 
 }  // namespace
 
-SettingField::SettingField(Theme& theme, const StageSetting& setting, const QString& path, bool mayBeNone, QWidget* parent)
-    : QWidget(parent), theme_(theme), setting_(setting), path_(path), grid_(new QGridLayout(this)), name_(new QLabel(this)),
-      mark_(new QLabel(this)), formula_(new QLabel(this)), problem_(new QLabel(this)), reset_(new QToolButton(this)) {
+SettingField::SettingField(Theme& theme, const StageSetting& setting, const QString& path, bool mayBeNone,
+                           QWidget* parent)
+    : QWidget(parent),
+      theme_(theme),
+      setting_(setting),
+      path_(path),
+      grid_(new QGridLayout(this)),
+      name_(new QLabel(this)),
+      mark_(new QLabel(this)),
+      formula_(new QLabel(this)),
+      problem_(new QLabel(this)),
+      reset_(new QToolButton(this)) {
   setObjectName(path);
   grid_->setContentsMargins(0, 0, 0, 0);
   grid_->setVerticalSpacing(2);
@@ -63,7 +72,8 @@ SettingField::SettingField(Theme& theme, const StageSetting& setting, const QStr
   }
   problem_->hide();
   makeEditor(mayBeNone);
-  const QString tip = setting.formula.empty() ? words(setting.tooltip) : words(setting.tooltip) + '\n' + words(setting.formula);
+  const QString tip =
+      setting.formula.empty() ? words(setting.tooltip) : words(setting.tooltip) + '\n' + words(setting.formula);
   for (QWidget* widget : {static_cast<QWidget*>(name_), editor_}) widget->setToolTip(tip);
   editor_->setAccessibleName(words(setting.label));
   editor_->setAccessibleDescription(tip);
@@ -95,7 +105,8 @@ void SettingField::makeEditor(bool mayBeNone) {
         combo_->setItemData(row, QString::fromStdString(option.unavailable), Qt::ToolTipRole);
         if (auto* items = qobject_cast<QStandardItemModel*>(combo_->model())) items->item(row)->setEnabled(false);
       }
-      connect(combo_, &QComboBox::activated, this, [this, edit](int index) { edit(combo_->itemData(index).toString()); });
+      connect(combo_, &QComboBox::activated, this,
+              [this, edit](int index) { edit(combo_->itemData(index).toString()); });
       editor_ = combo_;
       break;
     case SettingKind::boolean:
@@ -105,7 +116,8 @@ void SettingField::makeEditor(bool mayBeNone) {
       break;
     case SettingKind::number:
     case SettingKind::integer:
-      number_ = new NumberField({setting_.minimum, setting_.maximum, setting_.step, setting_.kind == SettingKind::integer}, this);
+      number_ = new NumberField(
+          {setting_.minimum, setting_.maximum, setting_.step, setting_.kind == SettingKind::integer}, this);
       if (mayBeNone) number_->setPlaceholder(tr("none"));
       connect(number_, &NumberField::committed, this, [this, edit] { edit(number_->value()); });
       editor_ = number_;
@@ -128,10 +140,13 @@ void SettingField::setState(const State& state) {
   showValue();
   showFormula();
   mark_->setText(state.pending ? QString(QChar(0x25c6)) : state.live ? QString(QChar(0x25cf)) : QString());
-  mark_->setToolTip(state.pending ? tr("Waits for a new model.") : state.live ? tr("Live: applied at the next step.") : QString());
+  mark_->setToolTip(state.pending ? tr("Waits for a new model.")
+                    : state.live  ? tr("Live: applied at the next step.")
+                                  : QString());
   mark_->setAccessibleName(mark_->toolTip());
   reset_->setVisible(state.canReset);
-  reset_->setToolTip(state.presetValue == "null" ? tr("Back to the preset: none") : tr("Back to the preset: %1").arg(listText(state.presetValue)));
+  reset_->setToolTip(state.presetValue == "null" ? tr("Back to the preset: none")
+                                                 : tr("Back to the preset: %1").arg(listText(state.presetValue)));
   problem_->setText(state.problem);
   problem_->setVisible(!state.problem.isEmpty());
   paint();
@@ -142,12 +157,14 @@ void SettingField::showValue() {
   if (check_) check_->setChecked(state_->value == "true");
   // What the person typed stands until it can be read.
   if (number_ && !state_->unreadable) number_->setValue(state_->value);
-  if (list_ && !state_->unreadable && !(list_->hasFocus() && list_->isModified())) list_->setText(listText(state_->value));
+  if (list_ && !state_->unreadable && !(list_->hasFocus() && list_->isModified()))
+    list_->setText(listText(state_->value));
 }
 
 void SettingField::showFormula() {
   QString formula;
-  if (combo_ && combo_->currentIndex() >= 0) formula = words(setting_.options[static_cast<std::size_t>(combo_->currentIndex())].formula);
+  if (combo_ && combo_->currentIndex() >= 0)
+    formula = words(setting_.options[static_cast<std::size_t>(combo_->currentIndex())].formula);
   formula_->setText(formula);
   formula_->setVisible(!formula.isEmpty());
 }
@@ -161,8 +178,9 @@ void SettingField::showEvent(QShowEvent*) {
 /// Name and number stand side by side where there is room; a choice, and everything in a lecture hall, stands below.
 void SettingField::arrange() {
   const bool below = combo_ || list_ || (theme_.presenter() && !check_);
-  for (QWidget* widget : {static_cast<QWidget*>(name_), static_cast<QWidget*>(mark_), editor_, static_cast<QWidget*>(reset_),
-                          static_cast<QWidget*>(formula_), static_cast<QWidget*>(problem_)})
+  for (QWidget* widget :
+       {static_cast<QWidget*>(name_), static_cast<QWidget*>(mark_), editor_, static_cast<QWidget*>(reset_),
+        static_cast<QWidget*>(formula_), static_cast<QWidget*>(problem_)})
     grid_->removeWidget(widget);
   grid_->addWidget(mark_, 0, 0, Qt::AlignTop);
   grid_->addWidget(name_, 0, 1);

@@ -34,7 +34,8 @@ class SettingField : public QWidget {
   };
 
   /// `path`: the whole dotted path; `mayBeNone`: an empty field is a value.
-  SettingField(Theme& theme, const StageSetting& setting, const QString& path, bool mayBeNone, QWidget* parent = nullptr);
+  SettingField(Theme& theme, const StageSetting& setting, const QString& path, bool mayBeNone,
+               QWidget* parent = nullptr);
 
   const QString& path() const { return path_; }
   const StageSetting& setting() const { return setting_; }

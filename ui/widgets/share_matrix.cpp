@@ -21,14 +21,17 @@ constexpr int kPadding = 8;
 constexpr int kLegend = 120;  // px of the scale
 }  // namespace
 
-ShareMatrix::ShareMatrix(Theme& theme, const QString& title, QWidget* parent) : QFrame(parent), theme_(theme), title_(title) {
+ShareMatrix::ShareMatrix(Theme& theme, const QString& title, QWidget* parent)
+    : QFrame(parent), theme_(theme), title_(title) {
   setObjectName("matrix");
   setFocusPolicy(Qt::StrongFocus);
   setAccessibleName(title);
   const auto dress = [this] {
     const Colours& c = theme_.colours();
-    setStyleSheet(QString("#matrix { background: %1; border: 1px solid %2; border-radius: 4px; } #matrix:focus { border-color: %3; }")
-                      .arg(c.base.name(), c.border.name(), c.accent.name()));
+    setStyleSheet(
+        QString(
+            "#matrix { background: %1; border: 1px solid %2; border-radius: 4px; } #matrix:focus { border-color: %3; }")
+            .arg(c.base.name(), c.border.name(), c.accent.name()));
     updateGeometry();
     update();
   };
@@ -70,8 +73,9 @@ void ShareMatrix::choose(int row, int column) {
 QString ShareMatrix::readout() const {
   if (row_ < 0) return {};
   const float value = valueAt(row_, column_);
-  return tr("%1, %2: %3").arg(content_.rows[row_], content_.columns[column_],
-                              std::isfinite(value) ? percent(static_cast<double>(value)) : tr("nothing"));
+  return tr("%1, %2: %3")
+      .arg(content_.rows[row_], content_.columns[column_],
+           std::isfinite(value) ? percent(static_cast<double>(value)) : tr("nothing"));
 }
 
 QColor ShareMatrix::colourAt(int row, int column) const {
@@ -87,9 +91,11 @@ QRect ShareMatrix::cells(QSize size) const {
   int label = 0;
   for (const QString& name : content_.rows) label = std::max(label, metrics.horizontalAdvance(name));
   const int top = 3 * QFontMetrics(theme_.font(Theme::Size::small)).height() + 14 + metrics.height();
-  const QRect room(kPadding + label + 6, top, std::max(1, size.width() - 2 * kPadding - label - 6), std::max(1, size.height() - top - kPadding));
+  const QRect room(kPadding + label + 6, top, std::max(1, size.width() - 2 * kPadding - label - 6),
+                   std::max(1, size.height() - top - kPadding));
   // Whole pixels a cell, so that no line is thicker than another.
-  const int wide = std::max(1, room.width() / std::max(1, columns())), high = std::clamp(room.height() / std::max(1, rows()), 1, 3 * metrics.height());
+  const int wide = std::max(1, room.width() / std::max(1, columns())),
+            high = std::clamp(room.height() / std::max(1, rows()), 1, 3 * metrics.height());
   return {room.topLeft(), QSize(wide * columns(), high * rows())};
 }
 
@@ -107,7 +113,8 @@ void ShareMatrix::paintLegend(QPainter& painter, const QRect& bar) const {
   for (int i = 0; i <= kStops; ++i) {
     const double position = static_cast<double>(i) / kStops;
     const double load = position <= 0.5 ? 2 * position : std::pow(content_.most, 2 * position - 1);
-    gradient.setColorAt(position, relative ? QColor(loadColour(load, content_.most, theme_.dark())) : QColor(probabilityColour(position)));
+    gradient.setColorAt(position, relative ? QColor(loadColour(load, content_.most, theme_.dark()))
+                                           : QColor(probabilityColour(position)));
   }
   painter.fillRect(bar, gradient);
   painter.setPen(c.border);
@@ -117,10 +124,13 @@ void ShareMatrix::paintLegend(QPainter& painter, const QRect& bar) const {
   painter.setPen(c.muted);
   const auto tick = [&](double position, const QString& text) {
     const int wide = metrics.horizontalAdvance(text), x = bar.left() + static_cast<int>(position * bar.width());
-    painter.drawText(QRect(std::clamp(x - wide / 2, bar.left() - 4, bar.right() - wide + 4), bar.bottom() + 2, wide + 1, metrics.height()), Qt::AlignLeft, text);
+    painter.drawText(QRect(std::clamp(x - wide / 2, bar.left() - 4, bar.right() - wide + 4), bar.bottom() + 2, wide + 1,
+                           metrics.height()),
+                     Qt::AlignLeft, text);
   };
   if (relative) {
-    for (const double load : loadTicks(content_.most)) tick(loadPosition(load, content_.most), QString::number(load, 'g', 2));
+    for (const double load : loadTicks(content_.most))
+      tick(loadPosition(load, content_.most), QString::number(load, 'g', 2));
   } else {
     tick(0, percent(0));
     tick(1, percent(content_.most));
@@ -136,7 +146,8 @@ void ShareMatrix::paintHeader(QPainter& painter, QSize size) const {
   const int line = metrics.height(), right = size.width() - kPadding;
   painter.setFont(bold);
   painter.setPen(c.text);
-  painter.drawText(QRect(kPadding, 5, right - kPadding, line), Qt::AlignLeft | Qt::AlignVCenter, boldMetrics.elidedText(title_, Qt::ElideRight, right - kPadding));
+  painter.drawText(QRect(kPadding, 5, right - kPadding, line), Qt::AlignLeft | Qt::AlignVCenter,
+                   boldMetrics.elidedText(title_, Qt::ElideRight, right - kPadding));
   if (!caution_.isEmpty()) {
     painter.setPen(c.warning);
     const int used = boldMetrics.horizontalAdvance(title_ + "  ");
@@ -148,9 +159,13 @@ void ShareMatrix::paintHeader(QPainter& painter, QSize size) const {
   painter.setFont(font);
   painter.setPen(c.muted);
   const int words = right - kPadding - bar - 12;
-  painter.drawText(QRect(kPadding, 7 + line, words, line), Qt::AlignLeft | Qt::AlignVCenter, metrics.elidedText(metrics.horizontalAdvance(content_.scale) <= words ? content_.scale : content_.shortScale, Qt::ElideRight, words));
+  painter.drawText(
+      QRect(kPadding, 7 + line, words, line), Qt::AlignLeft | Qt::AlignVCenter,
+      metrics.elidedText(metrics.horizontalAdvance(content_.scale) <= words ? content_.scale : content_.shortScale,
+                         Qt::ElideRight, words));
   painter.setPen(c.text);
-  painter.drawText(QRect(kPadding, 8 + 2 * line, words, line), Qt::AlignLeft | Qt::AlignVCenter, metrics.elidedText(readout(), Qt::ElideRight, words));
+  painter.drawText(QRect(kPadding, 8 + 2 * line, words, line), Qt::AlignLeft | Qt::AlignVCenter,
+                   metrics.elidedText(readout(), Qt::ElideRight, words));
   paintLegend(painter, QRect(right - bar - 4, 9 + line, bar, line - 4));
 }
 
@@ -161,7 +176,8 @@ void ShareMatrix::paint(QPainter& painter, QSize size) const {
   if (rows() == 0 || columns() == 0) {
     painter.setPen(c.muted);
     painter.setFont(theme_.font());
-    painter.drawText(QRect(QPoint(), size).adjusted(3 * kPadding, 2 * kPadding, -3 * kPadding, 0), Qt::AlignCenter | Qt::TextWordWrap, hint_);
+    painter.drawText(QRect(QPoint(), size).adjusted(3 * kPadding, 2 * kPadding, -3 * kPadding, 0),
+                     Qt::AlignCenter | Qt::TextWordWrap, hint_);
     return;
   }
   const QFont font = theme_.axisFont();
@@ -172,10 +188,13 @@ void ShareMatrix::paint(QPainter& painter, QSize size) const {
   painter.setPen(c.muted);
   const int every = std::max(1, (metrics.horizontalAdvance("000") + first.width() - 1) / std::max(1, first.width()));
   for (int e = 0; e < columns(); e += every)
-    painter.drawText(QRect(all.left() + e * first.width() - 8, all.top() - metrics.height() - 2, first.width() + 16, metrics.height()), Qt::AlignHCenter, content_.columns[e]);
+    painter.drawText(QRect(all.left() + e * first.width() - 8, all.top() - metrics.height() - 2, first.width() + 16,
+                           metrics.height()),
+                     Qt::AlignHCenter, content_.columns[e]);
   const int everyRow = std::max(1, (metrics.height() + first.height() - 1) / std::max(1, first.height()));
   for (int r = 0; r < rows(); r += everyRow)
-    painter.drawText(QRect(kPadding, all.top() + r * first.height() + (first.height() - metrics.height()) / 2, all.left() - kPadding - 6, metrics.height()),
+    painter.drawText(QRect(kPadding, all.top() + r * first.height() + (first.height() - metrics.height()) / 2,
+                           all.left() - kPadding - 6, metrics.height()),
                      Qt::AlignRight | Qt::AlignVCenter, content_.rows[r]);
   for (int r = 0; r < rows(); ++r)
     for (int e = 0; e < columns(); ++e) {
@@ -221,7 +240,8 @@ void ShareMatrix::keyPressEvent(QKeyEvent* event) {
 
 void ShareMatrix::mousePressEvent(QMouseEvent* event) {
   setFocus(Qt::MouseFocusReason);
-  if (rows() == 0 || columns() == 0 || event->button() != Qt::LeftButton || !cells(size()).contains(event->pos())) return;
+  if (rows() == 0 || columns() == 0 || event->button() != Qt::LeftButton || !cells(size()).contains(event->pos()))
+    return;
   const QRect first = cell(size(), 0, 0);
   choose((event->pos().y() - first.top()) / first.height(), (event->pos().x() - first.left()) / first.width());
 }
@@ -249,7 +269,8 @@ void ShareMatrix::paintFigure(QPaintDevice& device, QSize size, bool) {
 QSize ShareMatrix::minimumSizeHint() const {
   const int line = QFontMetrics(theme_.axisFont()).height();
   const QRect inside = cells(QSize(1, 1));
-  return {std::max(18 * line, inside.left() + kPadding + 6 * columns()), inside.top() + kPadding + std::max(5, std::min(rows(), 10)) * line};
+  return {std::max(18 * line, inside.left() + kPadding + 6 * columns()),
+          inside.top() + kPadding + std::max(5, std::min(rows(), 10)) * line};
 }
 
 QSize ShareMatrix::sizeHint() const {

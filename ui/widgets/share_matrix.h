@@ -60,7 +60,7 @@ class ShareMatrix : public QFrame, public Figure {
 
  private:
   float valueAt(int row, int column) const;
-  QRect cells(QSize size) const;             // the area of all cells
+  QRect cells(QSize size) const;  // the area of all cells
   QRect cell(QSize size, int row, int column) const;
   void paint(QPainter& painter, QSize size) const;
   void paintHeader(QPainter& painter, QSize size) const;

@@ -33,7 +33,8 @@ SourceField::SourceField(Theme& theme, QWidget* parent)
     connect(button, &QPushButton::clicked, this, act);
     all->addWidget(button);
   };
-  add(tr("Built-in corpus"), tr("Labelled domains, generated from the corpus seed."), [this] { Q_EMIT chosen(kBuiltin); });
+  add(tr("Built-in corpus"), tr("Labelled domains, generated from the corpus seed."),
+      [this] { Q_EMIT chosen(kBuiltin); });
   add(tr("Text file…"), tr("One UTF-8 text."), [this] { choose(false); });
   add(tr("Folder of texts…"), tr("Each file or sub-folder is a domain."), [this] { choose(true); });
   all->addWidget(problem_);
@@ -42,7 +43,8 @@ SourceField::SourceField(Theme& theme, QWidget* parent)
 }
 
 void SourceField::choose(bool folder) {
-  const QString path = folder ? QFileDialog::getExistingDirectory(this, tr("Folder of texts")) : QFileDialog::getOpenFileName(this, tr("Text file"));
+  const QString path = folder ? QFileDialog::getExistingDirectory(this, tr("Folder of texts"))
+                              : QFileDialog::getOpenFileName(this, tr("Text file"));
   if (!path.isEmpty()) Q_EMIT chosen(path);
 }
 
@@ -56,7 +58,9 @@ void SourceField::setState(const QString& source, bool pending, const QString& p
   dress();
 }
 
-QString SourceField::label() const { return source_ == kBuiltin ? tr("built-in corpus") : QFileInfo(source_).fileName(); }
+QString SourceField::label() const {
+  return source_ == kBuiltin ? tr("built-in corpus") : QFileInfo(source_).fileName();
+}
 
 void SourceField::dress() {
   QPalette own = theme_.palette();

@@ -11,8 +11,15 @@
 namespace moe::ui {
 
 StageCard::StageCard(Theme& theme, const QString& title, const QString& tooltip, QWidget* parent)
-    : QFrame(parent), theme_(theme), line_(new QBoxLayout(QBoxLayout::LeftToRight)), header_(new QToolButton(this)), choice_(new QLabel(this)), formula_(new QLabel(this)),
-      note_(new QLabel(this)), inside_(new QWidget(this)), body_(new QVBoxLayout(inside_)) {
+    : QFrame(parent),
+      theme_(theme),
+      line_(new QBoxLayout(QBoxLayout::LeftToRight)),
+      header_(new QToolButton(this)),
+      choice_(new QLabel(this)),
+      formula_(new QLabel(this)),
+      note_(new QLabel(this)),
+      inside_(new QWidget(this)),
+      body_(new QVBoxLayout(inside_)) {
   header_->setText(title);
   header_->setToolTip(tooltip);
   header_->setAccessibleName(title);
@@ -86,10 +93,11 @@ void StageCard::paintEvent(QPaintEvent*) {
 
 void StageCard::dress() {
   const Colours& c = theme_.colours();
-  header_->setStyleSheet(QString("QToolButton { border: 1px solid transparent; font-weight: 600; padding: 2px; background: transparent; }"
-                                 "QToolButton:hover { background: %1; }"
-                                 "QToolButton:focus { border-color: %2; }")
-                             .arg(c.raised.name(), c.accent.name()));
+  header_->setStyleSheet(
+      QString("QToolButton { border: 1px solid transparent; font-weight: 600; padding: 2px; background: transparent; }"
+              "QToolButton:hover { background: %1; }"
+              "QToolButton:focus { border-color: %2; }")
+          .arg(c.raised.name(), c.accent.name()));
   header_->setArrowType(open() ? Qt::DownArrow : Qt::RightArrow);
   const auto paint = [this](QLabel* label, const QColor& colour) {
     QPalette own = theme_.palette();

@@ -33,9 +33,7 @@ void TimeAxis::show(double first, double last) {
   set(first, first + span);
 }
 
-void TimeAxis::zoom(double factor, double at) {
-  show(at - (at - first_) * factor, at + (last_ - at) * factor);
-}
+void TimeAxis::zoom(double factor, double at) { show(at - (at - first_) * factor, at + (last_ - at) * factor); }
 
 void TimeAxis::pan(double steps) { show(first_ + steps, last_ + steps); }
 

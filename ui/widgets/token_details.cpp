@@ -22,7 +22,9 @@ TokenDetails::TokenDetails(Theme& theme, QWidget* parent) : QWidget(parent), the
   setAccessibleName(tr("The chosen token in every layer"));
   setFocusPolicy(Qt::StrongFocus);
   setMouseTracking(true);
-  setWhatsThis(tr("Press a number: how it is computed. With the keyboard: up and down choose a layer, Enter explains its numbers."));
+  setWhatsThis(
+      tr("Press a number: how it is computed. With the keyboard: up and down choose a layer, Enter explains its "
+         "numbers."));
   QSizePolicy policy(QSizePolicy::Expanding, QSizePolicy::Minimum);
   policy.setHeightForWidth(true);
   setSizePolicy(policy);
@@ -64,11 +66,13 @@ double TokenDetails::fullBar() const {
 
 std::vector<TokenDetails::Word> TokenDetails::wordsOf(std::size_t index) const {
   const TokenLayerRouting& layer = token_.layers[index];
-  std::vector<Word> words{{layer.experts.empty() ? tr("%1: no expert").arg(layerTitle(layer.layer)) : layerTitle(layer.layer) + ':'}};
+  std::vector<Word> words{
+      {layer.experts.empty() ? tr("%1: no expert").arg(layerTitle(layer.layer)) : layerTitle(layer.layer) + ':'}};
   const std::vector<TokenExplanation> all = explanations(index);
   for (std::size_t i = 0; i < layer.experts.size(); ++i) {
-    const QString word = i < layer.weights.size() ? tr("E%1 × %2").arg(layer.experts[i]).arg(number(static_cast<double>(layer.weights[i])))
-                                                  : tr("E%1").arg(layer.experts[i]);
+    const QString word = i < layer.weights.size()
+                             ? tr("E%1 × %2").arg(layer.experts[i]).arg(number(static_cast<double>(layer.weights[i])))
+                             : tr("E%1").arg(layer.experts[i]);
     words.push_back({i + 1 < layer.experts.size() ? word + ',' : word, static_cast<int>(i)});
   }
   if (layer.dropped) words.push_back({tr("dropped")});
@@ -149,14 +153,17 @@ void TokenDetails::paintBars(QPainter& painter, const TokenLayerRouting& layer, 
   painter.fillRect(bars, colours.raised);
   const double full = fullBar();
   const double step = static_cast<double>(bars.width()) / experts;
-  const int every = std::max(1, static_cast<int>((small.horizontalAdvance("888") + 4) / std::max(1.0, step)) + (step < small.horizontalAdvance("888") + 4 ? 1 : 0));
+  const int every = std::max(1, static_cast<int>((small.horizontalAdvance("888") + 4) / std::max(1.0, step)) +
+                                    (step < small.horizontalAdvance("888") + 4 ? 1 : 0));
   painter.setFont(theme_.axisFont());
   for (int e = 0; e < experts; ++e) {
     const double p = std::clamp(static_cast<double>(layer.probabilities[static_cast<std::size_t>(e)]) / full, 0.0, 1.0);
     const bool isChosen = std::find(layer.experts.begin(), layer.experts.end(), e) != layer.experts.end();
-    const int left = bars.left() + static_cast<int>(e * step), right = bars.left() + static_cast<int>((e + 1) * step) - 1;
+    const int left = bars.left() + static_cast<int>(e * step),
+              right = bars.left() + static_cast<int>((e + 1) * step) - 1;
     const int height = std::max(1, static_cast<int>(p * bars.height()));
-    painter.fillRect(QRect(left, bars.bottom() + 1 - height, std::max(1, right - left), height), expertColour(e, experts));
+    painter.fillRect(QRect(left, bars.bottom() + 1 - height, std::max(1, right - left), height),
+                     expertColour(e, experts));
     if (isChosen) {
       painter.setPen(QPen(colours.text, theme_.lineWidth()));
       painter.setBrush(Qt::NoBrush);
@@ -166,7 +173,8 @@ void TokenDetails::paintBars(QPainter& painter, const TokenLayerRouting& layer, 
       // A chosen expert's number is always there; the others' give way where there is no room.
       const QRect label(left - 20, bars.bottom() + 1, right - left + 40, labels);
       painter.setPen(isChosen ? colours.text : colours.muted);
-      if (isChosen || step >= small.horizontalAdvance("88")) painter.drawText(label, Qt::AlignHCenter | Qt::AlignTop, QString::number(e));
+      if (isChosen || step >= small.horizontalAdvance("88"))
+        painter.drawText(label, Qt::AlignHCenter | Qt::AlignTop, QString::number(e));
     }
   }
 }
@@ -211,11 +219,14 @@ std::pair<int, int> TokenDetails::entryAt(const QPoint& point) const {
     for (const Word& word : block.words)
       if (word.entry >= 0 && word.place.adjusted(-2, 0, 2, 0).contains(point)) return {static_cast<int>(l), word.entry};
     const auto experts = static_cast<int>(token_.layers[l].probabilities.size());
-    if (experts > 0 && point.y() >= block.bars.top() && point.x() >= block.bars.left() && point.x() <= block.bars.right()) {
-      const int expert = std::min(experts - 1, (point.x() - block.bars.left()) * experts / std::max(1, block.bars.width()));
+    if (experts > 0 && point.y() >= block.bars.top() && point.x() >= block.bars.left() &&
+        point.x() <= block.bars.right()) {
+      const int expert =
+          std::min(experts - 1, (point.x() - block.bars.left()) * experts / std::max(1, block.bars.width()));
       const std::vector<TokenExplanation> all = explanations(l);
       for (std::size_t i = 0; i < all.size(); ++i)
-        if (all[i].quantity == TokenQuantity::score && all[i].expert == expert) return {static_cast<int>(l), static_cast<int>(i)};
+        if (all[i].quantity == TokenQuantity::score && all[i].expert == expert)
+          return {static_cast<int>(l), static_cast<int>(i)};
     }
     return {static_cast<int>(l), -1};
   }
@@ -225,7 +236,8 @@ std::pair<int, int> TokenDetails::entryAt(const QPoint& point) const {
 void TokenDetails::explain(int layer, int entry) {
   std::vector<Explanation> texts;
   for (TokenExplanation& one : explanations(static_cast<std::size_t>(layer))) texts.push_back(std::move(one.text));
-  ExplainPopover::open(theme_, this, mapToGlobal(QPoint(kMargin, blocks_[static_cast<std::size_t>(layer)].bottom + 2)), std::move(texts), entry);
+  ExplainPopover::open(theme_, this, mapToGlobal(QPoint(kMargin, blocks_[static_cast<std::size_t>(layer)].bottom + 2)),
+                       std::move(texts), entry);
 }
 
 void TokenDetails::mouseMoveEvent(QMouseEvent* event) {

@@ -5,7 +5,8 @@
 
 namespace moe::ui {
 
-TokenLayout TokenLayout::of(const std::vector<int>& widths, const std::vector<bool>& breaks, int width, const Metrics& metrics) {
+TokenLayout TokenLayout::of(const std::vector<int>& widths, const std::vector<bool>& breaks, int width,
+                            const Metrics& metrics) {
   TokenLayout layout;
   const int lineHeight = metrics.chipHeight + metrics.stripHeight + metrics.lineGap;
   int x = 0, y = 0;
@@ -50,13 +51,13 @@ QString chipText(const std::string& token) {
   QString text;
   for (const QChar c : QString::fromStdString(token)) {
     if (c == ' ')
-      text += QChar(0x2423);   // open box
+      text += QChar(0x2423);  // open box
     else if (c == '\n')
-      text += QChar(0x21B5);   // return arrow
+      text += QChar(0x21B5);  // return arrow
     else if (c == '\t')
       text += QChar(0x21E5);
     else if (c == QChar(0xFFFD) || !c.isPrint())
-      text += QChar(0x25CA);   // lozenge
+      text += QChar(0x25CA);  // lozenge
     else
       text += c;
   }

@@ -11,14 +11,15 @@ struct TokenLayout {
   struct Metrics {
     int chipHeight = 22, stripHeight = 0;  // px: the chip, and the strip of all layers below it
     int padding = 6, gap = 4, lineGap = 10;
-    int leastWidth = 26;                   // so that the expert's number always fits
+    int leastWidth = 26;  // so that the expert's number always fits
   };
 
-  std::vector<QRect> chips;                // without the strip
-  int height = 0;                          // of all lines, strips included
+  std::vector<QRect> chips;  // without the strip
+  int height = 0;            // of all lines, strips included
 
   /// `widths`: of each token's text, px; `breaks`: whether the token ends a line of the text.
-  static TokenLayout of(const std::vector<int>& widths, const std::vector<bool>& breaks, int width, const Metrics& metrics);
+  static TokenLayout of(const std::vector<int>& widths, const std::vector<bool>& breaks, int width,
+                        const Metrics& metrics);
 
   QRect strip(std::size_t token, const Metrics& metrics) const;
   /// The token whose chip or strip is at a point; -1: none.

@@ -28,7 +28,8 @@ Cell cellOf(const TokenLayerRouting& layer) {
   int first = layer.experts.empty() ? -1 : layer.experts.front();
   // Where every expert is asked there is no first choice: the largest share stands for the token.
   if (first >= 0 && layer.experts.size() == layer.probabilities.size() && !layer.weights.empty())
-    first = layer.experts[static_cast<std::size_t>(std::max_element(layer.weights.begin(), layer.weights.end()) - layer.weights.begin())];
+    first = layer.experts[static_cast<std::size_t>(std::max_element(layer.weights.begin(), layer.weights.end()) -
+                                                   layer.weights.begin())];
   return {first, static_cast<int>(layer.probabilities.size()), layer.dropped};
 }
 
@@ -51,10 +52,13 @@ TokenStrip::TokenStrip(Theme& theme, QWidget* parent) : QWidget(parent), theme_(
 TokenLayout::Metrics TokenStrip::metrics() const {
   const QFontMetrics text(theme_.font());
   const QFontMetrics small(theme_.axisFont());
-  const int layers = routing_ && !routing_->tokens.empty() ? static_cast<int>(routing_->tokens.front().layers.size()) : 0;
+  const int layers =
+      routing_ && !routing_->tokens.empty() ? static_cast<int>(routing_->tokens.front().layers.size()) : 0;
   return {.chipHeight = text.height() + small.height() + 4,
           .stripHeight = layers * (small.height() + 1),
-          .padding = theme_.gap(), .gap = theme_.gap() - 2, .lineGap = 2 * theme_.gap(),
+          .padding = theme_.gap(),
+          .gap = theme_.gap() - 2,
+          .lineGap = 2 * theme_.gap(),
           .leastWidth = small.horizontalAdvance("E888") + 4};
 }
 
@@ -89,8 +93,8 @@ void TokenStrip::paintLayerLabels(QPainter& painter) const {
     const QRect strip = layout_.strip(i, size);
     const int row = strip.height() / static_cast<int>(layers.size());
     for (std::size_t l = 0; l < layers.size(); ++l)
-      painter.drawText(QRect(-labelWidth(), strip.top() + static_cast<int>(l) * row + 1, labelWidth() - 4, row - 1), Qt::AlignRight | Qt::AlignVCenter,
-                       layerShort(layers[l].layer));
+      painter.drawText(QRect(-labelWidth(), strip.top() + static_cast<int>(l) * row + 1, labelWidth() - 4, row - 1),
+                       Qt::AlignRight | Qt::AlignVCenter, layerShort(layers[l].layer));
   }
 }
 
@@ -138,7 +142,8 @@ void TokenStrip::paintToken(QPainter& painter, std::size_t index) const {
   const TokenLayout::Metrics size = metrics();
   const QRect chip = layout_.chips[index];
   const Colours& colours = theme_.colours();
-  const Cell cell = layer_ < static_cast<int>(token.layers.size()) ? cellOf(token.layers[static_cast<std::size_t>(layer_)]) : Cell{};
+  const Cell cell =
+      layer_ < static_cast<int>(token.layers.size()) ? cellOf(token.layers[static_cast<std::size_t>(layer_)]) : Cell{};
   fillCell(painter, chip, cell, colours.raised);
 
   const QColor ink = cell.expert < 0 ? colours.text : textOn(expertColour(cell.expert, cell.experts));
@@ -179,7 +184,8 @@ void TokenStrip::paintFigure(QPaintDevice& device, QSize size, bool) {
 void TokenStrip::paintAll(QPainter& painter, QSize size) const {
   painter.setLayoutDirection(Qt::LeftToRight);  // places are those of the data: nothing is mirrored
   painter.fillRect(QRect({0, 0}, size), theme_.colours().base);
-  paintCaution(painter, theme_, QRect(kMargin, 2, size.width() - 2 * kMargin, cautionHeight(theme_, caution_)), caution_);
+  paintCaution(painter, theme_, QRect(kMargin, 2, size.width() - 2 * kMargin, cautionHeight(theme_, caution_)),
+               caution_);
   if (!routing_) return;
   painter.save();
   painter.translate(origin());
@@ -201,9 +207,7 @@ void TokenStrip::choose(int token) {
   Q_EMIT tokenChosen(token);
 }
 
-void TokenStrip::mousePressEvent(QMouseEvent* event) {
-  choose(layout_.at(event->pos() - origin(), metrics()));
-}
+void TokenStrip::mousePressEvent(QMouseEvent* event) { choose(layout_.at(event->pos() - origin(), metrics())); }
 
 void TokenStrip::keyPressEvent(QKeyEvent* event) {
   if (!routing_ || routing_->tokens.empty()) return QWidget::keyPressEvent(event);

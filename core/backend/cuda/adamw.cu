@@ -116,22 +116,29 @@ void CudaBackend::adamw(std::span<const AdamWPart> parts, const AdamWSettings& s
     assert(part.m.elements() == n && part.v.elements() == n && part.gradient.elements() == n);
     if (n == 0) continue;
     written(part.parameter);  // no product reads a moment
-    AdamWSegment segment{.parameter = at<float>(part.parameter), .m = at<float>(part.m), .v = at<float>(part.v),
-                         .gradient = at<float>(part.gradient), .copy = copies().writing(part.parameter), .elements = n,
-                         .firstChunk = static_cast<std::int32_t>(chunks), .fours = 0,
-                         .kept = static_cast<float>(1 - settings.learningRate * part.weightDecay), .unused = 0};
+    AdamWSegment segment{.parameter = at<float>(part.parameter),
+                         .m = at<float>(part.m),
+                         .v = at<float>(part.v),
+                         .gradient = at<float>(part.gradient),
+                         .copy = copies().writing(part.parameter),
+                         .elements = n,
+                         .firstChunk = static_cast<std::int32_t>(chunks),
+                         .fours = 0,
+                         .kept = static_cast<float>(1 - settings.learningRate * part.weightDecay),
+                         .unused = 0};
     segment.fours = inFours(4, {segment.parameter, segment.m, segment.v, segment.gradient});
     segments.push_back(segment);
     chunks += (n + AdamW::kChunk - 1) / AdamW::kChunk;
   }
   if (segments.empty()) return;
   const auto step = static_cast<double>(settings.step);
-  const AdamWFactors factors{
-      .beta1 = static_cast<float>(settings.beta1), .fresh1 = static_cast<float>(1 - settings.beta1),
-      .beta2 = static_cast<float>(settings.beta2), .fresh2 = static_cast<float>(1 - settings.beta2),
-      .step = static_cast<float>(settings.learningRate / (1 - std::pow(settings.beta1, step))),
-      .secondCorrection = static_cast<float>(1 / (1 - std::pow(settings.beta2, step))),
-      .epsilon = static_cast<float>(settings.epsilon)};
+  const AdamWFactors factors{.beta1 = static_cast<float>(settings.beta1),
+                             .fresh1 = static_cast<float>(1 - settings.beta1),
+                             .beta2 = static_cast<float>(settings.beta2),
+                             .fresh2 = static_cast<float>(1 - settings.beta2),
+                             .step = static_cast<float>(settings.learningRate / (1 - std::pow(settings.beta1, step))),
+                             .secondCorrection = static_cast<float>(1 / (1 - std::pow(settings.beta2, step))),
+                             .epsilon = static_cast<float>(settings.epsilon)};
   const AdamWSegment* const table = queue().constant(std::span<const AdamWSegment>(segments));
   const AdamWFactors* const read = queue().constant(factors);
   queue().launch<AdamW>({blocksFor(chunks, 1)}, static_cast<int>(sizeof(int)), table, read, at<double>(update),

@@ -139,10 +139,10 @@ struct AttendNext {
   Twin out;
   float *keys, *values;  // (capacity, kvHeads, headWidth)
   const float* qkv;
-  const float* turn;     // (headWidth): cosines, then sines; null without rotary positions
+  const float* turn;  // (headWidth): cosines, then sines; null without rotary positions
   const int* position;
-  float* parts;          // (heads, blocks, headWidth + 2): values mixed, largest score, sum
-  int* counters;         // (heads)
+  float* parts;   // (heads, blocks, headWidth + 2): values mixed, largest score, sum
+  int* counters;  // (heads)
   int heads, kvHeads, headWidth;
   float scale;  // log2(e) / sqrt(headWidth)
 
@@ -205,8 +205,8 @@ struct AttendNext {
       float mixed = 0;
       if (way < ways && column < headWidth)
         for (int i = way; i < count; i += ways) {
-          const float value = first + i == at ? newValue[column]
-                                              : values[(first + i) * cacheRow + keyHead * headWidth + column];
+          const float value =
+              first + i == at ? newValue[column] : values[(first + i) * cacheRow + keyHead * headWidth + column];
           mixed = fmaf(weights[i], value, mixed);
         }
       sums[thread] = mixed;
@@ -430,8 +430,8 @@ void CudaBackend::attentionBackward(const TensorView& dQkv, const TensorView& dO
     layOut.template operator()<float>();
     withExactColumns(plan.columns, [&]<int W>() {
       using Kernel = AttendBackwardExact<W>;
-      queue().launch<Kernel>({blocks, shape.width / W}, Kernel::sharedBytes(), kept.planes, planes, kept.logSums, deltas,
-                             turns, twin, shape, plan.scale, plan.scoreScale, plan.tileCount());
+      queue().launch<Kernel>({blocks, shape.width / W}, Kernel::sharedBytes(), kept.planes, planes, kept.logSums,
+                             deltas, turns, twin, shape, plan.scale, plan.scoreScale, plan.tileCount());
     });
   }
 }

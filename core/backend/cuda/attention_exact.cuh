@@ -9,11 +9,11 @@ namespace moe::cuda {
 template <int W>
 struct ExactTile {
   static constexpr int kRows = 64, kThreads = 256;
-  static constexpr int kStride = W + 4;                    // rows start in other banks
+  static constexpr int kStride = W + 4;  // rows start in other banks
   static constexpr int kBytes = kRows * kStride * 4;
-  static constexpr int kWeightStride = kRows + 4;          // of (64, 64) probabilities
+  static constexpr int kWeightStride = kRows + 4;  // of (64, 64) probabilities
   static constexpr int kWeightBytes = kRows * kWeightStride * 4;
-  static constexpr int kMine = W / 16;                     // columns of a result that a thread makes: x * kMine ..
+  static constexpr int kMine = W / 16;  // columns of a result that a thread makes: x * kMine ..
   float* at;
 
   MOE_DEVICE static int x() { return threadOfBlock() % 16; }
@@ -42,10 +42,10 @@ struct ExactTile {
         b[i] = *reinterpret_cast<const Float4*>(right + i * 16 * kStride + k);
       }
       MOE_UNROLL
-      for (int i = 0; i < 4; ++i)
-        MOE_UNROLL
-        for (int j = 0; j < 4; ++j)
-          result[i][j] = fmaf(a[i].x, b[j].x, fmaf(a[i].y, b[j].y, fmaf(a[i].z, b[j].z, fmaf(a[i].w, b[j].w, result[i][j]))));
+      for (int i = 0; i < 4; ++i) MOE_UNROLL
+      for (int j = 0; j < 4; ++j)
+        result[i][j] =
+            fmaf(a[i].x, b[j].x, fmaf(a[i].y, b[j].y, fmaf(a[i].z, b[j].z, fmaf(a[i].w, b[j].w, result[i][j]))));
     }
   }
 
@@ -80,9 +80,8 @@ struct ExactTile {
   /// Puts this thread's part of (64, 64) weights where mixRows reads them, after a sync().
   MOE_DEVICE static void putWeights(float* weights, const float (&part)[4][4]) {
     MOE_UNROLL
-    for (int i = 0; i < 4; ++i)
-      MOE_UNROLL
-      for (int j = 0; j < 4; ++j) weights[(y() + 16 * i) * kWeightStride + x() + 16 * j] = part[i][j];
+    for (int i = 0; i < 4; ++i) MOE_UNROLL
+    for (int j = 0; j < 4; ++j) weights[(y() + 16 * i) * kWeightStride + x() + 16 * j] = part[i][j];
   }
 };
 
@@ -231,7 +230,7 @@ struct AttendBackwardExact {
         float score[4][4] = {}, change[4][4] = {};
         for (int c = 1; c <= chunks; ++c) {
           const int column = (chunk + c) % chunks * W;  // the block's own last: its columns are mixed below
-          sync();  // what was there is no longer read
+          sync();                                       // what was there is no longer read
           if (chunks > 1 || (at == begin && query == firstQuery)) {
             rowR.ask(kOfKeys ? keyPlane : queryPlane, first, column, shape);
             rowS.ask(kOfKeys ? valuePlane : dOutPlane, first, column, shape);
@@ -245,14 +244,13 @@ struct AttendBackwardExact {
           rowS.multiplyRows(change, columnS);
         }
         MOE_UNROLL
-        for (int i = 0; i < 4; ++i)
-          MOE_UNROLL
-          for (int j = 0; j < 4; ++j) {
-            const int row = first + y + 16 * i, column = at + x + 16 * j, line = kOfKeys ? column : row;
-            const bool sees = kOfKeys ? row <= column : column <= row;
-            score[i][j] = sees ? exp2f(fmaf(score[i][j], scale, -logs[line])) : 0;
-            change[i][j] = score[i][j] * (change[i][j] - delta[line]);
-          }
+        for (int i = 0; i < 4; ++i) MOE_UNROLL
+        for (int j = 0; j < 4; ++j) {
+          const int row = first + y + 16 * i, column = at + x + 16 * j, line = kOfKeys ? column : row;
+          const bool sees = kOfKeys ? row <= column : column <= row;
+          score[i][j] = sees ? exp2f(fmaf(score[i][j], scale, -logs[line])) : 0;
+          change[i][j] = score[i][j] * (change[i][j] - delta[line]);
+        }
         if constexpr (kOfKeys) {
           Tile::putWeights(weights, score);
           sync();
@@ -270,8 +268,8 @@ struct AttendBackwardExact {
     for (int i = 0; i < 4; ++i) {
       const int row = first + y + 16 * i;
       if (row >= shape.length) continue;
-      const std::int64_t to =
-          (std::int64_t{1} * sequence * shape.length + row) * shape.qkvWidth() + std::int64_t{1} * place * shape.headWidth;
+      const std::int64_t to = (std::int64_t{1} * sequence * shape.length + row) * shape.qkvWidth() +
+                              std::int64_t{1} * place * shape.headWidth;
       const int column = chunk * W + x * Tile::kMine;
       if (turns != nullptr) {
         const float* const cosine = turns + std::int64_t{1} * row * shape.headWidth;

@@ -100,9 +100,8 @@ struct AttendTiles {
       }
       if (step == 0) {
         MOE_UNROLL
-        for (int m = 0; m < kSlabs; ++m)
-          MOE_UNROLL
-          for (int k = 0; k < W / 16; ++k) queries.left(query[m][k], warpRow + m * 16, k * 16);
+        for (int m = 0; m < kSlabs; ++m) MOE_UNROLL
+        for (int k = 0; k < W / 16; ++k) queries.left(query[m][k], warpRow + m * 16, k * 16);
       }
       const int firstKey = step * kKeys;
       if (firstKey > first + warpRow + 16 * kSlabs - 1) continue;  // all masked
@@ -110,50 +109,45 @@ struct AttendTiles {
       float score[kSlabs][kKeys / 8][4] = {};
       const SharedTile<W> key = keys(step % 2), value = values(step % 2);
       MOE_UNROLL
-      for (int n = 0; n < kKeys / 16; ++n)
+      for (int n = 0; n < kKeys / 16; ++n) MOE_UNROLL
+      for (int k = 0; k < W / 16; ++k) {
+        std::uint32_t low[2], high[2];
+        key.rightTransposed(low, high, n * 16, k * 16);
         MOE_UNROLL
-        for (int k = 0; k < W / 16; ++k) {
-          std::uint32_t low[2], high[2];
-          key.rightTransposed(low, high, n * 16, k * 16);
-          MOE_UNROLL
-          for (int m = 0; m < kSlabs; ++m) {
-            multiplyTile(score[m][2 * n], query[m][k], low);
-            multiplyTile(score[m][2 * n + 1], query[m][k], high);
-          }
+        for (int m = 0; m < kSlabs; ++m) {
+          multiplyTile(score[m][2 * n], query[m][k], low);
+          multiplyTile(score[m][2 * n + 1], query[m][k], high);
         }
+      }
       if (firstKey + kKeys - 1 > first + warpRow) {
         MOE_UNROLL
-        for (int m = 0; m < kSlabs; ++m)
-          MOE_UNROLL
-          for (int n = 0; n < kKeys / 8; ++n)
-            MOE_UNROLL
-            for (int i = 0; i < 4; ++i)
-              if (firstKey + n * 8 + column + i % 2 > row + m * 16 + i / 2 * 8) score[m][n][i] = kNegativeInfinity;
+        for (int m = 0; m < kSlabs; ++m) MOE_UNROLL
+        for (int n = 0; n < kKeys / 8; ++n) MOE_UNROLL
+        for (int i = 0; i < 4; ++i)
+          if (firstKey + n * 8 + column + i % 2 > row + m * 16 + i / 2 * 8) score[m][n][i] = kNegativeInfinity;
       }
       MOE_UNROLL
-      for (int m = 0; m < kSlabs; ++m)
+      for (int m = 0; m < kSlabs; ++m) MOE_UNROLL
+      for (int half = 0; half < 2; ++half) {
+        float largest = most[m][half];
         MOE_UNROLL
-        for (int half = 0; half < 2; ++half) {
-          float largest = most[m][half];
-          MOE_UNROLL
-          for (int n = 0; n < kKeys / 8; ++n)
-            largest = fmaxf(largest, fmaxf(score[m][n][2 * half], score[m][n][2 * half + 1]));
-          largest = fmaxf(largest, shuffleXor(largest, 1));
-          largest = fmaxf(largest, shuffleXor(largest, 2));  // finite: key 0 is in every row
-          const float shrink = exp2f((most[m][half] - largest) * scale), offset = largest * scale;
-          most[m][half] = largest;
-          float more = 0;
-          MOE_UNROLL
-          for (int n = 0; n < kKeys / 8; ++n)
-            MOE_UNROLL
-            for (int i = 2 * half; i < 2 * half + 2; ++i) {
-              score[m][n][i] = exp2f(fmaf(score[m][n][i], scale, -offset));
-              more += score[m][n][i];
-            }
-          sum[m][half] = fmaf(sum[m][half], shrink, more);
-          MOE_UNROLL
-          for (int n = 0; n < W / 8; ++n) mixed[m][n][2 * half] *= shrink, mixed[m][n][2 * half + 1] *= shrink;
+        for (int n = 0; n < kKeys / 8; ++n)
+          largest = fmaxf(largest, fmaxf(score[m][n][2 * half], score[m][n][2 * half + 1]));
+        largest = fmaxf(largest, shuffleXor(largest, 1));
+        largest = fmaxf(largest, shuffleXor(largest, 2));  // finite: key 0 is in every row
+        const float shrink = exp2f((most[m][half] - largest) * scale), offset = largest * scale;
+        most[m][half] = largest;
+        float more = 0;
+        MOE_UNROLL
+        for (int n = 0; n < kKeys / 8; ++n) MOE_UNROLL
+        for (int i = 2 * half; i < 2 * half + 2; ++i) {
+          score[m][n][i] = exp2f(fmaf(score[m][n][i], scale, -offset));
+          more += score[m][n][i];
         }
+        sum[m][half] = fmaf(sum[m][half], shrink, more);
+        MOE_UNROLL
+        for (int n = 0; n < W / 8; ++n) mixed[m][n][2 * half] *= shrink, mixed[m][n][2 * half + 1] *= shrink;
+      }
       MOE_UNROLL
       for (int k = 0; k < kKeys / 16; ++k) {
         std::uint32_t probability[kSlabs][4];
@@ -174,24 +168,23 @@ struct AttendTiles {
 
     const std::int64_t outWidth = std::int64_t{1} * shape.heads * shape.headWidth;
     MOE_UNROLL
-    for (int m = 0; m < kSlabs; ++m)
+    for (int m = 0; m < kSlabs; ++m) MOE_UNROLL
+    for (int half = 0; half < 2; ++half) {
+      float total = sum[m][half];
+      total += shuffleXor(total, 1);
+      total += shuffleXor(total, 2);
+      const int at = row + m * 16 + half * 8;
+      if (lane() % 4 == 0 && at < shape.rows)
+        logSums[shape.rowOf(sequence, head) + at] =
+            at < shape.length ? fmaf(most[m][half], scale, log2f(total)) : -kNegativeInfinity;
+      if (at >= shape.length) continue;
+      const float part = 1 / total;
+      const std::int64_t begin = (std::int64_t{1} * sequence * shape.length + at) * outWidth + head * shape.headWidth;
       MOE_UNROLL
-      for (int half = 0; half < 2; ++half) {
-        float total = sum[m][half];
-        total += shuffleXor(total, 1);
-        total += shuffleXor(total, 2);
-        const int at = row + m * 16 + half * 8;
-        if (lane() % 4 == 0 && at < shape.rows)
-          logSums[shape.rowOf(sequence, head) + at] =
-              at < shape.length ? fmaf(most[m][half], scale, log2f(total)) : -kNegativeInfinity;
-        if (at >= shape.length) continue;
-        const float part = 1 / total;
-        const std::int64_t begin = (std::int64_t{1} * sequence * shape.length + at) * outWidth + head * shape.headWidth;
-        MOE_UNROLL
-        for (int n = 0; n < W / 8; ++n)
-          out.putTwo(begin, n * 8 + column, shape.headWidth, mixed[m][n][2 * half] * part,
-                     mixed[m][n][2 * half + 1] * part, pairs != 0);
-      }
+      for (int n = 0; n < W / 8; ++n)
+        out.putTwo(begin, n * 8 + column, shape.headWidth, mixed[m][n][2 * half] * part,
+                   mixed[m][n][2 * half + 1] * part, pairs != 0);
+    }
   }
 };
 
@@ -240,8 +233,9 @@ struct AttendBackwardTiles {
       rowS.ask(dOut + shape.outputPlane(sequence, head), first, kRows, shape.length);
     }
     // Keys: every later query of each head of the group, head by head. Queries: every earlier key.
-    const int stepsOfHead = kOfKeys ? (shape.length - first + kColumns - 1) / kColumns
-                                    : ((first + kRows < shape.length ? first + kRows : shape.length) + kColumns - 1) / kColumns;
+    const int stepsOfHead =
+        kOfKeys ? (shape.length - first + kColumns - 1) / kColumns
+                : ((first + kRows < shape.length ? first + kRows : shape.length) + kColumns - 1) / kColumns;
     const int steps = kOfKeys ? stepsOfHead * shape.group() : stepsOfHead;
     const auto columnOf = [&](int step) { return kOfKeys ? first + step % stepsOfHead * kColumns : step * kColumns; };
     const auto tileOf = [&](int stage, int which) -> SharedTile<W> {
@@ -310,9 +304,8 @@ struct AttendBackwardTiles {
       if constexpr (kOfKeys) mixRows(valueGradient, score, columnS);
       multiplyRows(change, rowS, columnS, warpRow);
       MOE_UNROLL
-      for (int n = 0; n < kColumns / 8; ++n)
-        MOE_UNROLL
-        for (int i = 0; i < 4; ++i) score[n][i] *= change[n][i];
+      for (int n = 0; n < kColumns / 8; ++n) MOE_UNROLL
+      for (int i = 0; i < 4; ++i) score[n][i] *= change[n][i];
       mixRows(gradient, score, columnR);
     }
 
@@ -321,8 +314,8 @@ struct AttendBackwardTiles {
     for (int half = 0; half < 2; ++half) {
       const int at = row + half * 8;
       if (at >= shape.length) continue;
-      const std::int64_t begin =
-          (std::int64_t{1} * sequence * shape.length + at) * shape.qkvWidth() + std::int64_t{1} * place * shape.headWidth;
+      const std::int64_t begin = (std::int64_t{1} * sequence * shape.length + at) * shape.qkvWidth() +
+                                 std::int64_t{1} * place * shape.headWidth;
       if (turns != nullptr) {
         const float* const cosine = turns + std::int64_t{1} * at * shape.headWidth;
         const float* const sine = cosine + shape.half;
@@ -332,7 +325,8 @@ struct AttendBackwardTiles {
           float one[2], two[2];
           MOE_UNROLL
           for (int c = 0; c < 2; ++c) {
-            const float x = gradient[2 * n][2 * half + c] * scoreScale, y = gradient[2 * n + 1][2 * half + c] * scoreScale;
+            const float x = gradient[2 * n][2 * half + c] * scoreScale,
+                        y = gradient[2 * n + 1][2 * half + c] * scoreScale;
             const bool inside = i + c < shape.half;
             const float cosineOf = inside ? cosine[i + c] : 0, sineOf = inside ? sine[i + c] : 0;
             one[c] = x * cosineOf + y * sineOf;
@@ -373,7 +367,8 @@ struct AttendBackwardTiles {
     }
   }
   /// result += weights (16, kColumns) times the columns' rows.
-  MOE_DEVICE void mixRows(float (&result)[W / 8][4], const float (&weights)[kColumns / 8][4], SharedTile<W> columns) const {
+  MOE_DEVICE void mixRows(float (&result)[W / 8][4], const float (&weights)[kColumns / 8][4],
+                          SharedTile<W> columns) const {
     MOE_UNROLL
     for (int k = 0; k < kColumns / 16; ++k) {
       std::uint32_t a[4];

@@ -35,7 +35,7 @@ struct TermRow {
   Recipe::BalanceTerm::Kind kind;
   Recipe::BalanceTerm::Normalisation normalisation;
   Recipe::BalanceTerm::Layers layers;
-  bool first;            // counts first choices alone
+  bool first;  // counts first choices alone
   double coefficient;
   const double* counts;  // (layers, E) of the global batch; null: of this one
   double tokens;         // behind these
@@ -127,7 +127,8 @@ struct FinishBalance {
         mean += part * layers[l].probability[e] / layers[l].tokens;
       }
       value += factor * f * mean;
-      for (int l = 0; l < layerCount; ++l) layers[l].slope[static_cast<std::int64_t>(i) * experts + e] = factor * f * part;
+      for (int l = 0; l < layerCount; ++l)
+        layers[l].slope[static_cast<std::int64_t>(i) * experts + e] = factor * f * part;
     }
     return blockSum(value, joined);
   }
@@ -151,12 +152,18 @@ void CudaBackend::finishBalance(const TensorView& totals, std::span<Routing* con
     std::vector<TermRow> terms;
     for (std::size_t i = 0; i < recipe.balance.size(); ++i) {
       const Recipe::BalanceTerm& term = recipe.balance[i];
-      TermRow row{term.kind, term.normalisation, term.layers, term.counts == Recipe::BalanceTerm::Counts::first,
-                  term.coefficient, nullptr, 0};
+      TermRow row{term.kind,
+                  term.normalisation,
+                  term.layers,
+                  term.counts == Recipe::BalanceTerm::Counts::first,
+                  term.coefficient,
+                  nullptr,
+                  0};
       if (global && !global->empty() && term.kind == Recipe::BalanceTerm::Kind::load &&
           term.scope == Recipe::BalanceTerm::Scope::globalBatch) {
         std::vector<double> counts;
-        for (std::size_t l = 0; l < layers.size(); ++l) std::ranges::copy(global->counts(l, i), std::back_inserter(counts));
+        for (std::size_t l = 0; l < layers.size(); ++l)
+          std::ranges::copy(global->counts(l, i), std::back_inserter(counts));
         row.counts = queue().constant(std::span<const double>(counts));
         row.tokens = global->tokens();
       }

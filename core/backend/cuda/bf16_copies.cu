@@ -59,8 +59,8 @@ const BFloat16* Bf16Copies::reading(const TensorView& view) {
     const auto blocks = std::min<std::int64_t>((n / 4 + ConvertToBf16::kThreads) / ConvertToBf16::kThreads,
                                                4 * queue_.multiprocessors());
     const bool aligned = reinterpret_cast<std::uintptr_t>(view.data) % 16 == 0;
-    queue_.launch<ConvertToBf16>({static_cast<int>(blocks), 1, 1}, 0, copy.memory, static_cast<const float*>(view.data), n,
-                                 aligned ? n / 4 : 0);
+    queue_.launch<ConvertToBf16>({static_cast<int>(blocks), 1, 1}, 0, copy.memory, static_cast<const float*>(view.data),
+                                 n, aligned ? n / 4 : 0);
     copy.fresh = true;
   }
   return copy.memory;

@@ -39,7 +39,7 @@ class Bf16Copies {
   Queue& queue_;
   std::map<const std::byte*, Copy> copies_;  // by the original's address: one a view's beginning
   std::vector<BFloat16*> outgrown_;
-  std::size_t largest_ = 0;                  // bytes of the largest original so far
+  std::size_t largest_ = 0;  // bytes of the largest original so far
 };
 
 }  // namespace moe::cuda

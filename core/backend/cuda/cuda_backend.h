@@ -51,7 +51,8 @@ class CudaBackend final : public Backend {
   void norm(const TensorView& y, const TensorView& statistics, const TensorView& x, const TensorView& weight,
             const TensorView& bias, NormKind kind, double epsilon) override;
   void normBackward(const TensorView& dx, const TensorView& dWeight, const TensorView& dBias, const TensorView& dy,
-                    const TensorView& x, const TensorView& statistics, const TensorView& weight, NormKind kind) override;
+                    const TensorView& x, const TensorView& statistics, const TensorView& weight,
+                    NormKind kind) override;
 
   void linear(const TensorView& y, const TensorView& x, const TensorView& weight, const TensorView& bias,
               bool accumulate) override;
@@ -63,8 +64,8 @@ class CudaBackend final : public Backend {
                  const AttentionSpec& spec) override;
   void attentionBackward(const TensorView& dQkv, const TensorView& dOut, const TensorView& out, const TensorView& saved,
                          const TensorView& qkv, const AttentionSpec& spec) override;
-  void attentionNext(const TensorView& out, const KeyValueCache& cache, const TensorView& qkv, const AttentionSpec& spec,
-                     std::int64_t position) override;
+  void attentionNext(const TensorView& out, const KeyValueCache& cache, const TensorView& qkv,
+                     const AttentionSpec& spec, std::int64_t position) override;
 
   void route(Routing& routing, const Recipe& recipe, const RoutingInput& input) override;
   void routeBackward(const RouterWeights& dWeights, const TensorView& dx, Routing& routing, const Recipe& recipe,
@@ -78,7 +79,8 @@ class CudaBackend final : public Backend {
 
   std::int64_t expertsSavedElements(const ExpertsSpec& spec, std::int64_t maxAssignments) const override;
   void experts(const TensorView& y, const TensorView& saved, const TensorView& x, const Dispatch& dispatch,
-               const ExpertsSpec& spec, const ExpertsWeights& weights, const TensorView& keep, bool accumulate) override;
+               const ExpertsSpec& spec, const ExpertsWeights& weights, const TensorView& keep,
+               bool accumulate) override;
   void expertsBackward(const TensorView& dx, const ExpertsWeights& dWeights, const TensorView& dAssignment,
                        const TensorView& dy, const TensorView& x, const TensorView& saved, const Dispatch& dispatch,
                        const ExpertsSpec& spec, const ExpertsWeights& weights, const TensorView& keep,
@@ -89,7 +91,8 @@ class CudaBackend final : public Backend {
 
   void sum(const TensorView& out, const TensorView& in) override;
   void sumOfSquares(const TensorView& out, std::span<const TensorView> in) override;
-  void scaleGradients(const TensorView& update, const TensorView& squares, const TensorView& loss, double clip) override;
+  void scaleGradients(const TensorView& update, const TensorView& squares, const TensorView& loss,
+                      double clip) override;
   void adamw(std::span<const AdamWPart> parts, const AdamWSettings& settings, const TensorView& update) override;
   void parametersChanged(const TensorView& parameter) override { written(parameter); }
 
@@ -98,8 +101,8 @@ class CudaBackend final : public Backend {
 
   /// linear in f32 whatever the compute type: the router's own. Backward adds to all three.
   void exactLinear(const TensorView& y, const TensorView& x, const TensorView& weight, const TensorView& bias);
-  void exactLinearBackward(const TensorView& dx, const TensorView& dWeight, const TensorView& dBias, const TensorView& dy,
-                           const TensorView& x, const TensorView& weight);
+  void exactLinearBackward(const TensorView& dx, const TensorView& dWeight, const TensorView& dBias,
+                           const TensorView& dy, const TensorView& x, const TensorView& weight);
 
   /// For tests: stands still once steps repeat.
   std::int64_t graphsMade() const { return device_->queue.graphsMade(); }
@@ -131,8 +134,8 @@ class CudaBackend final : public Backend {
 
   std::shared_ptr<DeviceState> device_;
   DType computeType_;
-  bool exact_ = false;  // within exactLinear
-  Routing unbiased_;  // room of moe::summarise
+  bool exact_ = false;                                           // within exactLinear
+  Routing unbiased_;                                             // room of moe::summarise
   std::map<std::pair<double, std::int64_t>, Tensor> rotations_;  // by (theta, headWidth)
 };
 

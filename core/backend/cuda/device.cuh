@@ -60,9 +60,7 @@ constexpr float kNegativeInfinity = -__builtin_huge_valf();
 MOE_DEVICE std::int64_t globalThread() {
   return static_cast<std::int64_t>(block().x) * threadsOfBlock() + threadOfBlock();
 }
-MOE_DEVICE std::int64_t globalThreads() {
-  return static_cast<std::int64_t>(blocks().x) * threadsOfBlock();
-}
+MOE_DEVICE std::int64_t globalThreads() { return static_cast<std::int64_t>(blocks().x) * threadsOfBlock(); }
 
 template <class T>
 MOE_DEVICE T warpSum(T value) {

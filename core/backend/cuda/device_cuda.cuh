@@ -12,8 +12,12 @@
 
 namespace moe::cuda {
 
-MOE_DEVICE Axes block() { return {static_cast<int>(blockIdx.x), static_cast<int>(blockIdx.y), static_cast<int>(blockIdx.z)}; }
-MOE_DEVICE Axes blocks() { return {static_cast<int>(gridDim.x), static_cast<int>(gridDim.y), static_cast<int>(gridDim.z)}; }
+MOE_DEVICE Axes block() {
+  return {static_cast<int>(blockIdx.x), static_cast<int>(blockIdx.y), static_cast<int>(blockIdx.z)};
+}
+MOE_DEVICE Axes blocks() {
+  return {static_cast<int>(gridDim.x), static_cast<int>(gridDim.y), static_cast<int>(gridDim.z)};
+}
 MOE_DEVICE int threadOfBlock() { return static_cast<int>(threadIdx.x); }
 MOE_DEVICE int threadsOfBlock() { return static_cast<int>(blockDim.x); }
 MOE_DEVICE int lane() { return static_cast<int>(threadIdx.x) & 31; }
@@ -29,11 +33,17 @@ MOE_DEVICE void sync() { __syncthreads(); }
 MOE_DEVICE void syncWarp() { __syncwarp(); }
 constexpr unsigned kEveryLane = 0xffffffffu;
 template <class T>
-MOE_DEVICE T shuffle(T value, int from) { return __shfl_sync(kEveryLane, value, from); }
+MOE_DEVICE T shuffle(T value, int from) {
+  return __shfl_sync(kEveryLane, value, from);
+}
 template <class T>
-MOE_DEVICE T shuffleXor(T value, int mask) { return __shfl_xor_sync(kEveryLane, value, mask); }
+MOE_DEVICE T shuffleXor(T value, int mask) {
+  return __shfl_xor_sync(kEveryLane, value, mask);
+}
 template <class T>
-MOE_DEVICE T shuffleUp(T value, int by) { return __shfl_up_sync(kEveryLane, value, by); }
+MOE_DEVICE T shuffleUp(T value, int by) {
+  return __shfl_up_sync(kEveryLane, value, by);
+}
 MOE_DEVICE std::uint32_t ballot(bool vote) { return __ballot_sync(kEveryLane, vote); }
 
 MOE_DEVICE int addShared(int* at, int value) { return atomicAdd(at, value); }
@@ -55,7 +65,8 @@ MOE_DEVICE BFloat16 toBf16(float value) { return {__bfloat16_as_ushort(__float2b
 MOE_DEVICE float fromBf16(BFloat16 value) { return __uint_as_float(static_cast<std::uint32_t>(value.bits) << 16); }
 MOE_DEVICE std::uint32_t packBf16(float low, float high) {
   const __nv_bfloat162 pair = __floats2bfloat162_rn(low, high);
-  return static_cast<std::uint32_t>(__bfloat16_as_ushort(pair.x)) | static_cast<std::uint32_t>(__bfloat16_as_ushort(pair.y)) << 16;
+  return static_cast<std::uint32_t>(__bfloat16_as_ushort(pair.x)) |
+         static_cast<std::uint32_t>(__bfloat16_as_ushort(pair.y)) << 16;
 }
 
 MOE_DEVICE void copyAsync16(void* to, const void* from, bool valid = true) {
@@ -120,7 +131,8 @@ namespace moe::cuda {
 MOE_DEVICE void multiplyTile(float (&c)[4], const std::uint32_t (&a)[4], const std::uint32_t (&b)[2]) {
 #if __CUDA_ARCH__ >= 800
   asm volatile(
-      "mma.sync.aligned.m16n8k16.row.col.f32.bf16.bf16.f32 {%0, %1, %2, %3}, {%4, %5, %6, %7}, {%8, %9}, {%0, %1, %2, %3};"
+      "mma.sync.aligned.m16n8k16.row.col.f32.bf16.bf16.f32 {%0, %1, %2, %3}, {%4, %5, %6, %7}, {%8, %9}, {%0, %1, %2, "
+      "%3};"
       : "+f"(c[0]), "+f"(c[1]), "+f"(c[2]), "+f"(c[3])
       : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b[0]), "r"(b[1]));
 #else

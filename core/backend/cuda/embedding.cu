@@ -116,9 +116,7 @@ struct EmbeddingBackward {
     if (piece.group < 0) return sumRows<kVector, kThreads>(piece.end - piece.begin, columns, room, token, addToRow);
 
     const PieceGroup group = groups[piece.group];
-    const auto partial = [&](int r) {
-      return partials + static_cast<std::int64_t>(group.partial + r) * width + from;
-    };
+    const auto partial = [&](int r) { return partials + static_cast<std::int64_t>(group.partial + r) * width + from; };
     float* const mine = partial((piece.begin - group.begin) / pieceRows);
     sumRows<kVector, kThreads>(piece.end - piece.begin, columns, room, token,
                                [&](int i, const float(&sum)[kVector]) { store(mine + i, sum); });

@@ -14,11 +14,11 @@ namespace {
 
 template <class T>
 MOE_DEVICE T fromFloat(float value) {
-  if constexpr (sizeof(T) == 2) return toBf16(value);
-  else return value;
+  if constexpr (sizeof(T) == 2)
+    return toBf16(value);
+  else
+    return value;
 }
-
-
 
 /// The expert that owns assignment a.
 MOE_DEVICE int expertOf(const DispatchView& d, int a) {
@@ -26,13 +26,19 @@ MOE_DEVICE int expertOf(const DispatchView& d, int a) {
   int low = 0, high = d.experts;
   while (high - low > 1) {
     const int middle = (low + high) / 2;
-    if (d.expertBegin[middle] <= a) low = middle;
-    else high = middle;
+    if (d.expertBegin[middle] <= a)
+      low = middle;
+    else
+      high = middle;
   }
   return low;
 }
-MOE_DEVICE int assignmentsOf(const DispatchView& d) { return d.everyToken ? d.experts * d.tokens : d.expertBegin[d.experts]; }
-MOE_DEVICE float weightOf(const DispatchView& d, int a) { return d.everyToken && d.weight == nullptr ? 1.0f : d.weight[a]; }
+MOE_DEVICE int assignmentsOf(const DispatchView& d) {
+  return d.everyToken ? d.experts * d.tokens : d.expertBegin[d.experts];
+}
+MOE_DEVICE float weightOf(const DispatchView& d, int a) {
+  return d.everyToken && d.weight == nullptr ? 1.0f : d.weight[a];
+}
 MOE_DEVICE int tokenOf(const DispatchView& d, int a) { return d.everyToken ? a % d.tokens : d.token[a]; }
 
 /// What the elementwise kernels know of a hidden unit.
@@ -47,7 +53,7 @@ struct HiddenUnits {
   const float* keep;  // (T, keepWidth), or null
   std::int64_t keepWidth;
   float keptScale;
-  const float* raw;   // (A, rawStride): glu gate then up; clamped glu pairs; mlp up
+  const float* raw;  // (A, rawStride): glu gate then up; clamped glu pairs; mlp up
   std::int64_t rawStride;
   int widest;
 
@@ -119,9 +125,9 @@ struct HiddenBackward {
   static constexpr int kThreads = kRowsOfBlock * kWarp;
   static constexpr const char* kName = "experts' activation backward";
   HiddenUnits units;
-  const float* dHidden;      // (A, widest)
-  const float* dy;           // (T, outputs)
-  const float* downBias;     // (E, outputs), or null
+  const float* dHidden;   // (A, widest)
+  const float* dy;        // (T, outputs)
+  const float* downBias;  // (E, outputs), or null
   int outputs;
   T *dRaw, *weightedHidden;  // (A, rawStride) times the weight where it is on the input; (A, widest)
   float* dPre;               // (A, rawStride) without it, for the biases; null where it is the same
@@ -150,7 +156,9 @@ struct HiddenBackward {
       weightedHidden[static_cast<std::int64_t>(a) * units.widest + f] = fromFloat<T>(onOutput * value);
       slopeOfWeight += units.weightOnInput ? gate * u.rawGate + up * u.rawUp : through * value;
       const int gateAt = units.kind == ExpertKind::clampedGlu ? 2 * f : f;
-      const int upAt = units.kind == ExpertKind::clampedGlu ? 2 * f + 1 : units.kind == ExpertKind::glu ? units.widest + f : f;
+      const int upAt = units.kind == ExpertKind::clampedGlu ? 2 * f + 1
+                       : units.kind == ExpertKind::glu      ? units.widest + f
+                                                            : f;
       if (units.kind != ExpertKind::mlp) to[gateAt] = fromFloat<T>(onInput * gate);
       to[upAt] = fromFloat<T>(onInput * up);
       if (dPre != nullptr) {
@@ -178,7 +186,7 @@ struct LinearBackward {
   const float *dy, *downBias;
   int width, outputs;
   bool weightOnInput;
-  T* weighted;            // (A, D)
+  T* weighted;  // (A, D)
   double* dAssignment;
 
   MOE_DEVICE void operator()() const {
@@ -253,9 +261,9 @@ struct BankBiasGradient {
   Bank bank;
   PerExpert columns, at;  // of the bias: how many, and where they begin
   RowTable<float> rows;
-  const BFloat16* rows16; // instead of rows.data, where products read bf16
+  const BFloat16* rows16;  // instead of rows.data, where products read bf16
   bool weighted, add;
-  float *out, *partial;   // partial: (E, chunks, most columns)
+  float *out, *partial;  // partial: (E, chunks, most columns)
   int* counters;
   int mostColumns;
 
@@ -276,7 +284,8 @@ struct BankBiasGradient {
     float sum = 0;
     if (column < n)
       for (int a = from + warp(); a < to; a += kWarps) {
-        const float value = rows16 != nullptr ? fromBf16(rows16[a * rows.stride + column]) : rows.row(dispatch, a)[column];
+        const float value =
+            rows16 != nullptr ? fromBf16(rows16[a * rows.stride + column]) : rows.row(dispatch, a)[column];
         sum += (weighted ? weightOf(dispatch, a) : 1.0f) * value;
       }
     float* const room = shared<float>();
@@ -322,11 +331,13 @@ class BankCall {
   }
 
   /// C (A, cStride) = rows . W^T, or rows . W.
-  void rows(bool transposed, float* c, std::int64_t cStride, const RowTable<T>& left, const T* weights, PerExpert weightsAt,
-            PerExpert columns, std::int64_t mostColumns, PerExpert inner, bool add = false) const {
+  void rows(bool transposed, float* c, std::int64_t cStride, const RowTable<T>& left, const T* weights,
+            PerExpert weightsAt, PerExpert columns, std::int64_t mostColumns, PerExpert inner, bool add = false) const {
     const GroupedArguments<T> in{dispatch_, bank_, left, {}, weights, weightsAt, columns, inner, c, cStride, add};
-    if (transposed) launchRows<GroupedKind::rowsTransposed>(in, mostColumns);
-    else launchRows<GroupedKind::rows>(in, mostColumns);
+    if (transposed)
+      launchRows<GroupedKind::rowsTransposed>(in, mostColumns);
+    else
+      launchRows<GroupedKind::rows>(in, mostColumns);
   }
   /// C_e (outer, columns) = the sum over its rows of left^T right.
   void weights(float* c, PerExpert at, const RowTable<T>& left, PerExpert outer, std::int64_t mostOuter,
@@ -343,22 +354,25 @@ class BankCall {
                bool biasWeighted, bool accumulate) const {
     const auto width = static_cast<int>(out.elements() / dispatch_.tokens);
     const auto run = [&]<int kN>() {
-      queue_.launch<Combine<kN>>({dispatch_.tokens}, 0, dispatch_, at<float>(out), copy, rowsFrom, bias, width, rowWeighted,
-                                 biasWeighted, accumulate);
+      queue_.launch<Combine<kN>>({dispatch_.tokens}, 0, dispatch_, at<float>(out), copy, rowsFrom, bias, width,
+                                 rowWeighted, biasWeighted, accumulate);
     };
-    if (inFours(width, {out.data, rowsFrom})) run.template operator()<4>();
-    else run.template operator()<1>();
+    if (inFours(width, {out.data, rowsFrom}))
+      run.template operator()<4>();
+    else
+      run.template operator()<1>();
   }
 
-  void biasGradient(Scratch::Frame& room, const TensorView& out, PerExpert at_, PerExpert columns, std::int64_t mostColumns,
-                    const RowTable<float>& from, const BFloat16* rows16, bool weighted, bool add) const {
+  void biasGradient(Scratch::Frame& room, const TensorView& out, PerExpert at_, PerExpert columns,
+                    std::int64_t mostColumns, const RowTable<float>& from, const BFloat16* rows16, bool weighted,
+                    bool add) const {
     if (out.empty()) return;
     const std::int64_t each = dispatch_.room / dispatch_.experts + 1;
     const int chunks = static_cast<int>(std::clamp<std::int64_t>(each / 64, 1, 32));
     const auto groups = static_cast<int>((mostColumns + kWarp - 1) / kWarp);
     assert(groups * dispatch_.experts <= Queue::kCounters);
-    queue_.launch<BankBiasGradient>({groups, chunks, dispatch_.experts}, BankBiasGradient::kSharedBytes, dispatch_, bank_,
-                                    columns, at_, from, rows16, weighted, add, at<float>(out),
+    queue_.launch<BankBiasGradient>({groups, chunks, dispatch_.experts}, BankBiasGradient::kSharedBytes, dispatch_,
+                                    bank_, columns, at_, from, rows16, weighted, add, at<float>(out),
                                     room.take<float>(mostColumns * chunks * dispatch_.experts), queue_.counters(),
                                     static_cast<int>(mostColumns));
   }
@@ -372,7 +386,8 @@ class BankCall {
   template <GroupedKind kKind>
   void launchRows(const GroupedArguments<T>& in, std::int64_t mostColumns) const {
     // Every expert may fill its last tile in part.
-    const std::int64_t tiles = dispatch_.room / Kernel<kKind>::kRowsOfTile + std::min(dispatch_.room, dispatch_.experts);
+    const std::int64_t tiles =
+        dispatch_.room / Kernel<kKind>::kRowsOfTile + std::min(dispatch_.room, dispatch_.experts);
     launch<kKind>(in, mostColumns, tiles * Kernel<kKind>::kRowsOfTile, 1);
   }
   template <GroupedKind kKind>
@@ -394,8 +409,10 @@ class BankCall {
 template <class T>
 const T* operand(Bf16Copies& copies, const TensorView& view) {
   if (view.empty()) return nullptr;
-  if constexpr (sizeof(T) == 2) return copies.reading(view);
-  else return at<float>(view);
+  if constexpr (sizeof(T) == 2)
+    return copies.reading(view);
+  else
+    return at<float>(view);
 }
 
 }  // namespace
@@ -412,7 +429,8 @@ std::int64_t CudaBackend::expertsSavedElements(const ExpertsSpec& spec, std::int
 }
 
 void CudaBackend::experts(const TensorView& y, const TensorView& saved, const TensorView& x, const Dispatch& dispatch,
-                          const ExpertsSpec& spec, const ExpertsWeights& weights, const TensorView& keep, bool accumulate) {
+                          const ExpertsSpec& spec, const ExpertsWeights& weights, const TensorView& keep,
+                          bool accumulate) {
   const auto timed = queue().time("experts");
   const DispatchView tables = tablesOf(dispatch);
   if (tables.tokens == 0) return;
@@ -432,20 +450,24 @@ void CudaBackend::experts(const TensorView& y, const TensorView& saved, const Te
       T* const hidden = saved.empty() ? room.take<T>(A * l.widest) : reinterpret_cast<T*>(raw + A * l.rawStride);
       const std::int64_t pairs = spec.kind == ExpertKind::clampedGlu ? 2 : 1;
       if (spec.kind == ExpertKind::glu)
-        call.rows(false, raw, l.rawStride, input, operand<T>(copies(), weights.gate), {.perHidden = D}, {.perHidden = 1},
-                  l.widest, {.fixed = D});
+        call.rows(false, raw, l.rawStride, input, operand<T>(copies(), weights.gate), {.perHidden = D},
+                  {.perHidden = 1}, l.widest, {.fixed = D});
       call.rows(false, raw + (spec.kind == ExpertKind::glu ? l.widest : 0), l.rawStride, input,
-                operand<T>(copies(), weights.up), {.perHidden = pairs * D}, {.perHidden = pairs}, pairs * l.widest, {.fixed = D});
+                operand<T>(copies(), weights.up), {.perHidden = pairs * D}, {.perHidden = pairs}, pairs * l.widest,
+                {.fixed = D});
       call.template byRow<HiddenForward<T>>(call.units(weights, keep, raw), hidden);
-      call.rows(false, outRows, O, RowTable<T>{hidden, l.widest, false}, down, {.perHidden = O}, {.fixed = O}, O, {.perHidden = 1});
+      call.rows(false, outRows, O, RowTable<T>{hidden, l.widest, false}, down, {.perHidden = O}, {.fixed = O}, O,
+                {.perHidden = 1});
     }
     written(y);
     const bool linear = spec.kind == ExpertKind::linear;
     call.combine(y, bf16() ? copies().writing(y) : nullptr, outRows, at<float>(weights.downBias),
                  linear || !spec.weightOnInput, !spec.weightOnInput, accumulate);
   };
-  if (bf16() && movesEights(spec)) run.template operator()<BFloat16>();
-  else run.template operator()<float>();
+  if (bf16() && movesEights(spec))
+    run.template operator()<BFloat16>();
+  else
+    run.template operator()<float>();
 }
 
 void CudaBackend::expertsBackward(const TensorView& dx, const ExpertsWeights& dWeights, const TensorView& dAssignment,
@@ -455,7 +477,8 @@ void CudaBackend::expertsBackward(const TensorView& dx, const ExpertsWeights& dW
   const auto timed = queue().time("experts backward");
   const DispatchView tables = tablesOf(dispatch);
   const bool add = gradients == Gradients::add;
-  const TensorView outputs[] = {dWeights.gate, dWeights.up, dWeights.down, dWeights.gateBias, dWeights.upBias, dWeights.downBias};
+  const TensorView outputs[] = {dWeights.gate,     dWeights.up,     dWeights.down,
+                                dWeights.gateBias, dWeights.upBias, dWeights.downBias};
   for (const TensorView& view : outputs) {
     if (view.empty()) continue;
     written(view);
@@ -476,27 +499,27 @@ void CudaBackend::expertsBackward(const TensorView& dx, const ExpertsWeights& dW
     if (spec.kind == ExpertKind::linear) {
       T* const weighted = room.take<T>(A * D);
       call.rows(true, dRows, D, slope, down, {.fixed = O * D}, {.fixed = D}, D, {.fixed = O});
-      call.template byRow<LinearBackward<T>>(tables, static_cast<const float*>(at<float>(x)), static_cast<const float*>(dRows),
-                                             static_cast<const float*>(at<float>(dy)),
-                                             static_cast<const float*>(at<float>(weights.downBias)), static_cast<int>(D),
-                                             static_cast<int>(O), spec.weightOnInput, weighted, dAssigned);
+      call.template byRow<LinearBackward<T>>(
+          tables, static_cast<const float*>(at<float>(x)), static_cast<const float*>(dRows),
+          static_cast<const float*>(at<float>(dy)), static_cast<const float*>(at<float>(weights.downBias)),
+          static_cast<int>(D), static_cast<int>(O), spec.weightOnInput, weighted, dAssigned);
       if (!dWeights.down.empty())
-        call.weights(at<float>(dWeights.down), {.fixed = O * D}, slope, {.fixed = O}, O, RowTable<T>{weighted, D, false},
-                     {.fixed = D}, D, add);
+        call.weights(at<float>(dWeights.down), {.fixed = O * D}, slope, {.fixed = O}, O,
+                     RowTable<T>{weighted, D, false}, {.fixed = D}, D, add);
     } else {
       const float* const raw = at<float>(saved);
-      const std::int64_t pairs = spec.kind == ExpertKind::clampedGlu ? 2 : 1, second = spec.kind == ExpertKind::glu ? l.widest : 0;
+      const std::int64_t pairs = spec.kind == ExpertKind::clampedGlu ? 2 : 1,
+                         second = spec.kind == ExpertKind::glu ? l.widest : 0;
       float* const dHidden = room.take<float>(A * l.widest);
       T *const dRaw = room.take<T>(A * l.rawStride), *const weighted = room.take<T>(A * l.widest);
       float* const dPre = spec.weightOnInput ? room.take<float>(A * l.rawStride) : nullptr;
       call.rows(true, dHidden, l.widest, slope, down, {.perHidden = O}, {.perHidden = 1}, l.widest, {.fixed = O});
-      call.template byRow<HiddenBackward<T>>(call.units(weights, keep, raw), static_cast<const float*>(dHidden),
-                                             static_cast<const float*>(at<float>(dy)),
-                                             static_cast<const float*>(at<float>(weights.downBias)), static_cast<int>(O), dRaw,
-                                             weighted, dPre, dAssigned);
+      call.template byRow<HiddenBackward<T>>(
+          call.units(weights, keep, raw), static_cast<const float*>(dHidden), static_cast<const float*>(at<float>(dy)),
+          static_cast<const float*>(at<float>(weights.downBias)), static_cast<int>(O), dRaw, weighted, dPre, dAssigned);
       if (!dWeights.down.empty())
-        call.weights(at<float>(dWeights.down), {.perHidden = O}, slope, {.fixed = O}, O, RowTable<T>{weighted, l.widest, false},
-                     {.perHidden = 1}, l.widest, add);
+        call.weights(at<float>(dWeights.down), {.perHidden = O}, slope, {.fixed = O}, O,
+                     RowTable<T>{weighted, l.widest, false}, {.perHidden = 1}, l.widest, add);
       const RowTable<T> gateRows{dRaw, l.rawStride, false}, upRows{dRaw + second, l.rawStride, false};
       const auto bias = [&](const TensorView& out, std::int64_t from, std::int64_t each) {
         const RowTable<float> rows{dPre != nullptr ? dPre + from : nullptr, l.rawStride, false};
@@ -505,17 +528,19 @@ void CudaBackend::expertsBackward(const TensorView& dx, const ExpertsWeights& dW
                             dPre != nullptr ? nullptr : dRaw + from, false, add);
         } else {
           call.biasGradient(room, out, {.perHidden = each}, {.perHidden = each}, each * l.widest,
-                            dPre != nullptr ? rows : RowTable<float>{dRaw + from, l.rawStride, false}, nullptr, false, add);
+                            dPre != nullptr ? rows : RowTable<float>{dRaw + from, l.rawStride, false}, nullptr, false,
+                            add);
         }
       };
       if (spec.kind == ExpertKind::glu) {
         if (!dWeights.gate.empty())
-          call.weights(at<float>(dWeights.gate), {.perHidden = D}, gateRows, {.perHidden = 1}, l.widest, input, {.fixed = D}, D, add);
+          call.weights(at<float>(dWeights.gate), {.perHidden = D}, gateRows, {.perHidden = 1}, l.widest, input,
+                       {.fixed = D}, D, add);
         bias(dWeights.gateBias, 0, 1);
       }
       if (!dWeights.up.empty())
-        call.weights(at<float>(dWeights.up), {.perHidden = pairs * D}, upRows, {.perHidden = pairs}, pairs * l.widest, input,
-                     {.fixed = D}, D, add);
+        call.weights(at<float>(dWeights.up), {.perHidden = pairs * D}, upRows, {.perHidden = pairs}, pairs * l.widest,
+                     input, {.fixed = D}, D, add);
       bias(dWeights.upBias, second, pairs);
       if (!dx.empty()) {
         if (spec.kind == ExpertKind::glu)
@@ -525,13 +550,16 @@ void CudaBackend::expertsBackward(const TensorView& dx, const ExpertsWeights& dW
                   {.perHidden = pairs}, spec.kind == ExpertKind::glu);
       }
     }
-    call.biasGradient(room, dWeights.downBias, {.fixed = O}, {.fixed = O}, O, slopeRows, nullptr, !spec.weightOnInput, add);
+    call.biasGradient(room, dWeights.downBias, {.fixed = O}, {.fixed = O}, O, slopeRows, nullptr, !spec.weightOnInput,
+                      add);
     if (dx.empty()) return;
     written(dx);
     call.combine(dx, nullptr, dRows, nullptr, spec.kind == ExpertKind::linear, false, true);
   };
-  if (bf16() && movesEights(spec)) run.template operator()<BFloat16>();
-  else run.template operator()<float>();
+  if (bf16() && movesEights(spec))
+    run.template operator()<BFloat16>();
+  else
+    run.template operator()<float>();
 }
 
 }  // namespace moe::cuda

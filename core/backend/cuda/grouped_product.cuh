@@ -20,12 +20,8 @@ struct Bank {
   const std::int32_t* hiddenBegin;
 
   MOE_DEVICE int hidden(int e) const { return hiddenBegin[e + 1] - hiddenBegin[e]; }
-  MOE_DEVICE int size(const PerExpert& p, int e) const {
-    return static_cast<int>(p.fixed + p.perHidden * hidden(e));
-  }
-  MOE_DEVICE std::int64_t offset(const PerExpert& p, int e) const {
-    return p.fixed * e + p.perHidden * hiddenBegin[e];
-  }
+  MOE_DEVICE int size(const PerExpert& p, int e) const { return static_cast<int>(p.fixed + p.perHidden * hidden(e)); }
+  MOE_DEVICE std::int64_t offset(const PerExpert& p, int e) const { return p.fixed * e + p.perHidden * hiddenBegin[e]; }
 };
 
 /// Rows by assignment, or by its token.
@@ -77,12 +73,12 @@ template <class T>
 struct GroupedArguments {
   DispatchView dispatch;
   Bank bank;
-  RowTable<T> left;      // A, or P
-  RowTable<T> right;     // Q
-  const T* weights;      // W
-  PerExpert weightsAt;   // its offset, or C's
-  PerExpert columns;     // n
-  PerExpert inner;       // k; of weights: m
+  RowTable<T> left;     // A, or P
+  RowTable<T> right;    // Q
+  const T* weights;     // W
+  PerExpert weightsAt;  // its offset, or C's
+  PerExpert columns;    // n
+  PerExpert inner;      // k; of weights: m
   float* c;
   std::int64_t cStride;
   bool add;
@@ -97,7 +93,8 @@ struct GroupedF32 {
   static constexpr int kThreads = 256, kTile = 64, kDepth = 16, kStride = kTile + 4;
   static constexpr int kRowsOfTile = kTile, kColumnsOfTile = kTile;
   static constexpr int kSharedBytes = 2 * kDepth * kStride * static_cast<int>(sizeof(float));
-  static constexpr const char* kName = kKind == GroupedKind::weights ? "experts' weight gradients, f32" : "experts' product, f32";
+  static constexpr const char* kName =
+      kKind == GroupedKind::weights ? "experts' weight gradients, f32" : "experts' product, f32";
   using T = float;
   GroupedArguments<float> in;
 
@@ -105,8 +102,10 @@ struct GroupedF32 {
     float *const left = shared<float>(), *const right = left + kDepth * kStride;
     int e = 0, first = 0, end = 0;
     const int n0 = block().x * kTile;
-    if constexpr (kKind == GroupedKind::weights) e = block().z;
-    else if (!findTile<kTile>(in.dispatch, block().y, e, first, end)) return;
+    if constexpr (kKind == GroupedKind::weights)
+      e = block().z;
+    else if (!findTile<kTile>(in.dispatch, block().y, e, first, end))
+      return;
     const int columns = in.bank.size(in.columns, e);
     const int outer = kKind == GroupedKind::weights ? in.bank.size(in.inner, e) : 0;
     const int m0 = block().y * kTile;
@@ -147,8 +146,7 @@ struct GroupedF32 {
         const Float4 a = *reinterpret_cast<const Float4*>(left + depth * kStride + tm);
         const Float4 b = *reinterpret_cast<const Float4*>(right + depth * kStride + tn);
         const float av[4] = {a.x, a.y, a.z, a.w}, bv[4] = {b.x, b.y, b.z, b.w};
-        MOE_UNROLL for (int i = 0; i < 4; ++i)
-          MOE_UNROLL for (int j = 0; j < 4; ++j) sum[i][j] += av[i] * bv[j];
+        MOE_UNROLL for (int i = 0; i < 4; ++i) MOE_UNROLL for (int j = 0; j < 4; ++j) sum[i][j] += av[i] * bv[j];
       }
     }
     for (int i = 0; i < 4; ++i) {
@@ -172,7 +170,8 @@ struct GroupedBf16 {
   static constexpr int kRowsOfTile = kTile, kColumnsOfTile = kTile;
   static constexpr int kOperand = kTile * kDepth;  // numbers of one stage of one operand
   static constexpr int kSharedBytes = 2 * kStages * kOperand * static_cast<int>(sizeof(BFloat16));
-  static constexpr const char* kName = kKind == GroupedKind::weights ? "experts' weight gradients, bf16" : "experts' product, bf16";
+  static constexpr const char* kName =
+      kKind == GroupedKind::weights ? "experts' weight gradients, bf16" : "experts' product, bf16";
   static constexpr bool kLeftDeep = kKind != GroupedKind::weights;  // stands as (rows, depth), else (depth, rows)
   static constexpr bool kRightDeep = kKind == GroupedKind::rows;
   using T = BFloat16;
@@ -188,8 +187,10 @@ struct GroupedBf16 {
     BFloat16 *const left = shared<BFloat16>(), *const right = left + kStages * kOperand;
     int e = 0, first = 0, end = 0;
     const int n0 = block().x * kTile;
-    if constexpr (kKind == GroupedKind::weights) e = block().z;
-    else if (!findTile<kTile>(in.dispatch, block().y, e, first, end)) return;
+    if constexpr (kKind == GroupedKind::weights)
+      e = block().z;
+    else if (!findTile<kTile>(in.dispatch, block().y, e, first, end))
+      return;
     const int columns = in.bank.size(in.columns, e);
     const int outer = kKind == GroupedKind::weights ? in.bank.size(in.inner, e) : 0;
     const int m0 = block().y * kTile;
@@ -201,8 +202,7 @@ struct GroupedBf16 {
     // Each thread moves two pieces of 8 numbers of each operand a stage: rows of a deep tile stay the same.
     const BFloat16* leftRow[2] = {};
     bool leftThere[2] = {};
-    if constexpr (kLeftDeep)
-      MOE_UNROLL for (int i = 0; i < 2; ++i) {
+    if constexpr (kLeftDeep) MOE_UNROLL for (int i = 0; i < 2; ++i) {
         const int row = threadOfBlock() / 4 + i * 64;
         leftThere[i] = first + row < end;
         leftRow[i] = leftThere[i] ? in.left.row(in.dispatch, first + row) : in.left.data;
@@ -212,7 +212,8 @@ struct GroupedBf16 {
         if constexpr (kLeftDeep) {
           const int row = threadOfBlock() / 4 + i * 64, piece = threadOfBlock() % 4;
           const bool there = leftThere[i] && k + piece * 8 < kEnd;
-          copyAsync16(left + slot * kOperand + place<true>(row, piece), there ? leftRow[i] + k + piece * 8 : in.left.data, there);
+          copyAsync16(left + slot * kOperand + place<true>(row, piece),
+                      there ? leftRow[i] + k + piece * 8 : in.left.data, there);
         } else {
           const int depth = threadOfBlock() / 16 + i * 16, piece = threadOfBlock() % 16;
           const bool there = k + depth < kEnd && m0 + piece * 8 < outer;
@@ -229,9 +230,8 @@ struct GroupedBf16 {
           const bool there = k + depth < kEnd && n0 + piece * 8 < columns;
           const BFloat16* from = kKind == GroupedKind::weights ? in.right.data : w;
           if (there)
-            from = kKind == GroupedKind::weights
-                       ? in.right.row(in.dispatch, k + depth) + n0 + piece * 8
-                       : w + static_cast<std::int64_t>(k + depth) * columns + n0 + piece * 8;
+            from = kKind == GroupedKind::weights ? in.right.row(in.dispatch, k + depth) + n0 + piece * 8
+                                                 : w + static_cast<std::int64_t>(k + depth) * columns + n0 + piece * 8;
           copyAsync16(right + slot * kOperand + place<false>(depth, piece), from, there);
         }
       }
@@ -242,15 +242,19 @@ struct GroupedBf16 {
     const int wm = warp() / 4 * 64, wn = warp() % 4 * 32;
     const int steps = kEnd > k0 ? (kEnd - k0 + kDepth - 1) / kDepth : 0;
     MOE_UNROLL for (int s = 0; s < kStages - 1; ++s) {
-      if (s < steps) stage(s, k0 + s * kDepth);
-      else commitCopies();
+      if (s < steps)
+        stage(s, k0 + s * kDepth);
+      else
+        commitCopies();
     }
     for (int step = 0; step < steps; ++step) {
       waitCopies<kStages - 2>();
       sync();
       const int ahead = step + kStages - 1;
-      if (ahead < steps) stage(ahead % kStages, k0 + ahead * kDepth);
-      else commitCopies();
+      if (ahead < steps)
+        stage(ahead % kStages, k0 + ahead * kDepth);
+      else
+        commitCopies();
       const BFloat16 *const a = left + step % kStages * kOperand, *const b = right + step % kStages * kOperand;
       MOE_UNROLL for (int half = 0; half < 2; ++half) {
         std::uint32_t fa[4][4], fb[2][4];
@@ -258,8 +262,8 @@ struct GroupedBf16 {
           if constexpr (kLeftDeep)
             loadMatrix4(fa[i], a + place<true>(wm + i * 16 + lane() % 16, half * 2 + lane() / 16));
           else
-            loadMatrix4Transposed(fa[i], a + place<false>(half * 16 + lane() % 8 + lane() / 16 * 8,
-                                                          (wm + i * 16) / 8 + lane() / 8 % 2));
+            loadMatrix4Transposed(
+                fa[i], a + place<false>(half * 16 + lane() % 8 + lane() / 16 * 8, (wm + i * 16) / 8 + lane() / 8 % 2));
         }
         MOE_UNROLL for (int j = 0; j < 2; ++j) {
           if constexpr (kRightDeep)
@@ -267,29 +271,27 @@ struct GroupedBf16 {
           else
             loadMatrix4Transposed(fb[j], b + place<false>(half * 16 + lane() % 16, (wn + j * 16) / 8 + lane() / 16));
         }
-        MOE_UNROLL for (int i = 0; i < 4; ++i)
-          MOE_UNROLL for (int j = 0; j < 4; ++j) {
-            const std::uint32_t pair[2] = {fb[j / 2][j % 2 * 2], fb[j / 2][j % 2 * 2 + 1]};
-            multiplyTile(sum[i][j], fa[i], pair);
-          }
+        MOE_UNROLL for (int i = 0; i < 4; ++i) MOE_UNROLL for (int j = 0; j < 4; ++j) {
+          const std::uint32_t pair[2] = {fb[j / 2][j % 2 * 2], fb[j / 2][j % 2 * 2 + 1]};
+          multiplyTile(sum[i][j], fa[i], pair);
+        }
       }
     }
     waitCopies<0>();
 
-    MOE_UNROLL for (int i = 0; i < 4; ++i)
-      MOE_UNROLL for (int part = 0; part < 2; ++part) {
-        const int m = wm + i * 16 + part * 8 + lane() / 4;
-        const bool inside = kKind == GroupedKind::weights ? m0 + m < outer : first + m < end;
-        if (!inside) continue;
-        float* const row = kKind == GroupedKind::weights
-                               ? in.c + in.bank.offset(in.weightsAt, e) + static_cast<std::int64_t>(m0 + m) * columns
-                               : in.c + (first + m) * in.cStride;
-        MOE_UNROLL for (int j = 0; j < 4; ++j) {
-          const int n = n0 + wn + j * 8 + lane() % 4 * 2;
-          if (n >= columns) continue;
-          MOE_UNROLL for (int q = 0; q < 2; ++q) row[n + q] = sum[i][j][part * 2 + q] + (in.add ? row[n + q] : 0);
-        }
+    MOE_UNROLL for (int i = 0; i < 4; ++i) MOE_UNROLL for (int part = 0; part < 2; ++part) {
+      const int m = wm + i * 16 + part * 8 + lane() / 4;
+      const bool inside = kKind == GroupedKind::weights ? m0 + m < outer : first + m < end;
+      if (!inside) continue;
+      float* const row = kKind == GroupedKind::weights
+                             ? in.c + in.bank.offset(in.weightsAt, e) + static_cast<std::int64_t>(m0 + m) * columns
+                             : in.c + (first + m) * in.cStride;
+      MOE_UNROLL for (int j = 0; j < 4; ++j) {
+        const int n = n0 + wn + j * 8 + lane() % 4 * 2;
+        if (n >= columns) continue;
+        MOE_UNROLL for (int q = 0; q < 2; ++q) row[n + q] = sum[i][j][part * 2 + q] + (in.add ? row[n + q] : 0);
       }
+    }
   }
 };
 

@@ -13,8 +13,9 @@ class HostInput {
  public:
   /// wholly: x and the router's weights too, where more than the product of logits reads them.
   HostInput(CudaBackend& backend, const RoutingInput& input, bool wholly) : backend_(backend), input_(input) {
-    for (TensorView* view : {&input_.givenLogits, &input_.draws.inputJitter, &input_.draws.noise, &input_.draws.keepExpert,
-                             &input_.draws.randomSecond, &input_.draws.forceToken, &input_.draws.forceExpert})
+    for (TensorView* view :
+         {&input_.givenLogits, &input_.draws.inputJitter, &input_.draws.noise, &input_.draws.keepExpert,
+          &input_.draws.randomSecond, &input_.draws.forceToken, &input_.draws.forceExpert})
       fetch(*view);
     if (!input_.deviceSelectionBias.empty()) {
       TensorView bias = std::exchange(input_.deviceSelectionBias, {});
@@ -22,7 +23,8 @@ class HostInput {
       input_.selectionBias = std::span<const float>(bias.span<float>());
     }
     if (!wholly) return;
-    for (TensorView* view : {&input_.x, &input_.weights.weight, &input_.weights.bias, &input_.weights.noiseWeight}) fetch(*view);
+    for (TensorView* view : {&input_.x, &input_.weights.weight, &input_.weights.bias, &input_.weights.noiseWeight})
+      fetch(*view);
   }
   const RoutingInput& input() const { return input_; }
 
@@ -75,7 +77,8 @@ void routeBackwardOnHost(CudaBackend& backend, const RouterWeights& dWeights, co
   const HostInput host(backend, input, wholly);
   const HostCopy slopes = backend.read(dAssignment);
   std::span<const double> inOrder;
-  if (!dAssignment.empty()) inOrder = slopes.span<double>().first(static_cast<std::size_t>(routing.dispatch.assignments()));
+  if (!dAssignment.empty())
+    inOrder = slopes.span<double>().first(static_cast<std::size_t>(routing.dispatch.assignments()));
   routeBackwardToLogits(routing, recipe, host.input(), inOrder);
   if (routing.logits.empty() || input.x.empty()) return;
   if (!wholly) {
@@ -85,8 +88,11 @@ void routeBackwardOnHost(CudaBackend& backend, const RouterWeights& dWeights, co
     backend.exactLinearBackward(dx, dWeights.weight, dWeights.bias, dLogits, input.x, input.weights.weight);
     return;
   }
-  const auto zeros = [](const TensorView& like) { return like.empty() ? Tensor() : hostTensor(like.shape, like.dtype); };
-  const Tensor weight = zeros(dWeights.weight), bias = zeros(dWeights.bias), noise = zeros(dWeights.noiseWeight), into = zeros(dx);
+  const auto zeros = [](const TensorView& like) {
+    return like.empty() ? Tensor() : hostTensor(like.shape, like.dtype);
+  };
+  const Tensor weight = zeros(dWeights.weight), bias = zeros(dWeights.bias), noise = zeros(dWeights.noiseWeight),
+               into = zeros(dx);
   backwardFromLogits({weight, bias, noise}, into, routing, host.input());
   addFrom(backend, dWeights.weight, weight);
   addFrom(backend, dWeights.bias, bias);

@@ -108,11 +108,24 @@ void CudaBackend::linearBackward(const TensorView& dx, const TensorView& dWeight
     return bf16() ? static_cast<const void*>(copies().reading(view)) : view.data;
   };
   if (!dx.empty())
-    queue().multiply({.rows = rows, .columns = inputs, .inner = outputs, .a = operand(dy), .b = operand(weight),
-                      .c = at<float>(dx), .dtype = type, .accumulate = accumulateDx});
+    queue().multiply({.rows = rows,
+                      .columns = inputs,
+                      .inner = outputs,
+                      .a = operand(dy),
+                      .b = operand(weight),
+                      .c = at<float>(dx),
+                      .dtype = type,
+                      .accumulate = accumulateDx});
   if (!dWeight.empty())
-    queue().multiply({.rows = outputs, .columns = inputs, .inner = rows, .a = operand(dy), .b = operand(x),
-                      .c = at<float>(dWeight), .dtype = type, .aTransposed = true, .accumulate = add});
+    queue().multiply({.rows = outputs,
+                      .columns = inputs,
+                      .inner = rows,
+                      .a = operand(dy),
+                      .b = operand(x),
+                      .c = at<float>(dWeight),
+                      .dtype = type,
+                      .aTransposed = true,
+                      .accumulate = add});
   if (dBias.empty()) return;
   float* const out = at<float>(dBias);
   const float* const in = at<float>(dy);
@@ -131,7 +144,8 @@ void CudaBackend::linearBackward(const TensorView& dx, const TensorView& dWeight
   inFours(outputs, {out, in}) ? launch.operator()<4>() : launch.operator()<1>();
 }
 
-void CudaBackend::exactLinear(const TensorView& y, const TensorView& x, const TensorView& weight, const TensorView& bias) {
+void CudaBackend::exactLinear(const TensorView& y, const TensorView& x, const TensorView& weight,
+                              const TensorView& bias) {
   exact_ = true;
   linear(y, x, weight, bias, false);
   exact_ = false;

@@ -121,7 +121,8 @@ void CudaBackend::copy(const TensorView& out, const TensorView& in) {
     }
     written(out);
     if (in.bytes() <= kSmallCopy) {
-      queue().copy(out.data, queue().constant(std::span(static_cast<const std::byte*>(in.data), in.bytes())), in.bytes());
+      queue().copy(out.data, queue().constant(std::span(static_cast<const std::byte*>(in.data), in.bytes())),
+                   in.bytes());
     } else {
       queue().copyNow(out.data, in.data, in.bytes());
     }

@@ -27,7 +27,8 @@ std::string refusal(DType type) {
   if (type != DType::f32 && type != DType::bf16)
     return name + ": expected compute type f32 or bf16, found " + std::string(nameOf(type)) + "; choose one of these";
   if (type == DType::bf16 && !hasBf16Tiles())
-    return name + ": expected a GPU of compute capability 8.0 or newer for compute type bf16, found an older one; choose f32";
+    return name +
+           ": expected a GPU of compute capability 8.0 or newer for compute type bf16, found an older one; choose f32";
   return {};
 }
 

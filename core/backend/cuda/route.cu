@@ -95,10 +95,17 @@ RoutingTables& tablesFor(CudaBackend& backend, Routing& routing, std::int64_t to
   }
   const auto T = static_cast<std::int32_t>(tokens);
   tables->view.tokens = T;
-  tables->dispatch->view = {.tokens = T, .experts = tables->view.experts, .room = T * tables->view.slots,
-                            .expertBegin = tables->expertBegin, .admittedEnd = tables->admittedEnd, .token = tables->token,
-                            .slot = tables->slot, .weight = tables->assignmentWeight, .tokenBegin = tables->tokenBegin,
-                            .assignmentOf = tables->assignmentOf, .everyToken = false};
+  tables->dispatch->view = {.tokens = T,
+                            .experts = tables->view.experts,
+                            .room = T * tables->view.slots,
+                            .expertBegin = tables->expertBegin,
+                            .admittedEnd = tables->admittedEnd,
+                            .token = tables->token,
+                            .slot = tables->slot,
+                            .weight = tables->assignmentWeight,
+                            .tokenBegin = tables->tokenBegin,
+                            .assignmentOf = tables->assignmentOf,
+                            .everyToken = false};
   routing.dispatch.device = tables->dispatch;
   routing.dispatch.tokens = tokens;
   routing.dispatch.experts = tables->view.experts;
@@ -124,7 +131,8 @@ void withExpertsOfLane(int experts, const Launch& launch) {
 }
 
 bool draws(const RoutingDraws& draws) {
-  const auto drawn = {&draws.inputJitter, &draws.noise, &draws.keepExpert, &draws.randomSecond, &draws.forceToken, &draws.forceExpert};
+  const auto drawn = {&draws.inputJitter,  &draws.noise,      &draws.keepExpert,
+                      &draws.randomSecond, &draws.forceToken, &draws.forceExpert};
   return std::ranges::any_of(drawn, [](const TensorView* view) { return !view->empty(); });
 }
 
@@ -145,7 +153,8 @@ std::vector<std::string> hostStages(const Recipe& recipe) {
   name(recipe.perturb.wholeExpertDropout > 0, "dropout of whole experts");
   name(recipe.adjust.expertGroups.has_value(), "expert groups");
   name(recipe.select.kind != Recipe::Select::Kind::topK, "a selection other than top-k");
-  name(recipe.select.kind == Recipe::Select::Kind::topK && recipe.select.k > kMostChoices, "more than 32 experts a token");
+  name(recipe.select.kind == Recipe::Select::Kind::topK && recipe.select.k > kMostChoices,
+       "more than 32 experts a token");
   name(recipe.experts.count > kMostExperts, "more than 512 experts");
   name(recipe.select.randomSecond.has_value(), "a random second expert");
   name(recipe.select.force.has_value(), "forced experts");
@@ -174,7 +183,8 @@ std::string hostRouted(const Recipe& recipe) {
 void CudaBackend::route(Routing& routing, const Recipe& recipe, const RoutingInput& input) {
   const auto timed = queue().time("route");
   const TensorView& sized = input.x.empty() ? input.givenLogits : input.x;
-  if (!hostStages(recipe).empty() || draws(input.draws) || sized.empty()) return routeOnHost(*this, routing, recipe, input);
+  if (!hostStages(recipe).empty() || draws(input.draws) || sized.empty())
+    return routeOnHost(*this, routing, recipe, input);
   RoutingTables& tables = tablesFor(*this, routing, sized.shape[0], recipe);
   tables.read = tables.finished = tables.differentiated = false;
   tables.recipe = recipe;
@@ -218,7 +228,8 @@ void CudaBackend::routeBackward(const RouterWeights& dWeights, const TensorView&
   for (std::size_t i = 0; i < recipe.balance.size(); ++i) {
     const bool all = input.balanceGradient == kAllBalanceTerms;
     const double alone = input.balanceGradient == static_cast<int>(i) ? 1 : 0;
-    terms.push_back({recipe.balance[i].kind, static_cast<float>(all ? recipe.balance[i].coefficient * input.lossScale : alone),
+    terms.push_back({recipe.balance[i].kind,
+                     static_cast<float>(all ? recipe.balance[i].coefficient * input.lossScale : alone),
                      view.slope + static_cast<std::int64_t>(i) * view.experts});
   }
   const TermSlope* const slopes = terms.empty() ? nullptr : queue().constant(std::span<const TermSlope>(terms));
@@ -234,7 +245,8 @@ void CudaBackend::routeBackward(const RouterWeights& dWeights, const TensorView&
   tables->differentiated = true;
   tables->read = false;
   if (input.x.empty() || !input.givenLogits.empty()) return;
-  exactLinearBackward(dx, dWeights.weight, dWeights.bias, perExpert(tables->dLogits, view), input.x, input.weights.weight);
+  exactLinearBackward(dx, dWeights.weight, dWeights.bias, perExpert(tables->dLogits, view), input.x,
+                      input.weights.weight);
 }
 
 void CudaBackend::read(Routing& routing) {

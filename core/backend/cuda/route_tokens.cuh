@@ -30,7 +30,8 @@ struct RouteTokens {
   std::int32_t *expertBegin, *admittedEnd;
 
   static int sharedBytes(int experts) {
-    const int across = kRouteWarps * static_cast<int>(sizeof(RoutingSums)) + 2 * kRouteWarps * experts * 4 + 2 * experts * 4;
+    const int across =
+        kRouteWarps * static_cast<int>(sizeof(RoutingSums)) + 2 * kRouteWarps * experts * 4 + 2 * experts * 4;
     return across > kLayoutBytes ? across : kLayoutBytes;
   }
   static constexpr int kLayoutBytes = kRouteThreads * 32 + 4096;
@@ -61,8 +62,7 @@ struct RouteTokens {
   }
   MOE_DEVICE static float ofExpert(const float (&value)[kEach], int expert) {
     float mine = 0;
-    MOE_UNROLL for (int i = 0; i < kEach; ++i)
-      if (expert / kWarp == i) mine = value[i];
+    MOE_UNROLL for (int i = 0; i < kEach; ++i) if (expert / kWarp == i) mine = value[i];
     return shuffle(mine, expert % kWarp);
   }
   MOE_DEVICE static void take(std::uint32_t& taken, int expert) {
@@ -123,7 +123,8 @@ struct RouteTokens {
     to.termEntropy += other.termEntropy;
   }
 
-  MOE_DEVICE void routeToken(int t, int* counts, int* first, RoutingSums& sums, float (&pSum)[kEach], float (&iSum)[kEach]) const {
+  MOE_DEVICE void routeToken(int t, int* counts, int* first, RoutingSums& sums, float (&pSum)[kEach],
+                             float (&iSum)[kEach]) const {
     const int E = out.experts, k = out.slots;
     const std::int64_t row = static_cast<std::int64_t>(t) * E;
     float z[kEach], s[kEach], r[kEach] = {}, most = kNegativeInfinity, sum = 0;
@@ -143,8 +144,9 @@ struct RouteTokens {
     float total = 0;
     MOE_UNROLL for (int i = 0; i < kEach; ++i) {
       const bool there = lane() + kWarp * i < E;
-      s[i] = score == Recipe::Score::softmax ? exponential[i] * inverse
-             : score == Recipe::Score::sigmoid ? 1.0f / (1.0f + expf(-z[i])) : z[i];
+      s[i] = score == Recipe::Score::softmax   ? exponential[i] * inverse
+             : score == Recipe::Score::sigmoid ? 1.0f / (1.0f + expf(-z[i]))
+                                               : z[i];
       if (!there) s[i] = 0;
       total += s[i];
     }
@@ -158,7 +160,8 @@ struct RouteTokens {
       out.scores[row + e] = s[i];
       r[i] = (rankBy == Recipe::Adjust::RankBy::logits ? z[i] : s[i]) + (bias != nullptr ? bias[e] : 0.0f);
       const float p = score == Recipe::Score::identity ? exponential[i] * inverse
-                      : total > 0 ? s[i] / total : 1.0f / static_cast<float>(E);
+                      : total > 0                      ? s[i] / total
+                                                       : 1.0f / static_cast<float>(E);
       if (p > 0) entropy -= p * logf(p);
       iSum[i] += p;
       const float q = s[i] * factor;
@@ -238,7 +241,8 @@ struct RouteTokens {
     int before = 0;  // in warp 0: assignments of the experts of earlier rounds
     for (int base = 0; base < E; base += threads) {
       sync();
-      const int here = E - base < threads ? E - base : threads, e = base + threadOfBlock() % here, index = threadOfBlock() / here;
+      const int here = E - base < threads ? E - base : threads, e = base + threadOfBlock() % here,
+                index = threadOfBlock() / here;
       const bool active = index < parts;
       const int from = active ? static_cast<int>(static_cast<std::int64_t>(B) * index / parts) : 0;
       const int to = active ? static_cast<int>(static_cast<std::int64_t>(B) * (index + 1) / parts) : 0;
@@ -300,8 +304,8 @@ struct RouteTokens {
     if (warp() != 0) return;
     RoutingSums all = {};
     for (int b = lane(); b < B; b += kWarp) add(all, out.blockSums[b]);
-    all = {warpSum(all.entropy), warpSum(all.margin), warpSum(all.marginTokens), warpSum(all.jaccard),
-           warpSum(all.squaredLogSumExp), warpSum(all.termEntropy)};
+    all = {warpSum(all.entropy), warpSum(all.margin),           warpSum(all.marginTokens),
+           warpSum(all.jaccard), warpSum(all.squaredLogSumExp), warpSum(all.termEntropy)};
     if (lane() == 0) *out.sums = all;
   }
 };
@@ -320,7 +324,8 @@ struct FillDispatch {
     int* const asked = shared<int>();
     const int begin = block().x * kTokensOfBlock, k = in.slots;
     const int tokens = in.tokens - begin < kTokensOfBlock ? in.tokens - begin : kTokensOfBlock;
-    for (int i = threadOfBlock(); i < tokens * k; i += kThreads) asked[i] = in.asked[static_cast<std::int64_t>(begin) * k + i];
+    for (int i = threadOfBlock(); i < tokens * k; i += kThreads)
+      asked[i] = in.asked[static_cast<std::int64_t>(begin) * k + i];
     sync();
     for (int i = threadOfBlock(); i < tokens * k; i += kThreads) {
       const int e = asked[i], t = begin + i / k;

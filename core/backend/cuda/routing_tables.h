@@ -19,19 +19,19 @@ struct RoutingSums {
 /// Device pointers. T tokens, E experts, k choices.
 struct RoutingView {
   std::int32_t tokens = 0, experts = 0, slots = 0, blocks = 0;
-  float *logits = nullptr, *scores = nullptr;      // (T, E)
-  float* logSumExp = nullptr;                      // (T) of the logits
-  std::int32_t* asked = nullptr;                   // (T, k)
-  float* weight = nullptr;                         // (T, k)
-  float* bias = nullptr;                           // (E) the selection bias that was read
-  std::int32_t *load = nullptr, *first = nullptr;  // (E) assignments; first choices
+  float *logits = nullptr, *scores = nullptr;            // (T, E)
+  float* logSumExp = nullptr;                            // (T) of the logits
+  std::int32_t* asked = nullptr;                         // (T, k)
+  float* weight = nullptr;                               // (T, k)
+  float* bias = nullptr;                                 // (E) the selection bias that was read
+  std::int32_t *load = nullptr, *first = nullptr;        // (E) assignments; first choices
   double *probability = nullptr, *importance = nullptr;  // (E) sums of the load terms' p; of RoutingSummary's
   RoutingSums* sums = nullptr;
-  double *value = nullptr, *slope = nullptr;       // (terms); (terms, E)
+  double *value = nullptr, *slope = nullptr;  // (terms); (terms, E)
   // Of the blocks that route: counts, which become the first place of each expert's assignments; and sums.
-  std::int32_t *blockCounts = nullptr, *blockFirst = nullptr;       // (blocks, E)
-  float *blockProbability = nullptr, *blockImportance = nullptr;    // (blocks, E)
-  RoutingSums* blockSums = nullptr;                                 // (blocks)
+  std::int32_t *blockCounts = nullptr, *blockFirst = nullptr;     // (blocks, E)
+  float *blockProbability = nullptr, *blockImportance = nullptr;  // (blocks, E)
+  RoutingSums* blockSums = nullptr;                               // (blocks)
 };
 
 /// Kept by Routing::device.

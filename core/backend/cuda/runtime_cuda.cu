@@ -59,7 +59,8 @@ class Plan {
     cublasLtMatmulPreference_t preference = nullptr;
     check(cublasLtMatmulPreferenceCreate(&preference), "A product's preference");
     const std::size_t workspace = kWorkspaceBytes;
-    cublasLtMatmulPreferenceSetAttribute(preference, CUBLASLT_MATMUL_PREF_MAX_WORKSPACE_BYTES, &workspace, sizeof(workspace));
+    cublasLtMatmulPreferenceSetAttribute(preference, CUBLASLT_MATMUL_PREF_MAX_WORKSPACE_BYTES, &workspace,
+                                         sizeof(workspace));
     const auto alignment = [&](cublasLtMatmulPreferenceAttributes_t side, const void* at) {
       const std::uint32_t bytes = alignmentOf(at);
       cublasLtMatmulPreferenceSetAttribute(preference, side, &bytes, sizeof(bytes));
@@ -70,12 +71,14 @@ class Plan {
     alignment(CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_D_BYTES, p.c);
     cublasLtMatmulHeuristicResult_t found = {};
     int count = 0;
-    const auto status = cublasLtMatmulAlgoGetHeuristic(handle, product_, left_, right_, out_, out_, preference, 1, &found, &count);
+    const auto status =
+        cublasLtMatmulAlgoGetHeuristic(handle, product_, left_, right_, out_, out_, preference, 1, &found, &count);
     cublasLtMatmulPreferenceDestroy(preference);
     check(status, "Choosing a product's algorithm");
     if (count == 0)
-      throw Error("cuda", "cuBLASLt knows no way to multiply (" + std::to_string(p.rows) + ", " + std::to_string(p.inner) +
-                              ") by (" + std::to_string(p.inner) + ", " + std::to_string(p.columns) + ")");
+      throw Error("cuda", "cuBLASLt knows no way to multiply (" + std::to_string(p.rows) + ", " +
+                              std::to_string(p.inner) + ") by (" + std::to_string(p.inner) + ", " +
+                              std::to_string(p.columns) + ")");
     algorithm_ = found.algo;
   }
   ~Plan() {
@@ -89,8 +92,8 @@ class Plan {
   void run(cublasLtHandle_t handle, const Product& p, void* workspace, cudaStream_t stream) {
     const float one = 1, beta = p.accumulate ? 1 : 0;
     if (p.bias != nullptr) set(CUBLASLT_MATMUL_DESC_BIAS_POINTER, p.bias);
-    check(cublasLtMatmul(handle, product_, &one, p.b, left_, p.a, right_, &beta, p.c, out_, p.c, out_, &algorithm_, workspace,
-                         kWorkspaceBytes, stream),
+    check(cublasLtMatmul(handle, product_, &one, p.b, left_, p.a, right_, &beta, p.c, out_, p.c, out_, &algorithm_,
+                         workspace, kWorkspaceBytes, stream),
           "A product");
   }
 
@@ -106,7 +109,8 @@ class Plan {
   }
   static cublasLtMatrixLayout_t layout(cudaDataType_t type, std::int64_t rows, std::int64_t columns) {
     cublasLtMatrixLayout_t made = nullptr;
-    check(cublasLtMatrixLayoutCreate(&made, type, static_cast<std::uint64_t>(rows), static_cast<std::uint64_t>(columns), rows),
+    check(cublasLtMatrixLayoutCreate(&made, type, static_cast<std::uint64_t>(rows), static_cast<std::uint64_t>(columns),
+                                     rows),
           "A matrix's layout");
     return made;
   }
@@ -169,14 +173,19 @@ class CudaRuntime final : public Runtime {
       }
     }
     void* arguments[] = {const_cast<void*>(launch.arguments)};
-    check(cudaLaunchKernel(launch.entry, dim3(launch.grid.x, launch.grid.y, launch.grid.z), dim3(launch.threads), arguments,
-                           launch.sharedBytes, stream_),
+    check(cudaLaunchKernel(launch.entry, dim3(launch.grid.x, launch.grid.y, launch.grid.z), dim3(launch.threads),
+                           arguments, launch.sharedBytes, stream_),
           "Starting a kernel");
   }
   void multiply(const Product& p) override {
-    const Key key{p.rows, p.columns, p.inner,
-                  static_cast<int>(p.dtype) * 16 + p.aTransposed + 2 * p.bTransposed + 4 * (p.bias != nullptr) + 8 * p.accumulate,
-                  Plan::alignmentOf(p.a), Plan::alignmentOf(p.b), Plan::alignmentOf(p.c)};
+    const Key key{
+        p.rows,
+        p.columns,
+        p.inner,
+        static_cast<int>(p.dtype) * 16 + p.aTransposed + 2 * p.bTransposed + 4 * (p.bias != nullptr) + 8 * p.accumulate,
+        Plan::alignmentOf(p.a),
+        Plan::alignmentOf(p.b),
+        Plan::alignmentOf(p.c)};
     auto& plan = plans_[key];
     if (!plan) plan = std::make_unique<Plan>(handle_, p);
     plan->run(handle_, p, workspace_, stream_);
@@ -231,7 +240,9 @@ std::vector<FoundDevice> findDevices(std::string& why) {
   const cudaError_t status = cudaGetDeviceCount(&count);
   cudaGetLastError();
   cudaDriverGetVersion(&driver);
-  const auto version = [](int number) { return std::to_string(number / 1000) + "." + std::to_string(number % 1000 / 10); };
+  const auto version = [](int number) {
+    return std::to_string(number / 1000) + "." + std::to_string(number % 1000 / 10);
+  };
   if (driver == 0) {
     why = "No NVIDIA driver answers on this machine; install the driver to compute on its GPU.";
   } else if (status == cudaErrorInsufficientDriver) {

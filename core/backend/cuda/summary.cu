@@ -44,10 +44,10 @@ void CudaBackend::summarise(const TensorView& out, const Routing& routing, const
   assert(out.elements() == RoutingSummary::size(routing.experts, recipe.balance.size()));
   if (const RoutingTables* tables = deviceTables(routing)) {
     written(out);
-    queue().launch<Summarise>({1}, 0, at<double>(out), tables->view,
-                              static_cast<const std::int32_t*>(tables->expertBegin),
-                              static_cast<const std::int32_t*>(tables->admittedEnd), static_cast<int>(recipe.balance.size()),
-                              measuring, recipe.adjust.selectionBias.has_value());
+    queue().launch<Summarise>(
+        {1}, 0, at<double>(out), tables->view, static_cast<const std::int32_t*>(tables->expertBegin),
+        static_cast<const std::int32_t*>(tables->admittedEnd), static_cast<int>(recipe.balance.size()), measuring,
+        recipe.adjust.selectionBias.has_value());
     return;
   }
   const Tensor row = hostTensor(out.shape, DType::f64);

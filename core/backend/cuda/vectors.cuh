@@ -58,7 +58,7 @@ MOE_DEVICE void addTo(float (&sum)[kVector], const float (&values)[kVector]) {
 
 /// Shared memory that sumRows asks for.
 template <int kVector, int kThreads>
-constexpr int kSumRowsBytes = kThreads * kVector * static_cast<int>(sizeof(float));
+constexpr int kSumRowsBytes = kThreads* kVector* static_cast<int>(sizeof(float));
 
 /// The sum of `rows` rows of `width` numbers, always in the same order; rowAt(r) is a row's address. give(i, values):
 /// numbers i.. of the sum. The whole block of kThreads takes part; `room` is free again after the next sync().

@@ -137,8 +137,6 @@ const Bf16Product& Bf16Products::at(const Bf16ProductShape& shape) const {
   return *found->second;
 }
 
-std::int64_t Bf16Products::made() const {
-  return impl_->shared.primitives;
-}
+std::int64_t Bf16Products::made() const { return impl_->shared.primitives; }
 
 }  // namespace moe

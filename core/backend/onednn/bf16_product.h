@@ -18,9 +18,7 @@ inline bool bf16Pays(std::int64_t rows, std::int64_t outputs, std::int64_t input
 
 /// Rows of a product: multiples of kBf16Granule, at most kBf16MaxRows.
 constexpr std::int64_t kBf16Granule = 16, kBf16MaxRows = 256;
-constexpr std::int64_t bf16Padded(std::int64_t rows) {
-  return (rows + kBf16Granule - 1) / kBf16Granule * kBf16Granule;
-}
+constexpr std::int64_t bf16Padded(std::int64_t rows) { return (rows + kBf16Granule - 1) / kBf16Granule * kBf16Granule; }
 
 /// A matrix product of bf16 operands into f32, in one of three layouts, for every number of rows.
 struct Bf16ProductShape {

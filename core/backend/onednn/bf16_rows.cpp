@@ -40,15 +40,9 @@ SWITCHYARD_VECTORISED void addLoop(float* sum, const BFloat16* y, std::int64_t n
 
 }  // namespace
 
-void toBf16(BFloat16* out, const float* in, std::int64_t n) {
-  roundLoop(out, in, n);
-}
-void toBf16Scaled(BFloat16* out, const float* in, float factor, std::int64_t n) {
-  scaleLoop(out, in, factor, n);
-}
-void fromBf16(float* out, const BFloat16* in, std::int64_t n) {
-  widenLoop(out, in, n);
-}
+void toBf16(BFloat16* out, const float* in, std::int64_t n) { roundLoop(out, in, n); }
+void toBf16Scaled(BFloat16* out, const float* in, float factor, std::int64_t n) { scaleLoop(out, in, factor, n); }
+void fromBf16(float* out, const BFloat16* in, std::int64_t n) { widenLoop(out, in, n); }
 
 void toBf16Rows(BFloat16* out, const float* in, std::int64_t stride, std::int64_t rows, std::int64_t padded,
                 std::int64_t n) {

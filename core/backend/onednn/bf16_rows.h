@@ -6,9 +6,7 @@
 namespace moe {
 
 /// Working memory given out as f32, to hold bf16: twice as many elements.
-inline BFloat16* asBf16(float* memory) {
-  return static_cast<BFloat16*>(static_cast<void*>(memory));
-}
+inline BFloat16* asBf16(float* memory) { return static_cast<BFloat16*>(static_cast<void*>(memory)); }
 
 // Between f32 and bf16, each vectorised. n: elements of a row.
 

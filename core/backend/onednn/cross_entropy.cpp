@@ -11,9 +11,7 @@
 namespace moe {
 namespace {
 
-SWITCHYARD_VECTORISED float largestOf(const float* x, std::int64_t n) {
-  return vectorMax(x, n);
-}
+SWITCHYARD_VECTORISED float largestOf(const float* x, std::int64_t n) { return vectorMax(x, n); }
 
 SWITCHYARD_VECTORISED float sumOfExp(const float* x, float largest, std::int64_t n) {
   float sum = 0;

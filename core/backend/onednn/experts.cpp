@@ -32,8 +32,7 @@ void hiddenRows(const ExpertsBank& bank, const ExpertsWeights& weights, const Ex
   const std::int64_t rows = task.end - task.begin, width = spec.width, n = bank.hidden(e);
   const float* upBias = bank.upBias(weights.upBias, e);
   switch (spec.kind) {
-    case ExpertKind::linear:
-      return;
+    case ExpertKind::linear: return;
     case ExpertKind::mlp:
       rowsTimesWeight(hidden, n, in, width, bank.upMatrix(weights.up, e), rows, n, width, false);
       activate(spec.activation, hidden, first, upBias, rows, n);
@@ -96,8 +95,7 @@ void OnednnBackend::experts(const TensorView& y, const TensorView& saved, const 
   const std::int64_t arrays = ExpertsBank::savedArrays(spec.kind);
   const std::int64_t arrayElements = arrays == 0 ? 0 : saved.elements() / arrays;
   assert(saved.empty() || arrayElements >= dispatch.assignments() * widest);
-  if (dispatch.tokens == 1 && saved.empty() && keep.empty())
-    return expertsOfOneToken(y, x, bank, weights, accumulate);
+  if (dispatch.tokens == 1 && saved.empty() && keep.empty()) return expertsOfOneToken(y, x, bank, weights, accumulate);
   // One expert that takes every token writes where the sum would go.
   const bool direct = dispatch.everyToken && dispatch.experts == 1 && bank.unitWeights;
   float* rowOutputs = direct ? nullptr : scratch_.shared(0, dispatch.assignments() * outputs);

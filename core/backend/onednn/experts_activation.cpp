@@ -64,28 +64,20 @@ SWITCHYARD_INLINE void gluLoop(float* hidden, float* gate, float* up, const floa
 SWITCHYARD_VECTORISED void activateRow(Activation activation, float* hidden, float* slope, const float* bias,
                                        std::int64_t n) {
   switch (activation) {
-    case Activation::relu:
-      return activateLoop<Relu>(hidden, slope, bias, n);
-    case Activation::gelu:
-      return activateLoop<Gelu>(hidden, slope, bias, n);
-    case Activation::geluTanh:
-      return activateLoop<GeluTanh>(hidden, slope, bias, n);
-    case Activation::silu:
-      return activateLoop<Silu>(hidden, slope, bias, n);
+    case Activation::relu: return activateLoop<Relu>(hidden, slope, bias, n);
+    case Activation::gelu: return activateLoop<Gelu>(hidden, slope, bias, n);
+    case Activation::geluTanh: return activateLoop<GeluTanh>(hidden, slope, bias, n);
+    case Activation::silu: return activateLoop<Silu>(hidden, slope, bias, n);
   }
 }
 
 SWITCHYARD_VECTORISED void gluRow(Activation activation, float* hidden, float* gate, float* up, const float* gateBias,
                                   const float* upBias, std::int64_t n) {
   switch (activation) {
-    case Activation::relu:
-      return gluLoop<Relu>(hidden, gate, up, gateBias, upBias, n);
-    case Activation::gelu:
-      return gluLoop<Gelu>(hidden, gate, up, gateBias, upBias, n);
-    case Activation::geluTanh:
-      return gluLoop<GeluTanh>(hidden, gate, up, gateBias, upBias, n);
-    case Activation::silu:
-      return gluLoop<Silu>(hidden, gate, up, gateBias, upBias, n);
+    case Activation::relu: return gluLoop<Relu>(hidden, gate, up, gateBias, upBias, n);
+    case Activation::gelu: return gluLoop<Gelu>(hidden, gate, up, gateBias, upBias, n);
+    case Activation::geluTanh: return gluLoop<GeluTanh>(hidden, gate, up, gateBias, upBias, n);
+    case Activation::silu: return gluLoop<Silu>(hidden, gate, up, gateBias, upBias, n);
   }
 }
 
@@ -165,9 +157,7 @@ void activateClampedGlu(float* hidden, float* gateSlope, float* upSlope, const f
                   n);
 }
 
-void dropOut(float* x, const float* keep, float scale, std::int64_t n) {
-  dropRow(x, keep, scale, n);
-}
+void dropOut(float* x, const float* keep, float scale, std::int64_t n) { dropRow(x, keep, scale, n); }
 
 double throughActivation(float* d, const float* hidden, const float* slope, float weight, std::int64_t n) {
   return activationBack(d, hidden, slope, weight, n);

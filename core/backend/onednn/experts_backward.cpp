@@ -85,14 +85,13 @@ class ExpertsBackward {
   /// Second phase: rows [begin, end) of gate's and up's gradients.
   void upGradient(const ExpertTask& task) const {
     product(dWeights_.up.empty() ? nullptr : bank_.upMatrix(dWeights_.up, task.expert),
-               dWeights_.upBias.empty() ? nullptr : dWeights_.upBias.as<float>() + bank_.upBegin(task.expert),
-               dUpOf(task.expert, first(task.expert)), bank_.upRows(task.expert), inputs(task.expert), spec_.width,
-               task);
+            dWeights_.upBias.empty() ? nullptr : dWeights_.upBias.as<float>() + bank_.upBegin(task.expert),
+            dUpOf(task.expert, first(task.expert)), bank_.upRows(task.expert), inputs(task.expert), spec_.width, task);
     if (spec_.kind == ExpertKind::glu)
       product(dWeights_.gate.empty() ? nullptr : bank_.upMatrix(dWeights_.gate, task.expert),
-                 dWeights_.gateBias.empty() ? nullptr : dWeights_.gateBias.as<float>() + bank_.upBegin(task.expert),
-                 dGateOf(task.expert, first(task.expert)), bank_.upRows(task.expert), inputs(task.expert), spec_.width,
-                 task);
+              dWeights_.gateBias.empty() ? nullptr : dWeights_.gateBias.as<float>() + bank_.upBegin(task.expert),
+              dGateOf(task.expert, first(task.expert)), bank_.upRows(task.expert), inputs(task.expert), spec_.width,
+              task);
   }
 
   /// Second phase: rows [begin, end) of down's gradient.
@@ -100,8 +99,8 @@ class ExpertsBackward {
     const std::int32_t e = task.expert;
     const float* hidden = spec_.kind == ExpertKind::linear ? inputs(e) : savedOf(0, e, first(e));
     product(dWeights_.down.empty() ? nullptr : bank_.downMatrix(dWeights_.down, e),
-               bank_.downBias(dWeights_.downBias, e), rows_.dOutputs.at(bank_, first(e)), spec_.outputWidth, hidden,
-               bank_.downColumns(e), task);
+            bank_.downBias(dWeights_.downBias, e), rows_.dOutputs.at(bank_, first(e)), spec_.outputWidth, hidden,
+            bank_.downColumns(e), task);
   }
 
   /// Second phase: dx of tokens [begin, end), in slot order.
@@ -182,7 +181,7 @@ class ExpertsBackward {
 
   /// Rows [begin, end) of dWeight (m, n) = or += left^T (m, A) right (A, n), and of dBias (m) column sums of left.
   void product(float* dWeight, float* dBias, const float* left, std::int64_t m, const float* right, std::int64_t n,
-                  const ExpertTask& task) const {
+               const ExpertTask& task) const {
     const std::int64_t count = task.end - task.begin, rows = admitted(task.expert);
     const bool add = gradients_ == Gradients::add;
     if (dBias && !add) std::fill_n(dBias + task.begin, count, 0.0f);
@@ -215,10 +214,10 @@ class ExpertsBackward {
 
 }  // namespace
 
-void OnednnBackend::expertsBackward(const TensorView& dx, const ExpertsWeights& dWeights,
-                                    const TensorView& dAssignment, const TensorView& dy, const TensorView& x,
-                                    const TensorView& saved, const Dispatch& dispatch, const ExpertsSpec& spec,
-                                    const ExpertsWeights& weights, const TensorView& keep, Gradients gradients) {
+void OnednnBackend::expertsBackward(const TensorView& dx, const ExpertsWeights& dWeights, const TensorView& dAssignment,
+                                    const TensorView& dy, const TensorView& x, const TensorView& saved,
+                                    const Dispatch& dispatch, const ExpertsSpec& spec, const ExpertsWeights& weights,
+                                    const TensorView& keep, Gradients gradients) {
   const auto timed = timer_.time("experts backward");
   const std::span<double> slopes = inDispatchOrder(dAssignment, dispatch);
   if (inBf16(spec, dispatch.assignments()))
@@ -254,14 +253,9 @@ void OnednnBackend::expertsBackward(const TensorView& dx, const ExpertsWeights& 
     for (std::int64_t i = 0; i < tileTasks; ++i) {
       const ExpertTask& task = gradientTasks_[static_cast<std::size_t>(i)];
       switch (task.kind) {
-        case ExpertTask::Kind::rows:
-          break;
-        case ExpertTask::Kind::upGradient:
-          work.upGradient(task);
-          break;
-        case ExpertTask::Kind::downGradient:
-          work.downGradient(task);
-          break;
+        case ExpertTask::Kind::rows: break;
+        case ExpertTask::Kind::upGradient: work.upGradient(task); break;
+        case ExpertTask::Kind::downGradient: work.downGradient(task); break;
         case ExpertTask::Kind::combine:
           if (!dx.empty()) work.combine(task, dx);
           break;

@@ -36,8 +36,7 @@ class OneToken {
     float *const to = hidden_ + slot * bank_.widest + first, *const pre = others_ + slot * 4 * bank_.widest;
     const float* const upBias = bank_.upBias(weights_.upBias, e);
     switch (spec_.kind) {
-      case ExpertKind::linear:
-        return;
+      case ExpertKind::linear: return;
       case ExpertKind::mlp:
         times(to, bank_.upMatrix(weights_.up, e), in, first, count);
         return activate(spec_.activation, to, nullptr, upBias + first, 1, count);

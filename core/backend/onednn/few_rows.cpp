@@ -13,9 +13,7 @@ constexpr std::int64_t kLanes = 16, kAhead = 4096;  // f32; bytes to prefetch ah
 /// One AVX-512 register; two or four of those of older instruction sets. Loaded from anywhere.
 typedef float Lanes __attribute__((vector_size(kLanes * sizeof(float)), aligned(sizeof(float)), may_alias));
 
-SWITCHYARD_INLINE Lanes load(const float* from) {
-  return *reinterpret_cast<const Lanes*>(from);
-}
+SWITCHYARD_INLINE Lanes load(const float* from) { return *reinterpret_cast<const Lanes*>(from); }
 
 SWITCHYARD_INLINE float sumOf(const Lanes& lanes) {
   float eight[8], four[4];
@@ -60,18 +58,10 @@ SWITCHYARD_INLINE void multiply(const Product& p) {
   }
 }
 
-SWITCHYARD_VECTORISED void oneRow(const Product& p) {
-  multiply<1, 4>(p);
-}
-SWITCHYARD_VECTORISED void twoRows(const Product& p) {
-  multiply<2, 2>(p);
-}
-SWITCHYARD_VECTORISED void threeRows(const Product& p) {
-  multiply<3, 2>(p);
-}
-SWITCHYARD_VECTORISED void fourRows(const Product& p) {
-  multiply<4, 1>(p);
-}
+SWITCHYARD_VECTORISED void oneRow(const Product& p) { multiply<1, 4>(p); }
+SWITCHYARD_VECTORISED void twoRows(const Product& p) { multiply<2, 2>(p); }
+SWITCHYARD_VECTORISED void threeRows(const Product& p) { multiply<3, 2>(p); }
+SWITCHYARD_VECTORISED void fourRows(const Product& p) { multiply<4, 1>(p); }
 
 }  // namespace
 

@@ -6,8 +6,7 @@ namespace moe {
 
 void rowsTimesWeight(float* y, std::int64_t ldy, const float* x, std::int64_t ldx, const float* weight,
                      std::int64_t rows, std::int64_t outputs, std::int64_t inputs, bool accumulate) {
-  if (rows <= kFewRows)
-    return fewRowsTimesWeight(y, ldy, x, ldx, weight, inputs, rows, outputs, inputs, accumulate);
+  if (rows <= kFewRows) return fewRowsTimesWeight(y, ldy, x, ldx, weight, inputs, rows, outputs, inputs, accumulate);
   gemmOnThisThread({.transposeB = true,
                     .m = rows,
                     .n = outputs,

@@ -10,9 +10,7 @@
 namespace moe {
 namespace {
 
-int chosenThreads(int threads) {
-  return threads > 0 ? threads : omp_get_num_procs();
-}
+int chosenThreads(int threads) { return threads > 0 ? threads : omp_get_num_procs(); }
 
 template <class To, class From>
 void convert(const TensorView& out, const TensorView& in) {

@@ -16,8 +16,7 @@ void OnednnBackend::route(Routing& routing, const Recipe& recipe, const RoutingI
 }
 
 void OnednnBackend::routeBackward(const RouterWeights& dWeights, const TensorView& dx, Routing& routing,
-                                  const Recipe& recipe, const RoutingInput& input,
-                                  const TensorView& dAssignment) {
+                                  const Recipe& recipe, const RoutingInput& input, const TensorView& dAssignment) {
   const auto timed = timer_.time("route backward");
   routeBackwardToLogits(routing, recipe, input, inDispatchOrder(dAssignment, routing.dispatch));
   if (routing.logits.empty() || input.x.empty()) return;

@@ -35,21 +35,11 @@ SWITCHYARD_VECTORISED void scaleLoop(float* x, float factor, std::int64_t n) {
 
 }  // namespace
 
-double dotRow(const float* a, const float* b, std::int64_t n) {
-  return dotLoop(a, b, n);
-}
-void addRow(float* y, const float* x, std::int64_t n) {
-  addLoop(y, x, n);
-}
-void addScaledRow(float* y, const float* x, float factor, std::int64_t n) {
-  addScaledLoop(y, x, factor, n);
-}
-void copyScaledRow(float* y, const float* x, float factor, std::int64_t n) {
-  copyScaledLoop(y, x, factor, n);
-}
-void scaleRow(float* x, float factor, std::int64_t n) {
-  scaleLoop(x, factor, n);
-}
+double dotRow(const float* a, const float* b, std::int64_t n) { return dotLoop(a, b, n); }
+void addRow(float* y, const float* x, std::int64_t n) { addLoop(y, x, n); }
+void addScaledRow(float* y, const float* x, float factor, std::int64_t n) { addScaledLoop(y, x, factor, n); }
+void copyScaledRow(float* y, const float* x, float factor, std::int64_t n) { copyScaledLoop(y, x, factor, n); }
+void scaleRow(float* x, float factor, std::int64_t n) { scaleLoop(x, factor, n); }
 
 void addBias(float* y, std::int64_t stride, const float* bias, std::int64_t rows, std::int64_t n) {
   for (std::int64_t row = 0; row < rows; ++row) addLoop(y + row * stride, bias, n);

@@ -294,8 +294,7 @@ void ReferenceBackend::experts(const TensorView& y, const TensorView& saved, con
 void ReferenceBackend::expertsBackward(const TensorView& dx, const ExpertsWeights& dWeights,
                                        const TensorView& dAssignment, const TensorView& dy, const TensorView& x,
                                        const TensorView& saved, const Dispatch& dispatch, const ExpertsSpec& spec,
-                                       const ExpertsWeights& weights, const TensorView& keep,
-                                       Gradients gradients) {
+                                       const ExpertsWeights& weights, const TensorView& keep, Gradients gradients) {
   const auto timed = timer_.time("experts backward");
   const auto work = scratch(reference::expertsWorkElements(spec, dispatch.tokens));
   withScalar(x.dtype, [&]<class S>() {

@@ -6,9 +6,7 @@
 
 namespace moe {
 
-Tensor ReferenceBackend::allocate(Shape shape, DType dtype) {
-  return hostTensor(shape, dtype);
-}
+Tensor ReferenceBackend::allocate(Shape shape, DType dtype) { return hostTensor(shape, dtype); }
 
 void ReferenceBackend::fill(const TensorView& out, double value) {
   const auto timed = timer_.time("fill");

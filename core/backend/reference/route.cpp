@@ -9,8 +9,7 @@ void ReferenceBackend::route(Routing& routing, const Recipe& recipe, const Routi
 }
 
 void ReferenceBackend::routeBackward(const RouterWeights& dWeights, const TensorView& dx, Routing& routing,
-                                     const Recipe& recipe, const RoutingInput& input,
-                                     const TensorView& dAssignment) {
+                                     const Recipe& recipe, const RoutingInput& input, const TensorView& dAssignment) {
   const auto timed = timer_.time("route backward");
   moe::routeBackward(dWeights, dx, routing, recipe, input, inDispatchOrder(dAssignment, routing.dispatch));
 }

@@ -12,13 +12,19 @@ namespace moe::builtin {
 /// A sequence of draws in integers only, so that every machine makes the same text.
 class Draws {
  public:
-  Draws(std::uint64_t seed, std::uint32_t domain) : key_{.seed = seed, .stream = RandomStream::corpus, .layer = domain} {}
+  Draws(std::uint64_t seed, std::uint32_t domain)
+      : key_{.seed = seed, .stream = RandomStream::corpus, .layer = domain} {}
 
   /// 0 .. n-1
-  int below(int n) { return static_cast<int>(static_cast<std::uint64_t>(next()) * static_cast<std::uint64_t>(n) >> 32); }
+  int below(int n) {
+    return static_cast<int>(static_cast<std::uint64_t>(next()) * static_cast<std::uint64_t>(n) >> 32);
+  }
   int between(int low, int high) { return low + below(high - low + 1); }
   bool chance(int percent) { return below(100) < percent; }
-  template <class T, std::size_t n> const T& pick(const std::array<T, n>& list) { return list[static_cast<std::size_t>(below(n))]; }
+  template <class T, std::size_t n>
+  const T& pick(const std::array<T, n>& list) {
+    return list[static_cast<std::size_t>(below(n))];
+  }
 
  private:
   std::uint32_t next() {

@@ -10,23 +10,32 @@ struct Noun {
   Gender gender;
   Words noun, accusative;
 };
-constexpr std::array<Noun, 20> kAgents{{{der, "Bäcker", "Bäcker"}, {die, "Lehrerin", "Lehrerin"}, {das, "Mädchen", "Mädchen"},
-    {der, "Junge", "Jungen"}, {die, "Großmutter", "Großmutter"}, {der, "Bauer", "Bauern"}, {das, "Kind", "Kind"},
-    {die, "Ärztin", "Ärztin"}, {der, "Müller", "Müller"}, {der, "Nachbar", "Nachbarn"}, {die, "Königin", "Königin"},
-    {der, "Fuchs", "Fuchs"}, {die, "Katze", "Katze"}, {das, "Pferd", "Pferd"}, {der, "Schüler", "Schüler"},
-    {die, "Schwester", "Schwester"}, {der, "Gärtner", "Gärtner"}, {das, "Huhn", "Huhn"}, {die, "Köchin", "Köchin"},
-    {der, "Schäfer", "Schäfer"}}};
-constexpr std::array<Noun, 20> kThings{{{der, "Schlüssel", "Schlüssel"}, {die, "Tür", "Tür"}, {das, "Brot", "Brot"},
-    {der, "Apfel", "Apfel"}, {die, "Laterne", "Laterne"}, {das, "Buch", "Buch"}, {der, "Brief", "Brief"}, {die, "Brücke", "Brücke"},
-    {das, "Fenster", "Fenster"}, {der, "Mantel", "Mantel"}, {die, "Schüssel", "Schüssel"}, {das, "Boot", "Boot"},
-    {der, "Löffel", "Löffel"}, {die, "Geschichte", "Geschichte"}, {das, "Messer", "Messer"}, {der, "Korb", "Korb"},
-    {die, "Kerze", "Kerze"}, {das, "Bild", "Bild"}, {der, "Ring", "Ring"}, {die, "Uhr", "Uhr"}}};
-constexpr std::array<Words, 16> kVerbs{"sucht", "findet", "trägt", "verkauft", "öffnet", "vergisst", "holt", "bringt", "kauft",
-    "zeigt", "behält", "verliert", "schließt", "malt", "wäscht", "versteckt"};
-constexpr std::array<Words, 12> kPlaces{"im Wald", "auf dem Markt", "hinter der Mühle", "am Fluss", "in der Küche", "vor dem Haus",
-    "unter der Brücke", "im Garten", "auf dem Feld", "neben dem Brunnen", "in der Stadt", "bei der Kirche"};
-constexpr std::array<Words, 10> kTimes{"heute", "am Morgen", "jeden Abend", "im Winter", "nach dem Regen", "manchmal", "am Sonntag",
-    "im Frühling", "vor langer Zeit", "zur Mittagszeit"};
+constexpr std::array<Noun, 20> kAgents{
+    {{der, "Bäcker", "Bäcker"},       {die, "Lehrerin", "Lehrerin"},     {das, "Mädchen", "Mädchen"},
+     {der, "Junge", "Jungen"},        {die, "Großmutter", "Großmutter"}, {der, "Bauer", "Bauern"},
+     {das, "Kind", "Kind"},           {die, "Ärztin", "Ärztin"},         {der, "Müller", "Müller"},
+     {der, "Nachbar", "Nachbarn"},    {die, "Königin", "Königin"},       {der, "Fuchs", "Fuchs"},
+     {die, "Katze", "Katze"},         {das, "Pferd", "Pferd"},           {der, "Schüler", "Schüler"},
+     {die, "Schwester", "Schwester"}, {der, "Gärtner", "Gärtner"},       {das, "Huhn", "Huhn"},
+     {die, "Köchin", "Köchin"},       {der, "Schäfer", "Schäfer"}}};
+constexpr std::array<Noun, 20> kThings{{{der, "Schlüssel", "Schlüssel"}, {die, "Tür", "Tür"},
+                                        {das, "Brot", "Brot"},           {der, "Apfel", "Apfel"},
+                                        {die, "Laterne", "Laterne"},     {das, "Buch", "Buch"},
+                                        {der, "Brief", "Brief"},         {die, "Brücke", "Brücke"},
+                                        {das, "Fenster", "Fenster"},     {der, "Mantel", "Mantel"},
+                                        {die, "Schüssel", "Schüssel"},   {das, "Boot", "Boot"},
+                                        {der, "Löffel", "Löffel"},       {die, "Geschichte", "Geschichte"},
+                                        {das, "Messer", "Messer"},       {der, "Korb", "Korb"},
+                                        {die, "Kerze", "Kerze"},         {das, "Bild", "Bild"},
+                                        {der, "Ring", "Ring"},           {die, "Uhr", "Uhr"}}};
+constexpr std::array<Words, 16> kVerbs{"sucht",    "findet", "trägt",  "verkauft", "öffnet", "vergisst",
+                                       "holt",     "bringt", "kauft",  "zeigt",    "behält", "verliert",
+                                       "schließt", "malt",   "wäscht", "versteckt"};
+constexpr std::array<Words, 12> kPlaces{"im Wald",      "auf dem Markt",     "hinter der Mühle", "am Fluss",
+                                        "in der Küche", "vor dem Haus",      "unter der Brücke", "im Garten",
+                                        "auf dem Feld", "neben dem Brunnen", "in der Stadt",     "bei der Kirche"};
+constexpr std::array<Words, 10> kTimes{"heute",    "am Morgen",  "jeden Abend", "im Winter",       "nach dem Regen",
+                                       "manchmal", "am Sonntag", "im Frühling", "vor langer Zeit", "zur Mittagszeit"};
 constexpr std::array<Words, 4> kConjunctions{"weil", "obwohl", "während", "sobald"};
 constexpr std::array<Words, 8> kAdjectives{"alte", "kleine", "große", "müde", "schöne", "kluge", "junge", "fröhliche"};
 

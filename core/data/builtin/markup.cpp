@@ -8,8 +8,8 @@ namespace {
 constexpr std::array<Words, 8> kBoxes{"section", "article", "div", "table", "form", "nav", "main", "figure"};
 constexpr std::array<Words, 8> kLeaves{"p", "span", "td", "label", "h2", "li", "b", "caption"};
 constexpr std::array<Words, 8> kClasses{"wide", "note", "menu", "left", "hidden", "title", "card", "row"};
-constexpr std::array<Words, 12> kTexts{"Welcome", "Read more", "Price list", "Contact us", "Opening hours", "Search", "Next page", "Our team",
-    "News", "Archive", "Sign in", "Help"};
+constexpr std::array<Words, 12> kTexts{"Welcome",   "Read more", "Price list", "Contact us", "Opening hours", "Search",
+                                       "Next page", "Our team",  "News",       "Archive",    "Sign in",       "Help"};
 
 void element(Draws& draws, std::string& text, int depth) {
   const std::string indent(static_cast<std::size_t>(2 * depth), ' ');

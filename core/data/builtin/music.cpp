@@ -26,8 +26,8 @@ std::string bar(Draws& draws, int& pitch) {
 }  // namespace
 
 std::string musicPassage(Draws& draws) {
-  std::string text = join({"X:", digits(draws.between(1, 500)), "\nT:The ", draws.pick(kAdjectives), " ", draws.pick(kForms),
-                           "\nM:4/4\nL:1/8\nK:", draws.pick(kKeys), "\n"});
+  std::string text = join({"X:", digits(draws.between(1, 500)), "\nT:The ", draws.pick(kAdjectives), " ",
+                           draws.pick(kForms), "\nM:4/4\nL:1/8\nK:", draws.pick(kKeys), "\n"});
   for (int part = 0; part < 2; ++part) {
     int pitch = draws.between(3, 9);
     std::string theme = "|:";

@@ -9,7 +9,8 @@ class EvaluateTest : public QObject {
   Q_OBJECT
  private Q_SLOTS:
   void initTestCase() {
-    const auto trained = switchyard(test::tinyTraining(folder_) + QStringList{"--steps", "12", "--json", "--set", "combine.shared.count=1", "--set",
+    const auto trained = switchyard(test::tinyTraining(folder_) + QStringList{"--steps", "12", "--json", "--set",
+                                                                              "combine.shared.count=1", "--set",
                                                                               "combine.shared.hidden=16"});
     QVERIFY2(trained.code == 0, trained.errors.constData());
     loss_ = trained.lines().back()["val_loss"].toDouble();
@@ -33,7 +34,8 @@ class EvaluateTest : public QObject {
     QCOMPARE(evaluated({"--tokens", "10"})["tokens"].toInt(), 10);
     QCOMPARE(evaluated({"--tokens", "40"})["tokens"].toInt(), 32);  // whole windows of 16
     const auto plain = switchyard({"evaluate", "--checkpoint", checkpoint_, "--tokens", "10"});
-    QVERIFY2(plain.output.contains("over 10 of ") && plain.output.contains(" held-out tokens"), plain.output.constData());
+    QVERIFY2(plain.output.contains("over 10 of ") && plain.output.contains(" held-out tokens"),
+             plain.output.constData());
   }
   void itSaysWhatTheNumberDependsOn() {
     QCOMPARE(evaluated({})["notes"].toArray().size(), 0);
@@ -42,15 +44,19 @@ class EvaluateTest : public QObject {
   }
   void aHashedModelIsReadBackWithItsTable() {
     const test::TemporaryFolder folder;
-    const auto trained = switchyard(test::tinyTraining(folder) + QStringList{"--set", "logits.kind=none", "--set", "select.kind=hash", "--set",
-                                                                             "weigh.kind=one", "--set", "balance=[]", "--steps", "4", "--json"});
+    const auto trained = switchyard(test::tinyTraining(folder) +
+                                    QStringList{"--set", "logits.kind=none", "--set", "select.kind=hash", "--set",
+                                                "weigh.kind=one", "--set", "balance=[]", "--steps", "4", "--json"});
     QVERIFY2(trained.code == 0, trained.errors.constData());
-    const auto result = switchyard({"evaluate", "--checkpoint", QString::fromStdString((folder / "out").string()), "--json"});
+    const auto result =
+        switchyard({"evaluate", "--checkpoint", QString::fromStdString((folder / "out").string()), "--json"});
     QVERIFY2(result.code == 0, result.errors.constData());
     QCOMPARE(result.lines()[0]["val_loss"].toDouble(), trained.lines().back()["val_loss"].toDouble());
   }
   void wrongUsageIsTold() {
-    const auto code = [&](const QStringList& more) { return switchyard(QStringList{"evaluate", "--checkpoint", checkpoint_} + more).code; };
+    const auto code = [&](const QStringList& more) {
+      return switchyard(QStringList{"evaluate", "--checkpoint", checkpoint_} + more).code;
+    };
     QCOMPARE(code({"--without", "zero:one"}), 2);
     QCOMPARE(code({"--set", "experts.count=8"}), 2);
     QCOMPARE(code({"--set", "select.k=9"}), 2);

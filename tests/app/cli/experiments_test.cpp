@@ -21,7 +21,8 @@ class ExperimentsTest : public QObject {
     writeText(folder / "yard.txt", text);
     file["set"]["data.source"] = (folder / "yard.txt").string();
     writeText(folder / "mine.json", file.dump());
-    const QStringList arguments{"experiments", path("mine.json"), "--out", path("out"), "--report", path("table.md"), "--seeds", "8,9", "--json"};
+    const QStringList arguments{"experiments",    path("mine.json"), "--out", path("out"), "--report",
+                                path("table.md"), "--seeds",         "8,9",   "--json"};
     const CommandResult ran = switchyard(arguments);
     QVERIFY2(ran.code == 0, ran.errors);
     int bands = 0;

@@ -9,16 +9,20 @@ class ExpertsTest : public QObject {
   Q_OBJECT
  private Q_SLOTS:
   void initTestCase() {
-    const auto trained = switchyard(test::tinyTraining(folder_) + QStringList{"--steps", "12", "--checkpoint-every", "6", "--json"});
+    const auto trained =
+        switchyard(test::tinyTraining(folder_) + QStringList{"--steps", "12", "--checkpoint-every", "6", "--json"});
     QVERIFY2(trained.code == 0, trained.errors.constData());
     checkpoint_ = at("out");
   }
   void anAddedExpertTrainsOnInARunOfItsOwn() {
-    const auto added = switchyard({"experts", "add", "--checkpoint", checkpoint_ + "/step-6", "--to", at("more"), "--layer", "1", "--json"});
+    const auto added = switchyard(
+        {"experts", "add", "--checkpoint", checkpoint_ + "/step-6", "--to", at("more"), "--layer", "1", "--json"});
     QVERIFY2(added.code == 0, added.errors.constData());
     QCOMPARE(added.lines()[0]["step"].toInt(), 6);
-    QVERIFY(added.lines()[0]["text"].toString().startsWith("1 expert was added to layer 1, a copy of the busiest (L1 E"));
-    const auto resumed = switchyard({"train", "--resume", at("more"), "--store", at("runs.db"), "--out", at("on"), "--json"});
+    QVERIFY(
+        added.lines()[0]["text"].toString().startsWith("1 expert was added to layer 1, a copy of the busiest (L1 E"));
+    const auto resumed =
+        switchyard({"train", "--resume", at("more"), "--store", at("runs.db"), "--out", at("on"), "--json"});
     QVERIFY2(resumed.code == 0, resumed.errors.constData());
     const QJsonObject first = resumed.lines()[0];
     QCOMPARE(first["step"].toInt(), 7);
@@ -31,9 +35,12 @@ class ExpertsTest : public QObject {
     QCOMPARE(again.lines().back()["steps"].toInt(), 14);
   }
   void removalIsWhatEvaluationWithoutTheExpertSaid() {
-    const auto removed = switchyard({"experts", "remove", "--checkpoint", checkpoint_, "--to", at("less"), "--layer", "0", "--expert", "2", "--json"});
+    const auto removed = switchyard({"experts", "remove", "--checkpoint", checkpoint_, "--to", at("less"), "--layer",
+                                     "0", "--expert", "2", "--json"});
     QVERIFY2(removed.code == 0, removed.errors.constData());
-    const auto loss = [](const QStringList& arguments) { return switchyard(arguments).lines().at(0)["val_loss"].toDouble(); };
+    const auto loss = [](const QStringList& arguments) {
+      return switchyard(arguments).lines().at(0)["val_loss"].toDouble();
+    };
     const double without = loss({"evaluate", "--checkpoint", checkpoint_, "--without", "0:2", "--json"});
     QVERIFY(std::abs(loss({"evaluate", "--checkpoint", at("less"), "--json"}) - without) < 1e-5);
   }
@@ -49,14 +56,17 @@ class ExpertsTest : public QObject {
   void aCollapsingRunRestartsWithMoreDropoutUntilItsLimit() {
     const test::TemporaryFolder folder;
     // Every load short of the fair share is an alert: each run raises one at its first step.
-    const auto trained = switchyard(test::tinyTraining(folder) + QStringList{"--steps", "6", "--json", "--set", "alerts.window=1", "--set", "alerts.clears=1", "--set",
-                                                                             "alerts.threshold=1", "--set", "alerts.restart.retries=2"});
+    const auto trained =
+        switchyard(test::tinyTraining(folder) + QStringList{"--steps", "6", "--json", "--set", "alerts.window=1",
+                                                            "--set", "alerts.clears=1", "--set", "alerts.threshold=1",
+                                                            "--set", "alerts.restart.retries=2"});
     QVERIFY2(trained.code == 0, trained.errors.constData());
     std::vector<QJsonObject> notes;
     for (const QJsonObject& line : trained.lines())
       if (line.contains("note")) notes.push_back(line);
     QCOMPARE(notes.size(), std::size_t(3));
-    QVERIFY2(notes[0]["note"].toString().contains("expert dropout 0 to 0.1. Automatic restart 1 of 2"), qPrintable(notes[0]["note"].toString()));
+    QVERIFY2(notes[0]["note"].toString().contains("expert dropout 0 to 0.1. Automatic restart 1 of 2"),
+             qPrintable(notes[0]["note"].toString()));
     QVERIFY(notes[1]["note"].toString().contains("expert dropout 0.1 to 0.2. Automatic restart 2 of 2"));
     QVERIFY(notes[2]["note"].toString().contains("no more are tried"));
     QCOMPARE(trained.lines().back()["run"].toInt(), 3);

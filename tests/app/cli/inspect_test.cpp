@@ -11,7 +11,7 @@ class InspectTest : public QObject {
   Q_OBJECT
  private Q_SLOTS:
   void initTestCase() {
-    const auto result = switchyard(test::tinyTraining(folder_) << "--steps" << "5");
+    const auto result = switchyard(test::tinyTraining(folder_) + QStringList{"--steps", "5"});
     QVERIFY2(result.code == 0, result.errors.constData());
     checkpoint_ = QString::fromStdString((folder_ / "out").string());
   }
@@ -30,31 +30,35 @@ class InspectTest : public QObject {
       QCOMPARE(token["layers"].toArray().size(), 2);
       for (const QJsonValue& value : token["layers"].toArray()) {
         const QJsonObject layer = value.toObject();
-        const QJsonArray experts = layer["experts"].toArray(), weights = layer["weights"].toArray(), probs = layer["probs"].toArray();
+        const QJsonArray experts = layer["experts"].toArray(), weights = layer["weights"].toArray(),
+                         probs = layer["probs"].toArray();
         QCOMPARE(experts.size(), 2);
         QCOMPARE(weights.size(), 2);
         QCOMPARE(probs.size(), 4);
         QVERIFY(std::abs(weights[0].toDouble() + weights[1].toDouble() - 1) < 1e-5);
         QVERIFY(probs[experts[0].toInt()].toDouble() >= probs[experts[1].toInt()].toDouble());
         for (int e = 0; e < 4; ++e)
-          if (e != experts[0].toInt()) QVERIFY(probs[experts[1].toInt()].toDouble() >= probs[e].toDouble() || e == experts[1].toInt());
+          if (e != experts[0].toInt())
+            QVERIFY(probs[experts[1].toInt()].toDouble() >= probs[e].toDouble() || e == experts[1].toInt());
         QCOMPARE(layer["dropped"].toBool(), false);
       }
     }
   }
   void whatIsBeyondTheContextIsSaid() {
-    const auto json = switchyard({"inspect", "--checkpoint", checkpoint_, "--text", "the yard is full of trains", "--json"});
+    const auto json =
+        switchyard({"inspect", "--checkpoint", checkpoint_, "--text", "the yard is full of trains", "--json"});
     QCOMPARE(json.lines()[0]["tokens"].toArray().size(), 16);
     QCOMPARE(json.lines()[0]["left_out"].toInt(), 10);
     const auto text = switchyard({"inspect", "--checkpoint", checkpoint_, "--text", "the yard is full of trains"});
-    QVERIFY2(text.output.contains("The model sees 16 tokens: the first 10 of the text are left out."), text.output.constData());
+    QVERIFY2(text.output.contains("The model sees 16 tokens: the first 10 of the text are left out."),
+             text.output.constData());
     QVERIFY(!switchyard({"inspect", "--checkpoint", checkpoint_, "--text", "the yard"}).output.contains("left out"));
   }
   /// recipe.md, expert choice "past": of its position and those before it, an expert takes the best floor(C t / S), at least
   /// one, with the C and S of training, not of the text at hand (field, numbers 1).
   void aStoredExpertChoiceModelKeepsTheCapacityOfItsTraining() {
     const test::TemporaryFolder folder;
-    QStringList training = test::tinyTraining(folder) << "--preset" << "expert_choice" << "--steps" << "20";
+    QStringList training = test::tinyTraining(folder) + QStringList{"--preset", "expert_choice", "--steps", "20"};
     training.insert(1, "--set");
     training.insert(2, "model.dense_layers=[0]");  // before there are fewer layers
     const auto trained = switchyard(training);
@@ -79,13 +83,15 @@ class InspectTest : public QObject {
     const auto inspected = switchyard({"inspect", "--checkpoint", checkpoint, "--text", "the yard is full", "--json"});
     QVERIFY2(inspected.code == 0, inspected.errors.constData());
     QVERIFY(holds(inspected.lines()[0]["tokens"].toArray()));
-    const auto generated = switchyard({"generate", "--checkpoint", checkpoint, "--prompt", "the ", "--tokens", "10", "--json"});
+    const auto generated =
+        switchyard({"generate", "--checkpoint", checkpoint, "--prompt", "the ", "--tokens", "10", "--json"});
     QVERIFY2(generated.code == 0, generated.errors.constData());
     QVERIFY(holds(generated.lines()[0]["tokens"].toArray()));
   }
   void aContinuationIsTheSameWithTheSameSeed() {
     const QStringList base{"generate", "--checkpoint", checkpoint_, "--prompt", "the ", "--tokens", "40", "--seed"};
-    const auto first = switchyard(base + QStringList{"1"}), again = switchyard(base + QStringList{"1"}), other = switchyard(base + QStringList{"2"});
+    const auto first = switchyard(base + QStringList{"1"}), again = switchyard(base + QStringList{"1"}),
+               other = switchyard(base + QStringList{"2"});
     QCOMPARE(first.code, 0);
     QVERIFY(first.output.startsWith("the "));
     QCOMPARE(again.output, first.output);

@@ -1,8 +1,8 @@
 // Predicted peak memory beside what a whole training took, for every preset and for what a preset does not reach.
 #include <cmath>
 
-#include "core/data/text_files.h"
 #include "core/backend/backend.h"
+#include "core/data/text_files.h"
 #include "core/train/run_config.h"
 #include "tests/support/command_line.h"
 #include "tests/support/measured_process.h"
@@ -36,9 +36,11 @@ class MemoryTest : public QObject {
     config.train.recompute = recompute;
     const TemporaryFolder folder;
     // Steps enough to have the first checkpoint written beside them.
-    const Taken taken = measured(commandLineProgram().toStdString(), {"switchyard-cli", "train", "--preset", preset.toStdString(), "--steps", "12", "--dtype", narrow ? "bf16" : "f32",
-                                    "--threads", "1", "--store", (folder / "runs.db").string(), "--json", "--set", "train.validate_every=0", "--set",
-                                    std::string("train.recompute=") + (recompute ? "true" : "false")});
+    const Taken taken = measured(
+        commandLineProgram().toStdString(),
+        {"switchyard-cli", "train", "--preset", preset.toStdString(), "--steps", "12", "--dtype",
+         narrow ? "bf16" : "f32", "--threads", "1", "--store", (folder / "runs.db").string(), "--json", "--set",
+         "train.validate_every=0", "--set", std::string("train.recompute=") + (recompute ? "true" : "false")});
     QVERIFY(taken.succeeded);
     const double ratio = static_cast<double>(predictedMemory(config, textSize(config.data))) / taken.peak;
     QVERIFY2(std::abs(ratio - 1) < 0.15, (std::to_string(ratio) + " of " + std::to_string(taken.peak)).c_str());

@@ -12,7 +12,7 @@ class OutputTest : public QObject {
   QString in(const char* name) const { return QString::fromStdString((folder_ / name).string()); }
 
  private Q_SLOTS:
-  void initTestCase() { QCOMPARE(switchyard(tinyTraining(folder_) << "--steps" << "3").code, 0); }
+  void initTestCase() { QCOMPARE(switchyard(tinyTraining(folder_) + QStringList{"--steps", "3"}).code, 0); }
 
   void outputThatCannotBeWrittenIsAFailure_data() {
     QTest::addColumn<QStringList>("arguments");
@@ -20,7 +20,8 @@ class OutputTest : public QObject {
     QTest::newRow("help") << QStringList{"--help"};
     QTest::newRow("version") << QStringList{"--version"};
     QTest::newRow("train") << (QStringList{"train", "--resume", in("out"), "--store", in("runs.db"), "--steps", "4"});
-    QTest::newRow("train --json") << (QStringList{"train", "--resume", in("out"), "--store", in("runs.db"), "--steps", "5", "--json"});
+    QTest::newRow("train --json") << (QStringList{"train", "--resume", in("out"), "--store", in("runs.db"), "--steps",
+                                                  "5", "--json"});
     QTest::newRow("inspect") << QStringList{"inspect", "--checkpoint", in("out"), "--text", "the yard"};
     QTest::newRow("evaluate") << QStringList{"evaluate", "--checkpoint", in("out"), "--data", in("yard.txt")};
     QTest::newRow("generate") << QStringList{"generate", "--checkpoint", in("out"), "--prompt", "the", "--tokens", "3"};

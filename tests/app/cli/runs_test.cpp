@@ -61,13 +61,15 @@ class RunsTest : public QObject {
     QCOMPARE(json["run"], nlohmann::json(1));
     QCOMPARE(json["steps"], nlohmann::json(300));
     const Finished table = runProgram({"runs", "list", "--store", store(), "--format", "csv"});
-    QVERIFY(table.out.startsWith("run,name,preset,state,") && table.out.contains("\n1,first,collapse,running,300,300,4.7,5.7,"));
+    QVERIFY(table.out.startsWith("run,name,preset,state,") &&
+            table.out.contains("\n1,first,collapse,running,300,300,4.7,5.7,"));
   }
   void showTellsEventsAndCheckpoints() {
     const Finished plain = runProgram({"runs", "show", "1", "--store", store()});
     QCOMPARE(plain.code, 0);
     QVERIFY(plain.out.contains("expert 2 starves") && plain.out.contains("/some/step-300"));
-    const auto json = nlohmann::json::parse(runProgram({"runs", "show", "1", "--store", store(), "--json"}).out.toStdString());
+    const auto json =
+        nlohmann::json::parse(runProgram({"runs", "show", "1", "--store", store(), "--json"}).out.toStdString());
     QCOMPARE(json["events"][0]["expert"], nlohmann::json(2));
     QCOMPARE(json["checkpoints"][0]["healthy"], nlohmann::json(true));
     QCOMPARE(json["config"]["seed"], nlohmann::json(3));
@@ -85,7 +87,8 @@ class RunsTest : public QObject {
   void aFailureIsOneSentenceAndCodeOne() {
     const Finished absent = runProgram({"runs", "list", "--store", store() + ".absent"});
     QCOMPARE(absent.code, 1);
-    QVERIFY2(absent.out.isEmpty() && absent.error.contains("expected a run store, found nothing there"), absent.error.constData());
+    QVERIFY2(absent.out.isEmpty() && absent.error.contains("expected a run store, found nothing there"),
+             absent.error.constData());
     const Finished none = runProgram({"runs", "show", "99", "--store", store()});
     QCOMPARE(none.code, 1);
     QVERIFY(none.error.contains("expected run 99, found none"));
@@ -97,7 +100,8 @@ class RunsTest : public QObject {
   }
   void aFullOutputIsAFailure() {
     QProcess shell;
-    shell.start("sh", {"-c", QString("'%1' runs export 1 --store '%2' > /dev/full").arg(SWITCHYARD_BINARY_DIR "/app/switchyard-cli", store())});
+    shell.start("sh", {"-c", QString("'%1' runs export 1 --store '%2' > /dev/full")
+                                 .arg(SWITCHYARD_BINARY_DIR "/app/switchyard-cli", store())});
     QVERIFY(shell.waitForFinished(60'000));
     QCOMPARE(shell.exitCode(), 1);
   }

@@ -12,25 +12,12 @@
 #include "tests/support/command_line.h"
 
 using namespace moe;
+using test::pathIn;
 using test::shell;
 using test::switchyard;
 using test::tinyTraining;
-
-namespace {
-
-QString pathIn(const test::TemporaryFolder& folder, const char* name) { return QString::fromStdString((folder / name).string()); }
-
-/// The same call with another value of one option.
-QStringList with(QStringList arguments, const QString& option, const QString& value) {
-  arguments[arguments.indexOf(option) + 1] = value;
-  return arguments;
-}
-
-std::string weights(const test::TemporaryFolder& folder, const char* step) {
-  return test::readText(folder / "out" / step / "model.safetensors");
-}
-
-}  // namespace
+using test::weights;
+using test::with;
 
 class TrainTest : public QObject {
   Q_OBJECT
@@ -38,22 +25,26 @@ class TrainTest : public QObject {
   void onAFullDiskItWaitsAndGoesOnByItselfWhenThereIsRoom() {
     const test::TemporaryFolder folder;
     // A limit of what the process may write, that a checkpoint of 1.5 MB passes and the store does not.
-    const QStringList words = QStringList{"ulimit -S -f 1000; exec", test::commandLineProgram()} + tinyTraining(folder) +
-                              QStringList{"--steps", "30", "--set", "experts.count=120"};
+    const QStringList words = QStringList{"ulimit -S -f 1000; exec", test::commandLineProgram()} +
+                              tinyTraining(folder) + QStringList{"--steps", "30", "--set", "experts.count=120"};
     QProcess process;
     process.start("/bin/bash", {"-c", words.join(' ')});
     QByteArray output;
-    while (!output.contains("Training waits and goes on by itself") && process.waitForReadyRead(60'000)) output += process.readAllStandardOutput();
-    QVERIFY2(output.contains("write byte") && output.contains("Training waits and goes on by itself"), output + process.readAllStandardError());
+    while (!output.contains("Training waits and goes on by itself") && process.waitForReadyRead(60'000))
+      output += process.readAllStandardOutput();
+    QVERIFY2(output.contains("write byte") && output.contains("Training waits and goes on by itself"),
+             output + process.readAllStandardError());
     QCOMPARE(QProcess::execute("prlimit", {"--pid", QString::number(process.processId()), "--fsize=unlimited"}), 0);
     QVERIFY(process.waitForFinished(60'000));
     output += process.readAllStandardOutput();
-    QVERIFY2(process.exitStatus() == QProcess::NormalExit && process.exitCode() == 0, process.readAllStandardError().constData());
+    QVERIFY2(process.exitStatus() == QProcess::NormalExit && process.exitCode() == 0,
+             process.readAllStandardError().constData());
     QVERIFY2(output.contains("There is room again: training goes on."), output.constData());
     const auto store = RunStore::open(folder / "runs.db", RunStore::Access::readOnly);
     QVERIFY(store->run(1).state == RunSummary::State::finished);
     QCOMPARE(store->points(1).size(), std::size_t{30});
-    for (const char* step : {"step-0", "step-30"}) QVERIFY2(std::filesystem::exists(folder / "out" / step / "state.json"), step);
+    for (const char* step : {"step-0", "step-30"})
+      QVERIFY2(std::filesystem::exists(folder / "out" / step / "state.json"), step);
   }
   void withoutMemoryItSaysWhatWasAskedPredictedAndFree() {
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
@@ -64,15 +55,16 @@ class TrainTest : public QObject {
                               QStringList{"--steps", "2", "--set", "experts.count=9000", "--set", "experts.hidden=200"};
     const auto result = test::shell(words.join(' '));
     QCOMPARE(result.code, 1);
-    static const QRegularExpression line("The machine has no memory left for this: .*asked for, the run was predicted to take \\d+\\.\\d GB in all, and "
-                                         "the system says that \\d+\\.\\d GB are free; choose a smaller model");
+    static const QRegularExpression line(
+        "The machine has no memory left for this: .*asked for, the run was predicted to take \\d+\\.\\d GB in all, and "
+        "the system says that \\d+\\.\\d GB are free; choose a smaller model");
     QVERIFY2(QString::fromUtf8(result.errors).contains(line), result.errors.constData());
     const auto runs = switchyard({"runs", "list", "--store", pathIn(folder, "runs.db"), "--json"}).lines();
     QCOMPARE(runs.front()["state"].toString(), QStringLiteral("failed"));
   }
   void theClosingLinesNameTenDeadExpertsAndCountTheRest() {
     const test::TemporaryFolder folder;
-    const auto result = switchyard(tinyTraining(folder) << "--steps" << "2" << "--set" << "experts.count=500");
+    const auto result = switchyard(tinyTraining(folder) + QStringList{"--steps", "2", "--set", "experts.count=500"});
     QVERIFY2(result.code == 0, result.errors.constData());
     static const QRegularExpression line("; (\\d+) dead experts:((?: L\\d+ E\\d+)+) and (\\d+) more\\.\n");
     const QRegularExpressionMatch said = line.match(QString::fromUtf8(result.output));
@@ -82,7 +74,7 @@ class TrainTest : public QObject {
   }
   void itPrintsALineAStepAndALastOne() {
     const test::TemporaryFolder folder;
-    const auto result = switchyard(tinyTraining(folder) << "--steps" << "7" << "--json");
+    const auto result = switchyard(tinyTraining(folder) + QStringList{"--steps", "7", "--json"});
     QVERIFY2(result.code == 0, result.errors.constData());
     const auto lines = result.lines();
     QCOMPARE(lines.size(), std::size_t{8});
@@ -112,14 +104,15 @@ class TrainTest : public QObject {
     for (int layer = 0; layer < 2; ++layer) {
       double counts[4] = {};
       for (int i = 0; i < 7; ++i)
-        for (int e = 0; e < 4; ++e) counts[e] += lines[static_cast<std::size_t>(i)]["load"].toArray()[layer].toArray()[e].toDouble();
+        for (int e = 0; e < 4; ++e)
+          counts[e] += lines[static_cast<std::size_t>(i)]["load"].toArray()[layer].toArray()[e].toDouble();
       const double expected = *std::max_element(counts, counts + 4) * 4 / 7 - 1;
       QVERIFY(std::abs(last["max_vio"].toArray()[layer].toDouble() - expected) < 1e-6);
     }
   }
   void withoutATerminalItPrintsPlainLines() {
     const test::TemporaryFolder folder;
-    const auto result = switchyard(tinyTraining(folder) << "--steps" << "12");
+    const auto result = switchyard(tinyTraining(folder) + QStringList{"--steps", "12"});
     QCOMPARE(result.code, 0);
     QVERIFY(result.output.contains("step 10 / 12"));
     QVERIFY(result.output.contains("Finished 12 steps"));
@@ -127,18 +120,20 @@ class TrainTest : public QObject {
   }
   void resumedItGoesOnBitByBitToTheSameTarget() {
     const test::TemporaryFolder whole, cut;
-    QCOMPARE(switchyard(tinyTraining(whole) << "--steps" << "12").code, 0);
+    QCOMPARE(switchyard(tinyTraining(whole) + QStringList{"--steps", "12"}).code, 0);
     // The schedule's length is the target: a run stopped halfway must have been told the whole of it.
-    QCOMPARE(switchyard(tinyTraining(cut) << "--steps" << "12" << "--checkpoint-every" << "5").code, 0);
+    QCOMPARE(switchyard(tinyTraining(cut) + QStringList{"--steps", "12", "--checkpoint-every", "5"}).code, 0);
     const std::string kept = weights(cut, "step-12");
-    const auto result = switchyard({"train", "--resume", pathIn(cut, "out/step-5"), "--store", pathIn(cut, "runs.db"), "--out", pathIn(cut, "child/out"), "--json"});
+    const auto result = switchyard({"train", "--resume", pathIn(cut, "out/step-5"), "--store", pathIn(cut, "runs.db"),
+                                    "--out", pathIn(cut, "child/out"), "--json"});
     QVERIFY2(result.code == 0, result.errors.constData());
     QCOMPARE(result.lines().size(), std::size_t{8});
     QCOMPARE(result.lines()[0]["step"].toInt(), 6);
     QVERIFY(!weights(whole, "step-12").empty());
     QVERIFY(weights(whole, "step-12") == test::readText(cut / "child/out/step-12/model.safetensors"));
     QCOMPARE(result.lines().back()["run"].toInt(), 2);  // from an older checkpoint a child goes on
-    const auto more = switchyard({"train", "--resume", pathIn(cut, "child/out"), "--store", pathIn(cut, "runs.db"), "--steps", "14", "--json"});
+    const auto more = switchyard(
+        {"train", "--resume", pathIn(cut, "child/out"), "--store", pathIn(cut, "runs.db"), "--steps", "14", "--json"});
     QCOMPARE(more.lines().back()["steps"].toInt(), 14);
     QCOMPARE(more.lines().back()["run"].toInt(), result.lines().back()["run"].toInt());
   }
@@ -149,7 +144,8 @@ class TrainTest : public QObject {
     for (const int steps : {40, 150, 300}) {
       auto& process = processes.emplace_back(std::make_unique<QProcess>());
       process->start(test::commandLineProgram(),
-                     with(base, "--out", pathIn(folder, ("out" + std::to_string(steps)).c_str())) << "--steps" << QString::number(steps) << "--json");
+                     with(base, "--out", pathIn(folder, ("out" + std::to_string(steps)).c_str()))
+                         << "--steps" << QString::number(steps) << "--json");
     }
     for (const auto& process : processes) {
       QVERIFY(process->waitForFinished(120'000));
@@ -168,14 +164,17 @@ class TrainTest : public QObject {
   }
   void goingOnFromAnOlderCheckpointLeavesTheRunWhole() {
     const test::TemporaryFolder folder;
-    QCOMPARE(switchyard(tinyTraining(folder) << "--steps" << "30" << "--checkpoint-every" << "10").code, 0);
+    QCOMPARE(switchyard(tinyTraining(folder) + QStringList{"--steps", "30", "--checkpoint-every", "10"}).code, 0);
     {
       const auto store = RunStore::open(folder / "runs.db", RunStore::Access::write);
       store->setPinned(1, 30, true);
     }
-    const auto checkpoints = [&] { return RunStore::open(folder / "runs.db", RunStore::Access::readOnly)->checkpoints(1).size(); };
+    const auto checkpoints = [&] {
+      return RunStore::open(folder / "runs.db", RunStore::Access::readOnly)->checkpoints(1).size();
+    };
     const std::size_t before = checkpoints();
-    const auto child = switchyard({"train", "--resume", pathIn(folder, "out/step-10"), "--store", pathIn(folder, "runs.db"), "--steps", "12", "--json"});
+    const auto child = switchyard({"train", "--resume", pathIn(folder, "out/step-10"), "--store",
+                                   pathIn(folder, "runs.db"), "--steps", "12", "--json"});
     QVERIFY2(child.code == 0, child.errors.constData());
     QCOMPARE(child.lines().back()["run"].toInt(), 2);
     QCOMPARE(checkpoints(), before);
@@ -185,7 +184,8 @@ class TrainTest : public QObject {
     QCOMPARE(store->run(2).parent, RunId{1});
     QCOMPARE(store->run(2).parentStep, std::int64_t{10});
     // Nor is its folder another run's.
-    const auto over = switchyard({"train", "--resume", pathIn(folder, "out/step-10"), "--store", pathIn(folder, "runs.db"), "--out", pathIn(folder, "out")});
+    const auto over = switchyard({"train", "--resume", pathIn(folder, "out/step-10"), "--store",
+                                  pathIn(folder, "runs.db"), "--out", pathIn(folder, "out")});
     QVERIFY(over.code == 1 && over.errors.contains("those of run 1"));
   }
   void textThatMovedIsFoundByItsChecksumAndOtherTextIsRefused() {
@@ -196,38 +196,53 @@ class TrainTest : public QObject {
       return all;
     };
     test::writeText(folder / "text.txt", text(900));
-    QCOMPARE(switchyard(with(tinyTraining(folder), "--data", pathIn(folder, "text.txt")) << "--steps" << "3").code, 0);
+    QCOMPARE(
+        switchyard(with(tinyTraining(folder), "--data", pathIn(folder, "text.txt")) + QStringList{"--steps", "3"}).code,
+        0);
     std::filesystem::rename(folder / "text.txt", folder / "moved.txt");
     const auto resume = [&](int steps, const QStringList& more) {
-      return switchyard(QStringList{"train", "--resume", pathIn(folder, "out"), "--store", pathIn(folder, "runs.db"), "--steps", QString::number(steps)} + more);
+      return switchyard(QStringList{"train", "--resume", pathIn(folder, "out"), "--store", pathIn(folder, "runs.db"),
+                                    "--steps", QString::number(steps)} +
+                        more);
     };
     const auto gone = resume(4, {});
-    QVERIFY2(gone.code == 1 && gone.errors.contains("found nothing there") && gone.errors.contains("--data"), gone.errors.constData());
+    QVERIFY2(gone.code == 1 && gone.errors.contains("found nothing there") && gone.errors.contains("--data"),
+             gone.errors.constData());
     const auto moved = resume(4, {"--data", pathIn(folder, "moved.txt")});
     QVERIFY2(moved.code == 0, moved.errors.constData());
     test::writeText(folder / "moved.txt", text(901));
     const auto other = resume(5, {});
-    QVERIFY2(other.code == 1 && other.errors.contains("checksum") && other.errors.contains("--accept-other-text"), other.errors.constData());
+    QVERIFY2(other.code == 1 && other.errors.contains("checksum") && other.errors.contains("--accept-other-text"),
+             other.errors.constData());
     const auto accepted = resume(5, {"--accept-other-text"});
     QVERIFY2(accepted.code == 0, accepted.errors.constData());
     const auto store = RunStore::open(folder / "runs.db", RunStore::Access::readOnly);
     QCOMPARE(store->run(1).steps, std::int64_t{5});
-    QVERIFY(std::ranges::any_of(store->events(1), [](const RunEvent& event) { return event.text.find("The text is another one") != std::string::npos; }));
+    QVERIFY(std::ranges::any_of(store->events(1), [](const RunEvent& event) {
+      return event.text.find("The text is another one") != std::string::npos;
+    }));
   }
   void textWithoutHeldOutTokensIsRefusedBeforeARunExists() {
     const test::TemporaryFolder folder;
-    for (int i = 0; i < 60; ++i) test::writeText(folder / ("words/" + std::to_string(i) + ".txt"), "word " + std::to_string(i));
-    const auto result = switchyard(with(tinyTraining(folder), "--data", pathIn(folder, "words")) << "--steps" << "3");
+    for (int i = 0; i < 60; ++i)
+      test::writeText(folder / ("words/" + std::to_string(i) + ".txt"), "word " + std::to_string(i));
+    const auto result =
+        switchyard(with(tinyTraining(folder), "--data", pathIn(folder, "words")) + QStringList{"--steps", "3"});
     QCOMPARE(result.code, 1);
     QVERIFY2(result.errors.contains("held-out text"), result.errors.constData());
-    const auto dense = switchyard({"train", "--preset", "dense", "--store", pathIn(folder, "runs.db"), "--data", pathIn(folder, "words")});
+    const auto dense = switchyard(
+        {"train", "--preset", "dense", "--store", pathIn(folder, "runs.db"), "--data", pathIn(folder, "words")});
     QVERIFY2(dense.code == 1 && dense.errors.contains("corpus: expected"), dense.errors.constData());
     QVERIFY(switchyard({"runs", "list", "--store", pathIn(folder, "runs.db"), "--json"}).output.isEmpty());
   }
   void paddingCountsNowhereAsThereIsNone() {
     const test::TemporaryFolder folder;
-    for (int i = 0; i < 12; ++i) test::writeText(folder / ("poems/" + std::to_string(i) + ".txt"), std::string(400, static_cast<char>('a' + i)));
-    QCOMPARE(switchyard(with(tinyTraining(folder), "--data", pathIn(folder, "poems")) << "--steps" << "3" << "--set" << "model.context=128").code, 0);
+    for (int i = 0; i < 12; ++i)
+      test::writeText(folder / ("poems/" + std::to_string(i) + ".txt"), std::string(400, static_cast<char>('a' + i)));
+    QCOMPARE(switchyard(with(tinyTraining(folder), "--data", pathIn(folder, "poems")) +
+                        QStringList{"--steps", "3", "--set", "model.context=128"})
+                 .code,
+             0);
     const auto store = RunStore::open(folder / "runs.db", RunStore::Access::readOnly);
     for (const auto& study : store->studies(1)) {
       QCOMPARE(study->domainTokens, std::vector<std::int64_t>(12, 40));
@@ -236,9 +251,10 @@ class TrainTest : public QObject {
   }
   void extendingAFinishedCosineSaysWhatTheRateDoesAndMayHoldIt() {
     const test::TemporaryFolder folder;
-    QCOMPARE(switchyard(tinyTraining(folder) << "--steps" << "20" << "--set" << "train.warmup=2").code, 0);
+    QCOMPARE(switchyard(tinyTraining(folder) + QStringList{"--steps", "20", "--set", "train.warmup=2"}).code, 0);
     const auto resume = [&](const QStringList& more) {
-      return switchyard(QStringList{"train", "--resume", pathIn(folder, "out"), "--store", pathIn(folder, "runs.db")} + more);
+      return switchyard(QStringList{"train", "--resume", pathIn(folder, "out"), "--store", pathIn(folder, "runs.db")} +
+                        more);
     };
     const auto rates = [&] {
       const auto store = RunStore::open(folder / "runs.db", RunStore::Access::readOnly);
@@ -247,7 +263,8 @@ class TrainTest : public QObject {
       return all;
     };
     const auto stretched = resume({"--steps", "22"});
-    QVERIFY2(stretched.code == 0 && stretched.output.contains("The cosine is stretched over 22 steps"), stretched.output.constData());
+    QVERIFY2(stretched.code == 0 && stretched.output.contains("The cosine is stretched over 22 steps"),
+             stretched.output.constData());
     QVERIFY(rates()[20] > 1.01 * rates()[21]);
     const auto held = resume({"--steps", "24", "--rate", "hold"});
     QVERIFY2(held.code == 0 && !held.output.contains("stretched"), held.output.constData());
@@ -270,8 +287,9 @@ class TrainTest : public QObject {
       process.kill();
       process.waitForFinished();
       const bool begun = QFile::exists(pathIn(folder, "out/latest"));
-      const auto result = begun ? switchyard({"train", "--resume", pathIn(folder, "out"), "--store", pathIn(folder, "runs.db")})
-                                : switchyard(tinyTraining(folder) + options);
+      const auto result =
+          begun ? switchyard({"train", "--resume", pathIn(folder, "out"), "--store", pathIn(folder, "runs.db")})
+                : switchyard(tinyTraining(folder) + options);
       QVERIFY2(result.code == 0, result.errors.constData());
       QVERIFY(weights(folder, "step-150") == weights(whole, "step-150"));
     }
@@ -286,7 +304,7 @@ class TrainTest : public QObject {
     QFETCH(int, signal);
     const test::TemporaryFolder folder;
     QProcess process;
-    process.start(test::commandLineProgram(), tinyTraining(folder) << "--steps" << "1000000" << "--json");
+    process.start(test::commandLineProgram(), tinyTraining(folder) + QStringList{"--steps", "1000000", "--json"});
     QVERIFY(process.waitForReadyRead(60'000));
     ::kill(static_cast<pid_t>(process.processId()), signal);
     QVERIFY(process.waitForFinished(60'000));
@@ -306,7 +324,7 @@ class TrainTest : public QObject {
     for (int i = 0; i < 8000; ++i) text += "the yard is full of trains. ";
     test::writeText(folder / "yard.txt", text);
     QProcess process;
-    process.start(test::commandLineProgram(), arguments << "--steps" << "1" << "--set" << "data.held_out=0.5");
+    process.start(test::commandLineProgram(), arguments + QStringList{"--steps", "1", "--set", "data.held_out=0.5"});
     QVERIFY(process.waitForReadyRead(60'000));  // the headline; after one short step comes a long validation
     ::kill(static_cast<pid_t>(process.processId()), SIGINT);
     QVERIFY(process.waitForFinished(60'000));
@@ -315,14 +333,15 @@ class TrainTest : public QObject {
     QVERIFY2(errors.contains("--resume"), errors.constData());
     QVERIFY(!process.readAllStandardOutput().contains("validation"));
     // What was not waited for is made up for when the run goes on.
-    const auto resumed = switchyard({"train", "--resume", pathIn(folder, "out"), "--store", pathIn(folder, "runs.db"), "--json"});
+    const auto resumed =
+        switchyard({"train", "--resume", pathIn(folder, "out"), "--store", pathIn(folder, "runs.db"), "--json"});
     QCOMPARE(resumed.code, 0);
     QVERIFY(resumed.lines().back()["val_loss"].isDouble());
   }
   void itsComputingThreadsTakeNoSignal() {
     const test::TemporaryFolder folder;
     QProcess process;
-    process.start(test::commandLineProgram(), tinyTraining(folder) << "--steps" << "1000000" << "--json");
+    process.start(test::commandLineProgram(), tinyTraining(folder) + QStringList{"--steps", "1000000", "--json"});
     QVERIFY(process.waitForReadyRead(60'000));
     // The main thread computes.
     QFile status(QStringLiteral("/proc/%1/status").arg(process.processId()));
@@ -337,160 +356,77 @@ class TrainTest : public QObject {
   }
   void aReaderThatGoesAwayLosesNothing() {
     const test::TemporaryFolder folder;
-    const QStringList arguments = tinyTraining(folder) << "--steps" << "1000000" << "--json";
+    const QStringList arguments = tinyTraining(folder) + QStringList{"--steps", "1000000", "--json"};
     const QString command = test::commandLineProgram() + " '" + arguments.join("' '") + '\'';
     const auto result = test::shell(command + " | head -1; exit ${PIPESTATUS[0]}");
     QCOMPARE(result.code, 1);
-    QVERIFY2(result.errors.contains("it is saved") && result.errors.contains("standard output"), result.errors.constData());
+    QVERIFY2(result.errors.contains("it is saved") && result.errors.contains("standard output"),
+             result.errors.constData());
     const auto runs = switchyard({"runs", "list", "--store", pathIn(folder, "runs.db"), "--json"}).lines();
     QCOMPARE(runs.front()["state"].toString(), QStringLiteral("paused"));
   }
   void aLossThatIsNotFiniteFailsWithASentence() {
     const test::TemporaryFolder folder;
-    const auto result = switchyard(tinyTraining(folder) << "--steps" << "200" << "--set" << "train.learning_rate=10" << "--set"
-                                                        << "train.weight_decay=10" << "--set" << "train.warmup=0" << "--set"
-                                                        << "train.schedule=constant");
+    const auto result =
+        switchyard(tinyTraining(folder) + QStringList{"--steps", "200", "--set", "train.learning_rate=10", "--set",
+                                                      "train.weight_decay=10", "--set", "train.warmup=0", "--set",
+                                                      "train.schedule=constant"});
     QCOMPARE(result.code, 1);
     QVERIFY2(result.errors.contains("not a finite number"), result.errors.constData());
     const auto store = RunStore::open(folder / "runs.db", RunStore::Access::readOnly);
     QVERIFY(store->run(1).state == RunSummary::State::failed);
     const RunEvent last = store->events(1).back();
     QVERIFY(last.kind == RunEvent::Kind::failed);
-    const std::string begins = "Failed after step " + std::to_string(last.step) + ", saved as of step " + std::to_string(last.step) + ": the loss of step ";
+    const std::string begins = "Failed after step " + std::to_string(last.step) + ", saved as of step " +
+                               std::to_string(last.step) + ": the loss of step ";
     QVERIFY2(last.text.starts_with(begins), last.text.c_str());
   }
   void expertsGrowOutOfADenseRun() {
     const test::TemporaryFolder folder;
     const QString store = pathIn(folder, "runs.db"), dense = pathIn(folder, "out");
-    QStringList training = tinyTraining(folder) << "--steps" << "6" << "--set" << "model.dense_layers=all" << "--set" << "model.dense.hidden=24";
+    QStringList training =
+        tinyTraining(folder) +
+        QStringList{"--steps", "6", "--set", "model.dense_layers=all", "--set", "model.dense.hidden=24"};
     QCOMPARE(switchyard(training).code, 0);
-    const QStringList grow{"train", "--preset", "upcycling", "--upcycle", dense, "--backend", "reference", "--store", store,
-                           "--steps", "4", "--out", pathIn(folder, "grown"), "--json"};
+    const QStringList grow{"train",
+                           "--preset",
+                           "upcycling",
+                           "--upcycle",
+                           dense,
+                           "--backend",
+                           "reference",
+                           "--store",
+                           store,
+                           "--steps",
+                           "4",
+                           "--out",
+                           pathIn(folder, "grown"),
+                           "--json"};
     const auto result = switchyard(grow);
     QVERIFY2(result.code == 0, result.errors.constData());
     QCOMPARE(result.lines().size(), std::size_t{5});
     const QJsonObject run = switchyard({"runs", "show", "2", "--store", store, "--json"}).lines().front();
     QCOMPARE(run["parent"].toInt(), 1);
     QCOMPARE(run["parent_step"].toInt(), 6);
-    const QJsonObject config = QJsonDocument::fromJson(QByteArray::fromStdString(test::readText(folder / "grown" / "step-0" / "config.json"))).object();
+    const QJsonObject config =
+        QJsonDocument::fromJson(QByteArray::fromStdString(test::readText(folder / "grown" / "step-0" / "config.json")))
+            .object();
     QCOMPARE(config["recipe"].toObject()["experts"].toObject()["hidden"].toInt(), 24);
     QCOMPARE(config["model"].toObject()["width"].toInt(), 16);
     QVERIFY(config["start_from"].toObject()["checkpoint"].toString().endsWith("out/step-6"));
     // It goes on from its own checkpoints, not from the dense ones.
-    const auto resumed = switchyard({"train", "--resume", pathIn(folder, "grown"), "--store", store, "--set", "train.steps=5", "--json"});
+    const auto resumed = switchyard(
+        {"train", "--resume", pathIn(folder, "grown"), "--store", store, "--set", "train.steps=5", "--json"});
     QVERIFY2(resumed.code == 0, resumed.errors.constData());
     QCOMPARE(resumed.lines().size(), std::size_t{2});
 
-    const auto narrow = switchyard(QStringList(grow) << "--set" << "experts.hidden=16");
+    const auto narrow = switchyard(QStringList(grow) + QStringList{"--set", "experts.hidden=16"});
     QCOMPARE(narrow.code, 1);
     QVERIFY2(narrow.errors.contains("24 hidden units"), narrow.errors.constData());
     const auto again = switchyard({"train", "--upcycle", pathIn(folder, "grown"), "--store", store});
     QCOMPARE(again.code, 1);
     QVERIFY2(again.errors.contains("experts already"), again.errors.constData());
     QCOMPARE(switchyard({"train", "--upcycle", pathIn(folder, "nowhere"), "--store", store}).code, 1);
-  }
-  void badInputIsRefusedInASentence_data() {
-    QTest::addColumn<QString>("content");
-    QTest::addColumn<QString>("sentence");
-    QTest::newRow("empty") << "" << "empty";
-    QTest::newRow("binary") << QString::fromLatin1("text\0with\1bytes", 15) << "binary";
-    QTest::newRow("short") << "too short for a batch" << "batch";
-  }
-  void badInputIsRefusedInASentence() {
-    QFETCH(QString, content);
-    QFETCH(QString, sentence);
-    const test::TemporaryFolder folder;
-    QStringList arguments = tinyTraining(folder);
-    test::writeText(folder / "bad.txt", content.toStdString());
-    const auto result = switchyard(with(arguments, "--data", pathIn(folder, "bad.txt")) << "--steps" << "3");
-    QCOMPARE(result.code, 1);
-    QVERIFY2(QString(result.errors).contains(sentence, Qt::CaseInsensitive), result.errors.constData());
-    QCOMPARE(result.errors.trimmed().count('\n'), 0);
-  }
-  void textThatIsNotUtf8OrMissingIsRefused() {
-    const test::TemporaryFolder folder;
-    test::writeText(folder / "latin1.txt", "caf\xe9 au lait, caf\xe9 noir. caf\xe9 au lait");
-    const auto latin = switchyard(with(tinyTraining(folder), "--data", pathIn(folder, "latin1.txt")));
-    QCOMPARE(latin.code, 1);
-    QVERIFY2(latin.errors.contains("UTF-8"), latin.errors.constData());
-    const auto missing = switchyard(with(tinyTraining(folder), "--data", pathIn(folder, "gone.txt")));
-    QCOMPARE(missing.code, 1);
-    QVERIFY2(missing.errors.contains("gone.txt"), missing.errors.constData());
-  }
-  void wrongUsageAndWrongConfigurationsAreTold() {
-    const test::TemporaryFolder folder;
-    QCOMPARE(switchyard({}).code, 2);
-    QCOMPARE(switchyard({"train", "--steps", "none"}).code, 2);
-    QCOMPARE(switchyard(tinyTraining(folder) << "--preset" << "nobody").code, 2);
-    const auto key = switchyard(tinyTraining(folder) << "--set" << "select.kk=2");
-    QCOMPARE(key.code, 2);
-    QVERIFY2(key.errors.contains("kk"), key.errors.constData());
-    test::writeText(folder / "config.json", R"({"train": {"stepz": 3}})");
-    const auto config = switchyard({"train", "--config", pathIn(folder, "config.json"), "--store", pathIn(folder, "runs.db")});
-    QCOMPARE(config.code, 1);
-    QVERIFY2(config.errors.contains("stepz"), config.errors.constData());
-    const auto vast = switchyard(tinyTraining(folder) << "--set" << "model.width=65536" << "--set" << "experts.count=4096");
-    QCOMPARE(vast.code, 1);
-    QVERIFY2(!vast.errors.contains("bad_alloc"), vast.errors.constData());
-    QVERIFY(!QFile::exists(pathIn(folder, "out")));
-  }
-  void damagedCheckpointsAreRefusedAndLeftAlone() {
-    const test::TemporaryFolder folder;
-    QCOMPARE(switchyard(tinyTraining(folder) << "--steps" << "3").code, 0);
-    const auto path = folder / "out" / "step-3" / "model.safetensors";
-    const std::string whole = test::readText(path);
-    std::string altered = whole;
-    altered[altered.size() / 2] ^= 1;
-    for (const std::string& damaged : {whole.substr(0, whole.size() / 2), altered}) {
-      test::writeText(path, damaged);
-      for (const QStringList& command : {QStringList{"train", "--resume", pathIn(folder, "out"), "--store", pathIn(folder, "runs.db")},
-                                         QStringList{"inspect", "--checkpoint", pathIn(folder, "out"), "--text", "a"},
-                                         QStringList{"generate", "--checkpoint", pathIn(folder, "out"), "--prompt", "a", "--tokens", "2"}}) {
-        const auto result = switchyard(command);
-        QCOMPARE(result.code, 1);
-        QVERIFY2(result.errors.contains("model.safetensors"), result.errors.constData());
-      }
-      QVERIFY(test::readText(path) == damaged);
-    }
-    test::writeText(path, whole);
-    QCOMPARE(switchyard({"train", "--resume", pathIn(folder, "out"), "--store", pathIn(folder, "runs.db"), "--steps", "4"}).code, 0);
-  }
-  void aRunThatAnotherProgramTrainsIsNotResumed() {
-    const test::TemporaryFolder folder;
-    QProcess holder;
-    holder.start(test::commandLineProgram(), tinyTraining(folder) << "--steps" << "1000000" << "--json");
-    QVERIFY(holder.waitForReadyRead(60'000));
-    const QStringList resume{"train", "--resume", pathIn(folder, "out"), "--store", pathIn(folder, "runs.db"), "--steps", "2"};
-    const auto result = switchyard(resume);
-    QCOMPARE(result.code, 1);
-    QVERIFY2(result.errors.contains("expected run 1 to be in no other program's training") &&
-                 result.errors.contains("process " + QByteArray::number(holder.processId())), result.errors.constData());
-    holder.kill();
-    holder.waitForFinished();
-    QCOMPARE(switchyard(resume).code, 0);
-  }
-  void aFullDiskStopsTheRunWithASentenceAndKeepsWhatWasThere() {
-    const test::TemporaryFolder folder;
-    QCOMPARE(switchyard(tinyTraining(folder) << "--steps" << "3").code, 0);
-    const std::string before = weights(folder, "step-3");
-    // 8 blocks of 1024 bytes: no file may grow past 8 KiB, so neither the store nor a checkpoint can be written.
-    const auto result = shell("ulimit -f 8; exec '" + test::commandLineProgram() + "' train --resume '" + pathIn(folder, "out") +
-                              "' --store '" + pathIn(folder, "runs.db") + "' --steps 9");
-    QCOMPARE(result.code, 1);
-    QVERIFY2(result.errors.startsWith("switchyard-cli: ["), result.errors.constData());
-    QVERIFY(weights(folder, "step-3") == before);
-    QCOMPARE(switchyard({"train", "--resume", pathIn(folder, "out"), "--store", pathIn(folder, "runs.db"), "--steps", "9"}).code, 0);
-    QVERIFY(!weights(folder, "step-9").empty());
-  }
-  void aFolderWhereNothingMayBeWrittenIsRefused() {
-    const test::TemporaryFolder folder;
-    test::writeText(folder / "file", "not a folder");
-    const auto out = switchyard(with(tinyTraining(folder), "--out", pathIn(folder, "file/out")) << "--steps" << "2");
-    QCOMPARE(out.code, 1);
-    QVERIFY2(out.errors.contains("file/out"), out.errors.constData());
-    const auto store = switchyard(with(tinyTraining(folder), "--store", pathIn(folder, "file/runs.db")) << "--steps" << "2");
-    QCOMPARE(store.code, 1);
-    QVERIFY2(store.errors.contains("[store]"), store.errors.constData());
   }
 };
 SWITCHYARD_TEST(TrainTest)

@@ -28,9 +28,7 @@ Ran run(const QStringList& arguments) {
   return ran;
 }
 
-QJsonObject object(const QByteArray& line) {
-  return QJsonDocument::fromJson(line).object();
-}
+QJsonObject object(const QByteArray& line) { return QJsonDocument::fromJson(line).object(); }
 
 /// A copy of a golden file with `from` replaced by `to` in its first place.
 QString altered(const QTemporaryDir& folder, const QString& name, const QByteArray& from, const QByteArray& to) {

@@ -43,8 +43,7 @@ class AdamWTest : public QObject {
   }
   void theGradientScaleMultipliesTheGradient() {
     const Tensor p = numbers({1}, {1}), m = numbers({1}, {0}), v = numbers({1}, {0});
-    adamw(p, m, v, numbers({1}, {8}),
-          {.learningRate = 0.1, .beta1 = 0.5, .beta2 = 0.75}, 0, numbers({2}, {0, 0.25}));
+    adamw(p, m, v, numbers({1}, {8}), {.learningRate = 0.1, .beta1 = 0.5, .beta2 = 0.75}, 0, numbers({2}, {0, 0.25}));
     QVERIFY(distance(valuesOf(m), {1}) < 1e-15 && distance(valuesOf(v), {1}) < 1e-15);
   }
   void gradientsLongerThanTheClipAreScaledToIt() {

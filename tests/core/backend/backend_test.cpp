@@ -21,9 +21,7 @@ class BackendTest : public QObject {
     const auto sentence = [](const BackendOptions& options) -> std::string {
       try {
         makeBackend(options);
-      } catch (const Error& error) {
-        return error.what();
-      }
+      } catch (const Error& error) { return error.what(); }
       return "made";
     };
     const std::string unknown = sentence({.name = "abacus"});
@@ -40,9 +38,7 @@ class BackendTest : public QObject {
         bool made = true;
         try {
           QCOMPARE(makeBackend({.name = name, .threads = 1, .computeType = type})->computeType(), type);
-        } catch (const Error&) {
-          made = false;
-        }
+        } catch (const Error&) { made = false; }
         QCOMPARE(canCompute(name, type), made);
       }
     QVERIFY(!canCompute("abacus", DType::f32));

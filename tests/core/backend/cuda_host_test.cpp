@@ -1,5 +1,5 @@
-#include "core/backend/reference/reference_backend.h"
 #include "tests/support/cuda_host.h"
+#include "core/backend/reference/reference_backend.h"
 #include "tests/support/op_rows.h"
 #include "tests/support/ops/large.h"
 #include "tests/support/ops/narrow.h"

@@ -62,7 +62,8 @@ class ModulesTest : public QObject {
       QCOMPARE(error.tag(), std::string("backend"));
       contains(error.what(), {"on fire"});
     }
-    QVERIFY_THROWS_EXCEPTION(std::bad_alloc, module->make({.name = "abacus", .threads = 1002, .computeType = DType::f32}));
+    QVERIFY_THROWS_EXCEPTION(std::bad_alloc,
+                             module->make({.name = "abacus", .threads = 1002, .computeType = DType::f32}));
   }
   void aMissingModuleSaysWhereItWasLookedForAndHowToBuildIt() {
     Modules modules({"/nowhere", "/elsewhere"});
@@ -76,16 +77,19 @@ class ModulesTest : public QObject {
     QVERIFY(file.open(QIODevice::WriteOnly));
     file.write(QByteArray(4096, 'x'));
     file.close();
-    refuses(folder.path().toStdString(), "junk", {"libswitchyard_junk.so: expected a library", "invalid ELF header", "build it again"});
+    refuses(folder.path().toStdString(), "junk",
+            {"libswitchyard_junk.so: expected a library", "invalid ELF header", "build it again"});
   }
   void aLibraryThatIsNoModuleSaysSo() {
-    refuses(folderOf("stranger"), "stranger", {"libswitchyard_stranger.so: expected a backend", "without switchyardBackendModule"});
+    refuses(folderOf("stranger"), "stranger",
+            {"libswitchyard_stranger.so: expected a backend", "without switchyardBackendModule"});
   }
   void aModuleOfAnotherBuildSaysWhatWasExpectedAndFound() {
     Modules modules({folderOf("abacus")});
     const BackendModule* good = modules.open("abacus").module;
     QVERIFY(good);
-    refuses(folderOf("stale"), "stale", {"interface", good->interface, "found one for 0123456789abcdef", "scripts/build stale"});
+    refuses(folderOf("stale"), "stale",
+            {"interface", good->interface, "found one for 0123456789abcdef", "scripts/build stale"});
   }
   void aModuleThatMissesALibraryNamesIt() {
     refuses(folderOf("lonely"), "lonely", {"libswitchyard_lonely.so", "libtest_absent.so", "install what it names"});

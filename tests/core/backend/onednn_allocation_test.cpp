@@ -30,35 +30,21 @@ void* counted(std::size_t bytes, std::size_t alignment, void* caller) {
 }  // namespace
 
 // The whole program counts, so that a helper's allocation shows as much as an operation's own.
-void* operator new(std::size_t bytes) {
-  return counted(bytes, alignof(std::max_align_t), __builtin_return_address(0));
-}
+void* operator new(std::size_t bytes) { return counted(bytes, alignof(std::max_align_t), __builtin_return_address(0)); }
 void* operator new(std::size_t bytes, std::align_val_t alignment) {
   return counted(bytes, static_cast<std::size_t>(alignment), __builtin_return_address(0));
 }
 // The sanitizers' own versions of these would not call the ones above, and free elsewhere.
 void* operator new(std::size_t bytes, const std::nothrow_t&) noexcept try {
   return counted(bytes, alignof(std::max_align_t), __builtin_return_address(0));
-} catch (const std::bad_alloc&) {
-  return nullptr;
-}
+} catch (const std::bad_alloc&) { return nullptr; }
 void* operator new(std::size_t bytes, std::align_val_t alignment, const std::nothrow_t&) noexcept try {
   return counted(bytes, static_cast<std::size_t>(alignment), __builtin_return_address(0));
-} catch (const std::bad_alloc&) {
-  return nullptr;
-}
-void operator delete(void* memory) noexcept {
-  std::free(memory);
-}
-void operator delete(void* memory, std::size_t) noexcept {
-  std::free(memory);
-}
-void operator delete(void* memory, std::align_val_t) noexcept {
-  std::free(memory);
-}
-void operator delete(void* memory, std::size_t, std::align_val_t) noexcept {
-  std::free(memory);
-}
+} catch (const std::bad_alloc&) { return nullptr; }
+void operator delete(void* memory) noexcept { std::free(memory); }
+void operator delete(void* memory, std::size_t) noexcept { std::free(memory); }
+void operator delete(void* memory, std::align_val_t) noexcept { std::free(memory); }
+void operator delete(void* memory, std::size_t, std::align_val_t) noexcept { std::free(memory); }
 
 using namespace moe;
 using namespace moe::test;

@@ -58,9 +58,7 @@ class OnednnBf16Test : public QObject {
     std::string sentence;
     try {
       makeBackend({.name = "onednn", .threads = 1, .computeType = DType::bf16});
-    } catch (const Error& error) {
-      sentence = error.what();
-    }
+    } catch (const Error& error) { sentence = error.what(); }
     QVERIFY2(sentence.find("AVX512-BF16 or AMX") != std::string::npos && sentence.ends_with("choose f32"),
              sentence.c_str());
     QSKIP("this processor, or what oneDNN may use of it, has no bf16 products: refused as it should be");

@@ -74,7 +74,8 @@ class AtomicFileTest : public QObject {
   void whatIsNoRegularFileIsNotReadAndNotWaitedFor() {
     const TemporaryFolder folder;
     QCOMPARE(::mkfifo((folder / "pipe").c_str(), 0600), 0);
-    const std::string pipe = sentenceOf([&] { readFile("test", folder / "pipe", 100); }), device = sentenceOf([] { readFile("test", "/dev/zero", 100); }),
+    const std::string pipe = sentenceOf([&] { readFile("test", folder / "pipe", 100); }),
+                      device = sentenceOf([] { readFile("test", "/dev/zero", 100); }),
                       inside = sentenceOf([&] { readFile("test", folder.path(), 100); });
     QVERIFY2(pipe.find("found a named pipe") != std::string::npos, pipe.c_str());
     QVERIFY2(device.find("found a device") != std::string::npos, device.c_str());
@@ -86,9 +87,7 @@ class AtomicFileTest : public QObject {
     const auto refusalOf = [&](const auto& write) {
       try {
         write();
-      } catch (const Error& refused) {
-        return std::string(refused.what());
-      }
+      } catch (const Error& refused) { return std::string(refused.what()); }
       return std::string();
     };
     std::string full;
@@ -173,7 +172,8 @@ class AtomicFileTest : public QObject {
   }
   void aFolderThatMayNotBeWrittenIsNamed() {
     const std::string said = sentenceOf([] { writeFileAtomically("test", "/proc/switchyard/file", "x"); });
-    QVERIFY2(said.find("/proc/switchyard") != std::string::npos && said.find("make this folder") != std::string::npos, said.c_str());
+    QVERIFY2(said.find("/proc/switchyard") != std::string::npos && said.find("make this folder") != std::string::npos,
+             said.c_str());
   }
 };
 SWITCHYARD_TEST(AtomicFileTest)

@@ -8,7 +8,8 @@ class ErrorTest : public QObject {
   void theSentenceCarriesTheTagInBrackets() {
     const moe::Error error("data", "corpus.txt: expected text, found nothing; choose another file");
     QCOMPARE(error.tag(), std::string("data"));
-    QCOMPARE(std::string(error.what()), std::string("[data] corpus.txt: expected text, found nothing; choose another file"));
+    QCOMPARE(std::string(error.what()),
+             std::string("[data] corpus.txt: expected text, found nothing; choose another file"));
   }
 };
 SWITCHYARD_TEST(ErrorTest)

@@ -26,7 +26,8 @@ class NumberTextTest : public QObject {
     QCOMPARE(scientificText(1e-6, 0), std::string("1e-06"));
   }
   void theShortestDigitsReadBackEqual() {
-    for (const double number : {0.1, 1.0 / 3, -1e-300, 5e-324, 1.7976931348623157e308, 0.0}) QCOMPARE(numberIn(shortestText(number)), number);
+    for (const double number : {0.1, 1.0 / 3, -1e-300, 5e-324, 1.7976931348623157e308, 0.0})
+      QCOMPARE(numberIn(shortestText(number)), number);
     QCOMPARE(shortestText(0.1f), std::string("0.1"));
     QVERIFY(std::isnan(numberIn("1,5")) && std::isnan(numberIn("")) && std::isnan(numberIn("2 ")));
   }
@@ -45,7 +46,9 @@ class NumberTextTest : public QObject {
   /// printf, strtod and streams take the decimal point of the locale, which Qt sets to the desktop's.
   void nothingThatTheWindowRunsWritesOrReadsNumbersByTheLocale() {
     static const QRegularExpression byLocale(
-        "printf\\s*\\(.*%[-+ #0]*[*0-9]*(\\.[*0-9]+)?[aefgAEFG]|\\b(strtod|strtof|strtold|stod|stof|atof)\\s*\\(|\\bstd::i?o?stringstream\\b");
+        "printf\\s*\\(.*%[-+ "
+        "#0]*[*0-9]*(\\.[*0-9]+)?[aefgAEFG]|\\b(strtod|strtof|strtold|stod|stof|atof)\\s*\\(|\\bstd::i?o?"
+        "stringstream\\b");
     QStringList found;
     for (const QString top : {"core", "ui"}) {
       QDirIterator files(QString(SWITCHYARD_SOURCE_DIR "/%1").arg(top), {"*.h", "*.cpp", "*.cu", "*.cuh"}, QDir::Files,
@@ -54,7 +57,8 @@ class NumberTextTest : public QObject {
         QFile file(files.next());
         QVERIFY(file.open(QIODevice::ReadOnly | QIODevice::Text));
         for (int line = 1; !file.atEnd(); ++line)
-          if (byLocale.match(QString::fromUtf8(file.readLine())).hasMatch()) found << QString("%1:%2").arg(file.fileName()).arg(line);
+          if (byLocale.match(QString::fromUtf8(file.readLine())).hasMatch())
+            found << QString("%1:%2").arg(file.fileName()).arg(line);
       }
     }
     QVERIFY2(found.isEmpty(), qPrintable(found.join('\n')));

@@ -39,13 +39,20 @@ class Utf8Test : public QObject {
   void aNameIsShownOnOneLineWithItsControlsEscaped() {
     QCOMPARE(shownName("caf\u00e9 1"), std::string("caf\u00e9 1"));
     QCOMPARE(shownName("a\nb\t\x1b[31mc"), std::string("a\\nb\\t\\x1B[31mc"));
-    QCOMPARE(shownName("\u202Etxt.exe\u2066"), std::string("\\u202Etxt.exe\\u2066"));  // would be read from the other end
+    QCOMPARE(shownName("\u202Etxt.exe\u2066"),
+             std::string("\\u202Etxt.exe\\u2066"));  // would be read from the other end
     QCOMPARE(shownName("a\u2028b\uFEFF"), std::string("a\\u2028b\\uFEFF"));
-    QCOMPARE(shownName("\u05d0\u0627 \U0001F682"), std::string("\u05d0\u0627 \U0001F682"));  // letters stay, whichever way they run
+    QCOMPARE(shownName("\u05d0\u0627 \U0001F682"),
+             std::string("\u05d0\u0627 \U0001F682"));  // letters stay, whichever way they run
     QCOMPARE(shownName("caf\xe9"), std::string("caf\\xE9"));
     QCOMPARE(shownName("\u009b31m"), std::string("\\xC2\\x9B31m"));  // a control sequence of one character
   }
-  void bytesOfNoCharacterAreShownAsReplacements() { QCOMPARE(displayable("a\xff" "b"), std::string("a\xef\xbf\xbd" "b")); }
+  void bytesOfNoCharacterAreShownAsReplacements() {
+    QCOMPARE(displayable("a\xff"
+                         "b"),
+             std::string("a\xef\xbf\xbd"
+                         "b"));
+  }
 };
 SWITCHYARD_TEST(Utf8Test)
 #include "utf8_test.moc"

@@ -40,12 +40,14 @@ class BuiltinCorpusTest : public QObject {
     QVERIFY(builtinDomains(1)[0].text != builtinDomains(2)[0].text);
   }
   void everyLineOfArithmeticIsTrue() {
-    static const QRegularExpression line(R"(^(\d+) ([-+*/<>=]) (-?\d+)(?: = (-?\d+))?$)"), product(R"(^\((\d+) \+ (\d+)\) \* (\d+) = (\d+)$)");
+    static const QRegularExpression line(R"(^(\d+) ([-+*/<>=]) (-?\d+)(?: = (-?\d+))?$)"),
+        product(R"(^\((\d+) \+ (\d+)\) \* (\d+) = (\d+)$)");
     int checked = 0;
     for (const QString& text : textOf("arithmetic", 5).split('\n', Qt::SkipEmptyParts)) {
       bool right = false;
       if (const auto match = product.match(text); match.hasMatch()) {
-        right = (match.captured(1).toInt() + match.captured(2).toInt()) * match.captured(3).toInt() == match.captured(4).toInt();
+        right = (match.captured(1).toInt() + match.captured(2).toInt()) * match.captured(3).toInt() ==
+                match.captured(4).toInt();
       } else {
         const auto parts = line.match(text);
         QVERIFY2(parts.hasMatch(), qPrintable(text));

@@ -16,10 +16,15 @@ std::string refusalOf(const fs::path& path) {
   return sentenceOf([&] { loadCorpus({.source = path.string()}); });
 }
 
-std::string trainingText(const Corpus& corpus, std::size_t domain) { return corpus.tokenizer().decode(corpus.domains()[domain].training.ids()); }
-std::string heldOutText(const Corpus& corpus, std::size_t domain) { return corpus.tokenizer().decode(corpus.domains()[domain].heldOut.ids()); }
+std::string trainingText(const Corpus& corpus, std::size_t domain) {
+  return corpus.tokenizer().decode(corpus.domains()[domain].training.ids());
+}
+std::string heldOutText(const Corpus& corpus, std::size_t domain) {
+  return corpus.tokenizer().decode(corpus.domains()[domain].heldOut.ids());
+}
 
-#define SAYS(sentence, part) QVERIFY2(sentence.starts_with("[data] ") && sentence.find(part) != std::string::npos, sentence.c_str())
+#define SAYS(sentence, part) \
+  QVERIFY2(sentence.starts_with("[data] ") && sentence.find(part) != std::string::npos, sentence.c_str())
 
 }  // namespace
 
@@ -37,7 +42,9 @@ class CorpusLoadingTest : public QObject {
   }
   void theSplitNeverCutsACharacter() {
     const TemporaryFolder folder;
-    writeText(folder / "text", "12345678\xe2\x82\xac" "9");  // byte 10 of 12 lies inside the sign
+    writeText(folder / "text",
+              "12345678\xe2\x82\xac"
+              "9");  // byte 10 of 12 lies inside the sign
     const auto corpus = loadCorpus({.source = (folder / "text").string()});
     QCOMPARE(heldOutText(*corpus, 0), std::string("9"));
   }
@@ -60,17 +67,25 @@ class CorpusLoadingTest : public QObject {
     for (const char* name : {"a", "b", "c"}) writeText(folder / name, std::string(100'000, 'x') + " of " + name);
     const DataConfig config{.source = folder.path().string(), .tokenizer = TokenizerKind::bpe, .vocabulary = 260};
     std::vector<std::pair<std::string, double>> told;
-    const auto corpus = loadCorpus(config, [&](const std::string& what, double share) { told.emplace_back(what, share); });
+    const auto corpus =
+        loadCorpus(config, [&](const std::string& what, double share) { told.emplace_back(what, share); });
     std::vector<std::string> stages;
     for (std::size_t i = 0; i < told.size(); ++i) {
       const auto& [what, share] = told[i];
       QVERIFY(share >= 0 && share <= 1);
-      if (stages.empty() || stages.back() != what) stages.push_back(what);
-      else QVERIFY(share > told[i - 1].second);
+      if (stages.empty() || stages.back() != what)
+        stages.push_back(what);
+      else
+        QVERIFY(share > told[i - 1].second);
     }
-    QCOMPARE(stages, (std::vector<std::string>{"reading the text", "learning the tokenizer", "cutting the text into tokens"}));
+    QCOMPARE(stages,
+             (std::vector<std::string>{"reading the text", "learning the tokenizer", "cutting the text into tokens"}));
     QVERIFY(told.back().second > 0.98);
-    QVERIFY_EXCEPTION_THROWN(loadCorpus(config, [](const std::string&, double share) { if (share > 0.3) throw Ended(); }), Ended);
+    QVERIFY_EXCEPTION_THROWN(loadCorpus(config,
+                                        [](const std::string&, double share) {
+                                          if (share > 0.3) throw Ended();
+                                        }),
+                             Ended);
   }
   void theSizeOfATextIsToldWithoutReadingIt() {
     const TemporaryFolder folder;
@@ -91,9 +106,11 @@ class CorpusLoadingTest : public QObject {
     QCOMPARE(size.tokens, all);
     QCOMPARE(size.words, std::int64_t{0});
     for (const char* part : {"spaced", "deep"}) {  // as they are cut
-      DataConfig cut{.source = (folder / (std::string("text/") + part)).string(), .tokenizer = TokenizerKind::characters};
+      DataConfig cut{.source = (folder / (std::string("text/") + part)).string(),
+                     .tokenizer = TokenizerKind::characters};
       const auto corpus = loadCorpus(cut);
-      const auto tokens = (corpus->trainingTokens() + corpus->heldOutTokens()) * tokenBytes(corpus->tokenizer().vocabulary());
+      const auto tokens =
+          (corpus->trainingTokens() + corpus->heldOutTokens()) * tokenBytes(corpus->tokenizer().vocabulary());
       QCOMPARE(textSize(cut).tokens, tokens);
     }
     config.tokenizer = TokenizerKind::bpe;
@@ -128,7 +145,8 @@ class CorpusLoadingTest : public QObject {
     const TemporaryFolder folder;
     writeText(folder / "text", std::string(20, 'z'));
     const std::shared_ptr<const Tokenizer> given = trainCharacterTokenizer("abc");
-    const auto corpus = loadCorpus({.source = (folder / "text").string(), .tokenizer = TokenizerKind::characters}, given);
+    const auto corpus =
+        loadCorpus({.source = (folder / "text").string(), .tokenizer = TokenizerKind::characters}, given);
     QCOMPARE(corpus->sharedTokenizer(), given);
     QCOMPARE(corpus->domains()[0].training.ids(), std::vector<std::int32_t>(18, 0));
   }
@@ -186,14 +204,16 @@ class CorpusLoadingTest : public QObject {
     const TemporaryFolder folder;
     QCOMPARE(::mkfifo((folder / "pipe").c_str(), 0600), 0);
     fs::create_symlink("self", folder / "self");
-    const std::string pipe = refusalOf(folder / "pipe"), device = refusalOf("/dev/zero"), loop = refusalOf(folder / "self");
+    const std::string pipe = refusalOf(folder / "pipe"), device = refusalOf("/dev/zero"),
+                      loop = refusalOf(folder / "self");
     SAYS(pipe, "found a named pipe");
     SAYS(device, "found a device");
     SAYS(loop, "symbolic links");
   }
   void namesAreDataWhateverBytesTheyHold() {
     const TemporaryFolder folder;
-    for (const char* name : {"line\nfeed.txt", "\x1b[31mred.txt", "caf\xe9.txt"}) writeText(folder.path() / name, "some text of it");
+    for (const char* name : {"line\nfeed.txt", "\x1b[31mred.txt", "caf\xe9.txt"})
+      writeText(folder.path() / name, "some text of it");
     const auto corpus = loadCorpus({.source = folder.path().string()});
     QCOMPARE(corpus->domains()[0].name, std::string("\x1b[31mred"));
     QCOMPARE(corpus->domains()[1].name, std::string("caf\xe9"));

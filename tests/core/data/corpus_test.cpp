@@ -18,7 +18,10 @@ std::vector<std::int32_t> counting(int from, int count) {
 }
 
 /// Domain 0: training 0..99, held out 100..109. Domain 1: training 200..202, held out 210..212.
-Corpus countingCorpus() { return Corpus(makeByteTokenizer(), {{"long", counting(0, 100), counting(100, 10)}, {"short", counting(200, 3), counting(210, 3)}}); }
+Corpus countingCorpus() {
+  return Corpus(makeByteTokenizer(),
+                {{"long", counting(0, 100), counting(100, 10)}, {"short", counting(200, 3), counting(210, 3)}});
+}
 
 }  // namespace
 
@@ -46,11 +49,12 @@ class CorpusTest : public QObject {
       }
     }
     QCOMPARE(domains.size(), std::size_t{2});
-    QCOMPARE(*starts.begin(), 0);     // every start is drawn, the first ...
-    QCOMPARE(*starts.rbegin(), 91);   // ... to the last whose final target is token 99
+    QCOMPARE(*starts.begin(), 0);    // every start is drawn, the first ...
+    QCOMPARE(*starts.rbegin(), 91);  // ... to the last whose final target is token 99
   }
   void domainsAreDrawnInProportionToTheirLength() {
-    const Corpus corpus(makeByteTokenizer(), {{"a", counting(0, 100), {}}, {"b", counting(0, 50), {}}, {"c", counting(0, 50), {}}});
+    const Corpus corpus(makeByteTokenizer(),
+                        {{"a", counting(0, 100), {}}, {"b", counting(0, 50), {}}, {"c", counting(0, 50), {}}});
     Batch batch;
     int ofA = 0;
     for (std::int64_t step = 0; step < 1000; ++step) {
@@ -91,7 +95,9 @@ class CorpusTest : public QObject {
   }
   void aBudgetOfHeldOutTokensIsSpreadOverDomainsByTheirLength() {
     const auto counted = [](std::size_t tokens) { return std::vector<std::int32_t>(tokens, 1); };
-    const Corpus corpus(makeByteTokenizer(), {{"long", counted(9), counted(6'001)}, {"middle", counted(9), counted(3'001)}, {"short", counted(9), counted(1'001)}});
+    const Corpus corpus(makeByteTokenizer(), {{"long", counted(9), counted(6'001)},
+                                              {"middle", counted(9), counted(3'001)},
+                                              {"short", counted(9), counted(1'001)}});
     const std::vector<HeldOutWindow> windows = corpus.heldOutWindows(10, 105);
     QCOMPARE(windows.size(), std::size_t{10});
     QCOMPARE(std::ranges::count(windows, 0, &HeldOutWindow::domain), 6);
@@ -110,11 +116,14 @@ class CorpusTest : public QObject {
   void textWithoutAHeldOutTargetIsRefusedInWords() {
     const Corpus corpus(makeByteTokenizer(), {{"a", {1, 2, 3}, {4}}, {"b", {1, 2, 3}, {}}});
     const std::string said = sentenceOf([&] { corpus.requireHeldOut(); });
-    QVERIFY2(said.find("found 1 in 2 domains") != std::string::npos && said.find("data.held_out") != std::string::npos, said.c_str());
+    QVERIFY2(said.find("found 1 in 2 domains") != std::string::npos && said.find("data.held_out") != std::string::npos,
+             said.c_str());
     countingCorpus().requireHeldOut();
   }
   void theChecksumIsOfTheTokensWhateverTheFilesAreCalled() {
-    const auto of = [](std::vector<Corpus::Domain> domains) { return Corpus(makeByteTokenizer(), std::move(domains)).checksum(); };
+    const auto of = [](std::vector<Corpus::Domain> domains) {
+      return Corpus(makeByteTokenizer(), std::move(domains)).checksum();
+    };
     const std::uint64_t sum = of({{"a", {1, 2, 3}, {4}}, {"b", {5}, {6}}});
     QCOMPARE(of({{"moved", {1, 2, 3}, {4}}, {"too", {5}, {6}}}), sum);
     QVERIFY(of({{"a", {1, 2}, {3, 4}}, {"b", {5}, {6}}}) != sum);
@@ -128,7 +137,9 @@ class CorpusTest : public QObject {
     const Corpus corpus = countingCorpus();
     corpus.requireBatch(6, 17);  // 103 tokens are just enough
     const std::string said = sentenceOf([&] { corpus.requireBatch(13, 8); });
-    QVERIFY2(said.find("at least 105 training tokens") != std::string::npos && said.find("found 103;") != std::string::npos, said.c_str());
+    QVERIFY2(
+        said.find("at least 105 training tokens") != std::string::npos && said.find("found 103;") != std::string::npos,
+        said.c_str());
   }
 };
 SWITCHYARD_TEST(CorpusTest)

@@ -29,7 +29,8 @@ class TokenListTest : public QObject {
     QCOMPARE(list[ids.size() - 1], vocabulary - 1);
     QVERIFY(list.ids() == ids);
     std::vector<std::int32_t> pieces;
-    list.inPieces([&pieces](std::span<const std::int32_t> piece) { pieces.insert(pieces.end(), piece.begin(), piece.end()); });
+    list.inPieces(
+        [&pieces](std::span<const std::int32_t> piece) { pieces.insert(pieces.end(), piece.begin(), piece.end()); });
     QVERIFY(pieces == ids);
   }
 };

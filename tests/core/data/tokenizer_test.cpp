@@ -86,7 +86,8 @@ Ids tokensByDefinition(const std::string& text, const std::vector<std::array<int
   Ids tokens;
   for (const std::string& piece : piecesOf(text)) {
     Ids ids = bytesOf(piece);
-    for (std::size_t rank = 0; rank < merges.size(); ++rank) ids = merged(ids, merges[rank], 256 + static_cast<int>(rank));
+    for (std::size_t rank = 0; rank < merges.size(); ++rank)
+      ids = merged(ids, merges[rank], 256 + static_cast<int>(rank));
     tokens.insert(tokens.end(), ids.begin(), ids.end());
   }
   return tokens;
@@ -124,7 +125,8 @@ class TokenizerTest : public QObject {
   void pairEncodingGivesBackEveryByteOfAnyText() {
     const auto tokenizer = trainBpeTokenizer(builtinText(), 600);
     QCOMPARE(tokenizer->vocabulary(), 600);
-    for (const std::string& text : {builtinText(), kMixed, std::string("a\xff\xfe b \x80", 7), std::string(3000, 'x'), std::string()})
+    for (const std::string& text :
+         {builtinText(), kMixed, std::string("a\xff\xfe b \x80", 7), std::string(3000, 'x'), std::string()})
       QCOMPARE(tokenizer->decode(tokenizer->encode(text)), text);
   }
   void pairEncodingShortensTheTextItWasTrainedOn() {
@@ -192,10 +194,12 @@ class TokenizerTest : public QObject {
     std::string together;
     for (const std::string& piece : piecesOf(kMixed)) together += piece;
     QCOMPARE(together, kMixed);
-    QCOMPARE(piecesOf("two  words, 12345\n\n!"), (std::vector<std::string>{"two", "  ", "words", ",", " 123", "45", "\n\n", "!"}));
+    QCOMPARE(piecesOf("two  words, 12345\n\n!"),
+             (std::vector<std::string>{"two", "  ", "words", ",", " 123", "45", "\n\n", "!"}));
   }
   void everyKindComesBackFromItsJson() {
-    for (const auto& tokenizer : {makeByteTokenizer(), trainCharacterTokenizer(kMixed), trainBpeTokenizer(kMixed + kMixed, 280)}) {
+    for (const auto& tokenizer :
+         {makeByteTokenizer(), trainCharacterTokenizer(kMixed), trainBpeTokenizer(kMixed + kMixed, 280)}) {
       const auto again = tokenizerFromJson(nlohmann::json::parse(tokenizer->toJson().dump()));
       QCOMPARE(again->kind(), tokenizer->kind());
       QCOMPARE(again->vocabulary(), tokenizer->vocabulary());
@@ -205,7 +209,9 @@ class TokenizerTest : public QObject {
   void aDamagedTokenizerFileIsRefusedInASentence_data() {
     QTest::addColumn<QString>("json");
     QTest::addColumn<QString>("said");
-    QTest::newRow("no kind") << "{}" << "kind: expected";
+    QTest::newRow("no kind") << "{}"
+                             << "kind: expected";
+    // clang-format off
     QTest::newRow("other kind") << R"({"kind":"words"})" << "found \"words\"";
     QTest::newRow("no characters") << R"({"kind":"characters"})" << "characters: expected";
     QTest::newRow("character twice") << R"({"kind":"characters","characters":"aba"})" << "found one twice";
@@ -216,18 +222,21 @@ class TokenizerTest : public QObject {
     QTest::newRow("not a number") << R"({"kind":"bpe","pretokenizer":"words-1","merges":[[97,"b"]]})" << "merges.0: expected two ids";
     QTest::newRow("huge id") << R"({"kind":"bpe","pretokenizer":"words-1","merges":[[97,18446744073709551615]]})" << "merges.0";
     QTest::newRow("not an object") << "[1]" << "kind: expected";
+    // clang-format on
   }
   void aDamagedTokenizerFileIsRefusedInASentence() {
     QFETCH(QString, json);
     QFETCH(QString, said);
     const std::string sentence = sentenceOf([&] { tokenizerFromJson(nlohmann::json::parse(json.toStdString())); });
-    QVERIFY2(sentence.starts_with("[tokenizer] ") && sentence.find(said.toStdString()) != std::string::npos, sentence.c_str());
+    QVERIFY2(sentence.starts_with("[tokenizer] ") && sentence.find(said.toStdString()) != std::string::npos,
+             sentence.c_str());
   }
   void mergesThatDoubleATokenWithoutEndAreRefused() {
     nlohmann::json json = {{"kind", "bpe"}, {"pretokenizer", "words-1"}, {"merges", nlohmann::json::array()}};
     for (int id = 255; id < 300; ++id) json["merges"].push_back({id, id});
     const std::string sentence = sentenceOf([&] { tokenizerFromJson(json); });
-    QVERIFY2(sentence.find("merges.16: expected a token of at most 65536 bytes") != std::string::npos, sentence.c_str());
+    QVERIFY2(sentence.find("merges.16: expected a token of at most 65536 bytes") != std::string::npos,
+             sentence.c_str());
   }
 };
 SWITCHYARD_TEST(TokenizerTest)

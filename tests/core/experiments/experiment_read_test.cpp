@@ -20,7 +20,8 @@ class ExperimentReadTest : public QObject {
     file["arms"][1]["steps"] = 9;
     const Experiment experiment = experimentFromJson(file, "tiny");
     QCOMPARE(experiment.id, std::string("tiny"));
-    const RunConfig none = configOf(experiment, experiment.arms[0], 7), aux = configOf(experiment, experiment.arms[1], 7);
+    const RunConfig none = configOf(experiment, experiment.arms[0], 7),
+                    aux = configOf(experiment, experiment.arms[1], 7);
     QCOMPARE(none.model.width, 8);
     QCOMPARE(none.seed, std::uint64_t{7});
     QCOMPARE(none.threads, 1);
@@ -48,7 +49,8 @@ class ExperimentReadTest : public QObject {
     const auto row = [](const char* named, const char* pointer, const char* value) {
       QTest::addRow("%s %s", pointer, value) << QString(named) << QString(pointer) << QString(value);
     };
-    for (const char* text : {"title", "question", "claim", "source", "here", "steps", "seeds", "arms", "measures", "bands"})
+    for (const char* text :
+         {"title", "question", "claim", "source", "here", "steps", "seeds", "arms", "measures", "bands"})
       row(text, (std::string("/") + text).c_str(), "");
     row("remark", "/remark", "1");
     row("steps", "/steps", "0");

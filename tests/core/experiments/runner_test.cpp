@@ -128,7 +128,8 @@ class RunnerTest : public QObject {
                     {{"name", "aux"}, {"preset", "upcycling"}, {"grown_from", "none"}}};
     const Outcome outcome = run(folder.path(), 2, file).outcome;
     for (std::size_t seed = 0; seed < 2; ++seed)
-      QVERIFY(std::abs(outcome.values("aux", "validation_loss@0")[seed] - outcome.values("none", "validation_loss")[seed]) < 1e-5);
+      QVERIFY(std::abs(outcome.values("aux", "validation_loss@0")[seed] -
+                       outcome.values("none", "validation_loss")[seed]) < 1e-5);
     // The dense arm's checkpoint is missed only by those that grow from it.
     for (const auto& entry : fs::directory_iterator(folder.path()))
       if (entry.is_directory()) fs::remove_all(entry.path());
@@ -226,7 +227,8 @@ class RunnerTest : public QObject {
     const Experiment experiment = experimentFromJson(file, "tiny");
     const std::string one = commandOf(experiment, experiment.arms[0]), two = commandOf(experiment, experiment.arms[1]);
     QVERIFY(one.find("--dtype f32") != std::string::npos);
-    QVERIFY(two.find("--dtype bf16") != std::string::npos && two.find("dtype=") == std::string::npos && two.find("f32") == std::string::npos);
+    QVERIFY(two.find("--dtype bf16") != std::string::npos && two.find("dtype=") == std::string::npos &&
+            two.find("f32") == std::string::npos);
   }
   void noNumberHoldsInNoBand() {
     const Outcome outcome = madeUp(std::nan(""), 1);
@@ -243,11 +245,13 @@ class RunnerTest : public QObject {
   void theReportSaysWhatWasExpectedMeasuredAndHowToDoIt() {
     Outcome outcome = madeUp(1, 3);
     outcome.experiment.bands[0].says = "a | b";
-    const QString text = QString::fromStdString(reportOf({&outcome, 1}, {"switchyard-cli experiments", "a machine", "2001-02-03"}));
+    const QString text =
+        QString::fromStdString(reportOf({&outcome, 1}, {"switchyard-cli experiments", "a machine", "2001-02-03"}));
     for (const char* piece :
-         {"switchyard-cli experiments", "a machine", "2001-02-03", "1 of 2 bands hold", "Somebody 1999", "The term evens the load",
-          "| aux | 4.0000 (2.0000 to 6.0000) | 2.0000 | – | – |", "a \\| b", "0 to 6, every seed", "at most 0.5, mean of the seeds",
-          "**does not appear**", "| holds |", "1.00 (0.50 to 1.50)", "seeds 3, 4",
+         {"switchyard-cli experiments", "a machine", "2001-02-03", "1 of 2 bands hold", "Somebody 1999",
+          "The term evens the load", "| aux | 4.0000 (2.0000 to 6.0000) | 2.0000 | – | – |", "a \\| b",
+          "0 to 6, every seed", "at most 0.5, mean of the seeds", "**does not appear**", "| holds |",
+          "1.00 (0.50 to 1.50)", "seeds 3, 4",
           "switchyard-cli train --preset collapse --set 'data.source=builtin:domains'"})
       QVERIFY2(text.contains(piece), qPrintable(QString(piece) + " is not in\n" + text));
     // Every row of a table has as many cells as its head.

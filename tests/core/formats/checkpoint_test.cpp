@@ -34,7 +34,8 @@ class CheckpointTest : public QObject {
     const Checkpoint saved = smallCheckpoint();
     const std::int64_t bytes = saveCheckpoint(folder / "step-300", saved);
     std::int64_t onDisk = 0;
-    for (const auto& entry : fs::directory_iterator(folder / "step-300")) onDisk += static_cast<std::int64_t>(entry.file_size());
+    for (const auto& entry : fs::directory_iterator(folder / "step-300"))
+      onDisk += static_cast<std::int64_t>(entry.file_size());
     QCOMPARE(bytes, onDisk);
     const Checkpoint loaded = loadCheckpoint(folder / "step-300");
     QVERIFY(loaded.config == saved.config);
@@ -55,12 +56,16 @@ class CheckpointTest : public QObject {
     fs::remove_all(folder / "step-300");
     QVERIFY(opened.state.parameters.empty());
     QCOMPARE(opened.stored->step(), saved.state.step);
-    for (const auto& [part, list] : {std::pair(Part::parameters, &saved.state.parameters), {Part::firstMoments, &saved.state.optimizerM},
-                                     {Part::secondMoments, &saved.state.optimizerV}, {Part::selectionBias, &saved.state.selectionBias}}) {
+    for (const auto& [part, list] : {std::pair(Part::parameters, &saved.state.parameters),
+                                     {Part::firstMoments, &saved.state.optimizerM},
+                                     {Part::secondMoments, &saved.state.optimizerV},
+                                     {Part::selectionBias, &saved.state.selectionBias}}) {
       std::vector<TrainingState::Named> read;
       for (const StateSource::Entry& entry : opened.stored->entries(part)) {
         TrainingState::Named& named = read.emplace_back(entry.name, hostTensor(entry.shape, entry.dtype));
-        opened.stored->read(part, read.size() - 1, [&](const TensorView& view) { std::ranges::copy(view.span<float>(), named.tensor.span<float>().begin()); });
+        opened.stored->read(part, read.size() - 1, [&](const TensorView& view) {
+          std::ranges::copy(view.span<float>(), named.tensor.span<float>().begin());
+        });
       }
       compare(read, *list);
     }
@@ -98,7 +103,8 @@ class CheckpointTest : public QObject {
     for (int step = 1; step <= 2500; ++step) {
       StepLoads& loads = checkpoint.watch.loads.emplace_back();
       loads.step = step;
-      for (int layer = 0; layer < 8; ++layer) loads.layers.push_back({layer, 4096, std::vector<float>(512, 1.0f / static_cast<float>(step))});
+      for (int layer = 0; layer < 8; ++layer)
+        loads.layers.push_back({layer, 4096, std::vector<float>(512, 1.0f / static_cast<float>(step))});
     }
     const std::int64_t bytes = saveCheckpoint(folder / "step-300", checkpoint);
     QVERIFY(bytes < 2500 * 8 * 512 * 4 * 11 / 10);
@@ -160,7 +166,9 @@ class CheckpointTest : public QObject {
       bytes[bytes.size() / 2] ^= 1;
       writeText(file, bytes);
       std::string said = sentenceOf([&] { loadCheckpoint(folder / "step-1"); });
-      QVERIFY2(said.starts_with("[checkpoint] " + file.string()) && said.find("altered after it was saved") != std::string::npos, said.c_str());
+      QVERIFY2(said.starts_with("[checkpoint] " + file.string()) &&
+                   said.find("altered after it was saved") != std::string::npos,
+               said.c_str());
       bytes.pop_back();
       writeText(file, bytes);
       said = sentenceOf([&] { loadCheckpoint(folder / "step-1"); });
@@ -187,7 +195,8 @@ class CheckpointTest : public QObject {
   void aPathWithoutACheckpointSaysWhatWasLookedFor() {
     const TemporaryFolder folder;
     const std::string empty = sentenceOf([&] { loadCheckpoint(folder.path()); });
-    QVERIFY2(empty.find("expected a checkpoint (state.json) or step-N folders, found neither") != std::string::npos, empty.c_str());
+    QVERIFY2(empty.find("expected a checkpoint (state.json) or step-N folders, found neither") != std::string::npos,
+             empty.c_str());
     const std::string absent = sentenceOf([&] { loadCheckpoint(folder / "absent"); });
     QVERIFY2(absent.find("found nothing there") != std::string::npos, absent.c_str());
   }

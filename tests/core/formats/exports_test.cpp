@@ -67,13 +67,16 @@ class ExportsTest : public QObject {
     const QStringList lines = stored.lines(ExportFormat::csv);
     QCOMPARE(lines.size(), 5001);
     const QStringList names = lines[0].split(',');
-    QCOMPARE(names.mid(0, 8), QStringList({"step", "train_loss_nats_per_token", "validation_loss_nats_per_token", "aux_loss", "z_loss",
-                                           "gradient_norm", "learning_rate", "tokens_per_second"}));
-    QCOMPARE(names.mid(8, 18), QStringList({"layer1_max_vio", "layer1_cv2", "layer1_dropped_share", "layer1_dropped_tokens_share",
-                                            "layer1_router_entropy_nats", "layer1_load_entropy", "layer1_mean_probability_entropy_nats",
-                                            "layer1_margin", "layer1_bias_jaccard", "layer1_unused_experts", "layer1_dead_experts",
-                                            "layer1_importance_cv2", "layer1_language_gradient", "layer1_balance_gradient",
-                                            "layer1_balance0", "layer1_balance1", "layer1_expert0_load_share", "layer1_expert1_load_share"}));
+    QCOMPARE(names.mid(0, 8),
+             QStringList({"step", "train_loss_nats_per_token", "validation_loss_nats_per_token", "aux_loss", "z_loss",
+                          "gradient_norm", "learning_rate", "tokens_per_second"}));
+    QCOMPARE(
+        names.mid(8, 18),
+        QStringList({"layer1_max_vio", "layer1_cv2", "layer1_dropped_share", "layer1_dropped_tokens_share",
+                     "layer1_router_entropy_nats", "layer1_load_entropy", "layer1_mean_probability_entropy_nats",
+                     "layer1_margin", "layer1_bias_jaccard", "layer1_unused_experts", "layer1_dead_experts",
+                     "layer1_importance_cv2", "layer1_language_gradient", "layer1_balance_gradient", "layer1_balance0",
+                     "layer1_balance1", "layer1_expert0_load_share", "layer1_expert1_load_share"}));
     QCOMPARE(names.size(), 8 + 2 * 18);
     const QStringList second = lines[2].split(','), hundredth = lines[100].split(',');
     QCOMPARE(second.size(), names.size());
@@ -100,7 +103,8 @@ class ExportsTest : public QObject {
     knob.newValue = "1";
     stored.store->append(knob);
     std::vector<nlohmann::json> lines;
-    for (const QString& line : stored.lines(ExportFormat::jsonl)) lines.push_back(nlohmann::json::parse(line.toStdString()));
+    for (const QString& line : stored.lines(ExportFormat::jsonl))
+      lines.push_back(nlohmann::json::parse(line.toStdString()));
     QCOMPARE(lines.size(), std::size_t{5});
     QCOMPARE(lines[0]["type"], nlohmann::json("run"));
     QCOMPARE(lines[0]["config"]["train"]["steps"], nlohmann::json(5));
@@ -124,13 +128,20 @@ class ExportsTest : public QObject {
       study.tokens = 4;
       study.domains = {"yard"};
       study.domainTokens = {4};
-      LayerStudy layer{.layer = 1, .experts = 2, .slots = 1, .selections = {0, 0, 1, 1}, .listed = {0, 1}, .coactivation = {0, 0, 0, 0}, .domains = {0.5f, 0.5f}};
+      LayerStudy layer{.layer = 1,
+                       .experts = 2,
+                       .slots = 1,
+                       .selections = {0, 0, 1, 1},
+                       .listed = {0, 1},
+                       .coactivation = {0, 0, 0, 0},
+                       .domains = {0.5f, 0.5f}};
       if (step == 2) layer.selections = {0, 0, 0, 1};
       study.layers.push_back(layer);
       stored.store->append(study);
     }
     std::vector<nlohmann::json> lines;
-    for (const QString& line : stored.lines(ExportFormat::jsonl)) lines.push_back(nlohmann::json::parse(line.toStdString()));
+    for (const QString& line : stored.lines(ExportFormat::jsonl))
+      lines.push_back(nlohmann::json::parse(line.toStdString()));
     QCOMPARE(lines.size(), std::size_t{6});
     QCOMPARE(lines[1]["type"], nlohmann::json("study"));
     QCOMPARE(lines[1]["layers"][0]["churn"], nlohmann::json(nullptr));
@@ -149,7 +160,9 @@ class ExportsTest : public QObject {
     const Stored stored;
     std::string text;
     exportRuns(*stored.store, ExportFormat::csv, [&](std::string_view piece) { text += piece; });
-    QVERIFY2(text.find("\n1,\"one, \"\"two\"\"\nthree\",,running,0,0,,,0,0,0,18446744073709551615,") != std::string::npos, text.c_str());
+    QVERIFY2(
+        text.find("\n1,\"one, \"\"two\"\"\nthree\",,running,0,0,,,0,0,0,18446744073709551615,") != std::string::npos,
+        text.c_str());
   }
 };
 SWITCHYARD_TEST(ExportsTest)

@@ -22,7 +22,8 @@ namespace {
 /// A few random flips, cuts, doublings or swaps of bytes.
 std::string mutated(std::string bytes, std::mt19937& random) {
   const auto below = [&](std::size_t n) { return static_cast<std::size_t>(random() % std::max<std::size_t>(n, 1)); };
-  static const std::string kTokens[] = {"9223372036854775808", "-1", "null", "{}", "[]", "\"", "1e999", "\xff", ",", "0.5", "true"};
+  static const std::string kTokens[] = {
+      "9223372036854775808", "-1", "null", "{}", "[]", "\"", "1e999", "\xff", ",", "0.5", "true"};
   for (std::size_t i = 0, count = 1 + below(3); i < count && !bytes.empty(); ++i) {
     const std::size_t at = below(bytes.size());
     switch (below(5)) {
@@ -30,19 +31,20 @@ std::string mutated(std::string bytes, std::mt19937& random) {
       case 1: bytes.resize(at); break;
       case 2: bytes.insert(at, bytes.substr(at, 1 + below(20))); break;
       case 3: bytes.erase(at, 1 + below(10)); break;
-      default: bytes.replace(at, std::min<std::size_t>(1 + below(4), bytes.size() - at), kTokens[below(std::size(kTokens))]); break;
+      default:
+        bytes.replace(at, std::min<std::size_t>(1 + below(4), bytes.size() - at), kTokens[below(std::size(kTokens))]);
+        break;
     }
   }
   return bytes;
 }
 
 /// Whether `call` ends well or in an Error; any other exception fails the test.
-template <class Call> bool endsInErrorOrSuccess(Call call, int& refused) {
+template <class Call>
+bool endsInErrorOrSuccess(Call call, int& refused) {
   try {
     call();
-  } catch (const Error&) {
-    ++refused;
-  } catch (const std::exception& other) {
+  } catch (const Error&) { ++refused; } catch (const std::exception& other) {
     qWarning("%s", other.what());
     return false;
   }
@@ -52,7 +54,8 @@ template <class Call> bool endsInErrorOrSuccess(Call call, int& refused) {
 /// Makes state.json agree with the altered file, so that its reader is reached.
 void sumAgain(const fs::path& folder, const char* name) {
   nlohmann::json state = nlohmann::json::parse(readText(folder / kStateFile));
-  state["files"][name] = {{"bytes", fs::file_size(folder / name)}, {"checksum", checksumText(checksumOfFile("test", folder / name))}};
+  state["files"][name] = {{"bytes", fs::file_size(folder / name)},
+                          {"checksum", checksumText(checksumOfFile("test", folder / name))}};
   state.erase("checksum");
   state["checksum"] = checksumText(checksum(state.dump()));
   writeText(folder / kStateFile, state.dump(1));
@@ -73,17 +76,20 @@ class MutationTest : public QObject {
     int refused = 0;
     for (int i = 0; i < 3000; ++i) {
       writeText(path, mutated(whole, random));
-      QVERIFY(endsInErrorOrSuccess([&] {
-        const SafetensorsFile file(path);
-        for (const SafetensorsFile::Entry& entry : file.entries()) file.read(entry);
-      }, refused));
+      QVERIFY(endsInErrorOrSuccess(
+          [&] {
+            const SafetensorsFile file(path);
+            for (const SafetensorsFile::Entry& entry : file.entries()) file.read(entry);
+          },
+          refused));
     }
     ::close(memory);
     QVERIFY2(refused > 1500 && refused < 3000, std::to_string(refused).c_str());
   }
   void mutatedCheckpointsAreReadOrRefused_data() {
     QTest::addColumn<QByteArray>("name");
-    for (const char* name : {kConfigFile, kTokenizerFile, kOptimizerFile, kStateFile}) QTest::newRow(name) << QByteArray(name);
+    for (const char* name : {kConfigFile, kTokenizerFile, kOptimizerFile, kStateFile})
+      QTest::newRow(name) << QByteArray(name);
   }
   void mutatedCheckpointsAreReadOrRefused() {
     QFETCH(QByteArray, name);

@@ -87,25 +87,42 @@ class SafetensorsTest : public QObject {
     row("not an object", "[]", 0, "header: expected a JSON object, found array");
     row("not UTF-8", "{\"\xff\":1}", 0, "expected JSON");
     row("nested deeply", "[[[[[[[[]]]]]]]]", 0, "nested at most 3 levels");
-    row("name twice", R"({"x":{"dtype":"U8","shape":[1],"data_offsets":[0,1]},"x":{"dtype":"U8","shape":[1],"data_offsets":[0,1]}})", 1, "found \"x\" twice");
-    row("field twice", R"({"x":{"dtype":"U8","dtype":"U8","shape":[1],"data_offsets":[0,1]}})", 1, "found \"dtype\" twice");
+    row("name twice",
+        R"({"x":{"dtype":"U8","shape":[1],"data_offsets":[0,1]},"x":{"dtype":"U8","shape":[1],"data_offsets":[0,1]}})",
+        1, "found \"x\" twice");
+    row("field twice", R"({"x":{"dtype":"U8","dtype":"U8","shape":[1],"data_offsets":[0,1]}})", 1,
+        "found \"dtype\" twice");
     row("no fields", R"({"x":3})", 0, "x: expected the field \"dtype\", found none");
-    row("unknown type", R"({"x":{"dtype":"F8","shape":[1],"data_offsets":[0,1]}})", 1, "x: expected dtype F32, F64, BF16, I32, I64 or U8, found \"F8\"");
+    row("unknown type", R"({"x":{"dtype":"F8","shape":[1],"data_offsets":[0,1]}})", 1,
+        "x: expected dtype F32, F64, BF16, I32, I64 or U8, found \"F8\"");
     row("five axes", R"({"x":{"dtype":"U8","shape":[1,1,1,1,1],"data_offsets":[0,1]}})", 1, "at most 4 axes");
-    row("negative extent", R"({"x":{"dtype":"U8","shape":[-1],"data_offsets":[0,1]}})", 1, "whole numbers in \"shape\", found -1");
+    row("negative extent", R"({"x":{"dtype":"U8","shape":[-1],"data_offsets":[0,1]}})", 1,
+        "whole numbers in \"shape\", found -1");
     row("broken extent", R"({"x":{"dtype":"U8","shape":[1.5],"data_offsets":[0,1]}})", 1, "found 1.5");
-    row("extents that overflow", R"({"x":{"dtype":"F32","shape":[4294967296,4294967296],"data_offsets":[0,0]}})", 0, "a shape that fits into memory");
-    row("extent past 63 bits", R"({"x":{"dtype":"U8","shape":[18446744073709551615],"data_offsets":[0,1]}})", 1, "whole numbers");
-    row("wrong size", R"({"x":{"dtype":"F32","shape":[8, 128],"data_offsets":[0,4]}})", 4, "expected 4096 bytes for F32 [8, 128], found data_offsets 0 to 4");
+    row("extents that overflow", R"({"x":{"dtype":"F32","shape":[4294967296,4294967296],"data_offsets":[0,0]}})", 0,
+        "a shape that fits into memory");
+    row("extent past 63 bits", R"({"x":{"dtype":"U8","shape":[18446744073709551615],"data_offsets":[0,1]}})", 1,
+        "whole numbers");
+    row("wrong size", R"({"x":{"dtype":"F32","shape":[8, 128],"data_offsets":[0,4]}})", 4,
+        "expected 4096 bytes for F32 [8, 128], found data_offsets 0 to 4");
     row("backwards", R"({"x":{"dtype":"U8","shape":[0],"data_offsets":[1,0]}})", 0, "found data_offsets 1 to 0");
     row("one offset", R"({"x":{"dtype":"U8","shape":[1],"data_offsets":[0]}})", 1, "two data_offsets");
     row("past the end", R"({"x":{"dtype":"U8","shape":[9],"data_offsets":[0,9]}})", 8, "within the 8 that follow");
-    row("huge", R"({"x":{"dtype":"U8","shape":[9223372036854775807],"data_offsets":[0,9223372036854775807]}})", 8, "within the 8 that follow");
-    row("overlap", R"({"x":{"dtype":"U8","shape":[2],"data_offsets":[0,2]},"y":{"dtype":"U8","shape":[2],"data_offsets":[1,3]}})", 3, "y: expected its bytes to begin at 2");
-    row("hole", R"({"x":{"dtype":"U8","shape":[1],"data_offsets":[0,1]},"y":{"dtype":"U8","shape":[1],"data_offsets":[2,3]}})", 3, "y: expected its bytes to begin at 1");
-    row("unaligned", R"({"x":{"dtype":"U8","shape":[1],"data_offsets":[0,1]},"y":{"dtype":"F32","shape":[1],"data_offsets":[1,5]}})", 5, "y: expected an offset that is a multiple of 4");
-    row("bytes left over", R"({"x":{"dtype":"U8","shape":[1],"data_offsets":[0,1]}})", 2, "expected 1 bytes behind the header, found 2");
-    row("a type that is not used yet", R"({"x":{"dtype":"F16","shape":[1],"data_offsets":[0,2]}})", 2, "found numbers of type F16; the file is whole, convert it");
+    row("huge", R"({"x":{"dtype":"U8","shape":[9223372036854775807],"data_offsets":[0,9223372036854775807]}})", 8,
+        "within the 8 that follow");
+    row("overlap",
+        R"({"x":{"dtype":"U8","shape":[2],"data_offsets":[0,2]},"y":{"dtype":"U8","shape":[2],"data_offsets":[1,3]}})",
+        3, "y: expected its bytes to begin at 2");
+    row("hole",
+        R"({"x":{"dtype":"U8","shape":[1],"data_offsets":[0,1]},"y":{"dtype":"U8","shape":[1],"data_offsets":[2,3]}})",
+        3, "y: expected its bytes to begin at 1");
+    row("unaligned",
+        R"({"x":{"dtype":"U8","shape":[1],"data_offsets":[0,1]},"y":{"dtype":"F32","shape":[1],"data_offsets":[1,5]}})",
+        5, "y: expected an offset that is a multiple of 4");
+    row("bytes left over", R"({"x":{"dtype":"U8","shape":[1],"data_offsets":[0,1]}})", 2,
+        "expected 1 bytes behind the header, found 2");
+    row("a type that is not used yet", R"({"x":{"dtype":"F16","shape":[1],"data_offsets":[0,2]}})", 2,
+        "found numbers of type F16; the file is whole, convert it");
     row("metadata of numbers", R"({"__metadata__":{"a":1}})", 0, "__metadata__.a: expected a text, found number");
   }
   void everyWrongHeaderIsRefusedInASentence() {
@@ -113,13 +130,16 @@ class SafetensorsTest : public QObject {
     QFETCH(int, bytes);
     QFETCH(QByteArray, said);
     const TemporaryFolder folder;
-    const std::string sentence = openingOf(folder / "file", fileOf(header.toStdString(), static_cast<std::size_t>(bytes)));
-    QVERIFY2(sentence.starts_with("[safetensors] ") && sentence.find(said.toStdString()) != std::string::npos, sentence.c_str());
+    const std::string sentence =
+        openingOf(folder / "file", fileOf(header.toStdString(), static_cast<std::size_t>(bytes)));
+    QVERIFY2(sentence.starts_with("[safetensors] ") && sentence.find(said.toStdString()) != std::string::npos,
+             sentence.c_str());
   }
   void aHeaderLongerThanTheFileIsRefusedBeforeItIsAllocated() {
     const TemporaryFolder folder;
     const std::string sentence = openingOf(folder / "file", fileOf("{}", 0, INT64_MAX));
-    QVERIFY2(sentence.find("a header of at most 2 bytes, the file says 9223372036854775807") != std::string::npos, sentence.c_str());
+    QVERIFY2(sentence.find("a header of at most 2 bytes, the file says 9223372036854775807") != std::string::npos,
+             sentence.c_str());
     QVERIFY(openingOf(folder / "file", "1234567").find("found a file of 7") != std::string::npos);
     QVERIFY(openingOf(folder / "file", "").find("found a file of 0") != std::string::npos);
   }

@@ -35,7 +35,8 @@ class WatchFileTest : public QObject {
     const TemporaryFolder folder;
     const auto there = [&](const std::vector<StepLoads>& loads) {
       const std::int64_t bytes = writeLoads("t", folder / "loads", loads);
-      if (bytes != static_cast<std::int64_t>(std::filesystem::file_size(folder / "loads"))) throw Error("t", "not the bytes written");
+      if (bytes != static_cast<std::int64_t>(std::filesystem::file_size(folder / "loads")))
+        throw Error("t", "not the bytes written");
       return readLoads("t", folder / "loads");
     };
     QVERIFY(there(sampleLoads()) == sampleLoads());
@@ -64,11 +65,13 @@ class WatchFileTest : public QObject {
   void whatIsWrongInAnOlderOneIsNamed_data() {
     QTest::addColumn<QString>("pointer");
     QTest::addColumn<QString>("value");
+    // clang-format off
     QTest::newRow("not a share") << "/loads/1/layers/0/share" << R"("ffffffff")";
     QTest::newRow("a digit missing") << "/loads/1/layers/0/share" << R"("3f80000")";
     QTest::newRow("no digits") << "/loads/1/layers/0/share" << R"("zzzzzzzz")";
     QTest::newRow("a number for a list") << "/loads/1/layers" << "3";
     QTest::newRow("a text for a step") << "/loads/1/step" << R"("eight")";
+    // clang-format on
   }
   void whatIsWrongInAnOlderOneIsNamed() {
     QFETCH(QString, pointer);

@@ -113,7 +113,8 @@ class FarDeviceTest : public QObject {
       Model source(twice.reference, dense, DType::f32, false);
       source.initialise(4);
       for (Model* model : {&twice.near, &twice.away})
-        upcycle(*model, dense, [&](std::string_view name) { return source.parameters().value(name); }, 7);
+        upcycle(
+            *model, dense, [&](std::string_view name) { return source.parameters().value(name); }, 7);
       QCOMPARE(twice.differentWeights(), std::string());
       const std::vector<LeftOut> left{leftOutFromText("0:1"), leftOutFromText("all:shared")};
       for (Model* model : {&twice.near, &twice.away}) leaveOut(*model, left);
@@ -128,8 +129,11 @@ class FarDeviceTest : public QObject {
     FarBackend far;
     Trainer trainer(far, config, test::tinyCorpus());
     for (int i = 0; i < 2; ++i) trainer.step();
-    const Checkpoint checkpoint{.config = trainer.config(), .state = trainer.state(),
-                          .tokenizer = trainer.corpus().sharedTokenizer(), .run = 1, .watch = {}};
+    const Checkpoint checkpoint{.config = trainer.config(),
+                                .state = trainer.state(),
+                                .tokenizer = trainer.corpus().sharedTokenizer(),
+                                .run = 1,
+                                .watch = {}};
     const StoredModel stored = loadStoredModel(far, checkpoint);
     QCOMPARE(stored.model->selectionBias(1), trainer.model().selectionBias(1));
     QCOMPARE(difference(routeText(*stored.model, *stored.tokenizer, "yards"),

@@ -25,9 +25,7 @@ bool passes(const Json& json) {
   ReferenceBackend backend(DType::f64);
   try {
     return verifyRouting(backend, parseGoldenVector(json.dump()), "altered").passed;
-  } catch (const Error&) {
-    return false;
-  }
+  } catch (const Error&) { return false; }
 }
 
 /// Moves one entry of a field as little as it may not move.
@@ -35,8 +33,9 @@ void nudge(Json& field, const std::string& name, std::uint32_t seed) {
   // An objective is compared relative to the sum of its parts' sizes, which stands in no file: thousands at most.
   const double share = name.starts_with("objective") ? 1e-4 : 1e-8;
   if (field.is_number()) {
-    field = field.is_number_integer() ? Json(field.get<std::int64_t>() + 1)
-                                      : Json(field.get<double>() + share * std::max(1.0, std::abs(field.get<double>())));
+    field = field.is_number_integer()
+                ? Json(field.get<std::int64_t>() + 1)
+                : Json(field.get<double>() + share * std::max(1.0, std::abs(field.get<double>())));
     return;
   }
   Json& data = field["data"];
@@ -72,14 +71,16 @@ class GoldenMutationTest : public QObject {
     QTest::addColumn<QString>("file");
     for (const auto& entry : std::filesystem::recursive_directory_iterator(kFolder))
       if (entry.path().extension() == ".json")
-        QTest::newRow(entry.path().stem().c_str()) << QString::fromStdString(entry.path().lexically_relative(kFolder).string());
+        QTest::newRow(entry.path().stem().c_str())
+            << QString::fromStdString(entry.path().lexically_relative(kFolder).string());
   }
   void everyFieldOfEveryFileIsCompared() {
     QFETCH(QString, file);
     Json json = load(file.toStdString());
     std::set<std::string> altered, found;
     if (json.contains("variants"))
-      for (Json& variant : json["variants"]) nudgeAll(variant["expected"], variant["name"].get<std::string>() + "/", "", altered);
+      for (Json& variant : json["variants"])
+        nudgeAll(variant["expected"], variant["name"].get<std::string>() + "/", "", altered);
     else
       nudgeAll(json["expected"], "", "", altered);
     ReferenceBackend backend(DType::f64);
@@ -142,8 +143,7 @@ class GoldenMutationTest : public QObject {
     for (const auto& [path, value] : flat.items()) {
       Json json = whole;
       Json& at = json["config"]["pipeline"][Json::json_pointer(path)];
-      if (value.is_string() && path.ends_with("/name"))
-        continue;  // renamed in both places it would be the same file
+      if (value.is_string() && path.ends_with("/name")) continue;  // renamed in both places it would be the same file
       if (value.is_string())
         at = "nonsense";
       else if (value.is_boolean())

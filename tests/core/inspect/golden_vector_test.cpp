@@ -17,9 +17,7 @@ namespace {
 
 const std::filesystem::path kFolder = SWITCHYARD_SOURCE_DIR "/tests/golden";
 
-Json load(const std::string& name) {
-  return Json::parse(std::ifstream(kFolder / name));
-}
+Json load(const std::string& name) { return Json::parse(std::ifstream(kFolder / name)); }
 
 VerifyResult verify(const Json& json) {
   ReferenceBackend backend(DType::f64);
@@ -32,15 +30,11 @@ std::string refusal(const std::string& name, const std::function<void(Json&)>& a
   alter(json);
   try {
     verify(json);
-  } catch (const Error& error) {
-    return error.what();
-  }
+  } catch (const Error& error) { return error.what(); }
   return {};
 }
 
-bool names(const std::string& sentence, const std::string& word) {
-  return sentence.find(word) != std::string::npos;
-}
+bool names(const std::string& sentence, const std::string& word) { return sentence.find(word) != std::string::npos; }
 
 }  // namespace
 
@@ -231,12 +225,10 @@ class GoldenVectorTest : public QObject {
       j["config"].erase("vocabulary");
       j["inputs"]["token_ids"]["data"][0] = 2147483646;
     });
-    row("a head's loss named twice", "jacobs1991.json", "head.losses.1.name", [](Json& j) {
-      j["config"]["pipeline"]["head"]["losses"][1]["name"] = "likelihood";
-    });
-    row("a head's loss that is rewarded", "jacobs1991.json", "head.losses.1.coefficient", [](Json& j) {
-      j["config"]["pipeline"]["head"]["losses"][1]["coefficient"] = -1;
-    });
+    row("a head's loss named twice", "jacobs1991.json", "head.losses.1.name",
+        [](Json& j) { j["config"]["pipeline"]["head"]["losses"][1]["name"] = "likelihood"; });
+    row("a head's loss that is rewarded", "jacobs1991.json", "head.losses.1.coefficient",
+        [](Json& j) { j["config"]["pipeline"]["head"]["losses"][1]["coefficient"] = -1; });
     row("a field without a value", "stmoe.json", "expected.keep",
         [](Json& j) { j["expected"]["keep"] = Json::object(); });
     row("a loss without a value", "stmoe.json", "expected.losses.z",
@@ -247,21 +239,24 @@ class GoldenVectorTest : public QObject {
     });
     for (const auto& [pointer, value] :
          {std::pair{"/capacity/minimum", 0.0}, std::pair{"/perturb/input_jitter", 1.0}, std::pair{"/weigh/scale", 0.0},
-          std::pair{"/weigh/epsilon", -0.1}, std::pair{"/perturb/noise/sigma", -1.0}, std::pair{"/perturb/noise/epsilon", -1.0},
-          std::pair{"/perturb/anneal/fraction", 1.5}, std::pair{"/combine/expert_dropout", 1.0},
-          std::pair{"/balance/0/coefficient", -0.5}, std::pair{"/balance/0/epsilon", -0.5},
-          std::pair{"/block/norm_epsilon", 0.0}, std::pair{"/capacity/eval_factor", -1.0}}) {
+          std::pair{"/weigh/epsilon", -0.1}, std::pair{"/perturb/noise/sigma", -1.0},
+          std::pair{"/perturb/noise/epsilon", -1.0}, std::pair{"/perturb/anneal/fraction", 1.5},
+          std::pair{"/combine/expert_dropout", 1.0}, std::pair{"/balance/0/coefficient", -0.5},
+          std::pair{"/balance/0/epsilon", -0.5}, std::pair{"/block/norm_epsilon", 0.0},
+          std::pair{"/capacity/eval_factor", -1.0}}) {
       QString path = pointer;
       const std::string named = path.mid(1).replace('/', '.').toStdString();
       row(pointer, "olmoe.json", named.c_str(), [pointer = std::string(pointer), value = value](Json& j) {
-        j["config"]["pipeline"][Json::json_pointer(pointer)] = value == std::floor(value) ? Json(static_cast<int>(value)) : Json(value);
+        j["config"]["pipeline"][Json::json_pointer(pointer)] =
+            value == std::floor(value) ? Json(static_cast<int>(value)) : Json(value);
       });
     }
     row("a jitter beyond its bound", "dbrx.json", "perturb.input_jitter.draw",
         [](Json& j) { j["config"]["pipeline"]["perturb"]["input_jitter"] = 0.001; });
     row("a unit that is half kept", "switch.json", "combine.expert_dropout.draw",
         [](Json& j) { j["inputs"]["expert_dropout_keep"]["data"][3] = 0.5; });
-    row("a draw of one", "schedules.json", "select.force.expert_draw", [](Json& j) { j["inputs"]["v"]["data"][0] = 1.0; });
+    row("a draw of one", "schedules.json", "select.force.expert_draw",
+        [](Json& j) { j["inputs"]["v"]["data"][0] = 1.0; });
     row("groups that do not divide", "deepseek_v3.json", "expert_groups",
         [](Json& j) { j["config"]["pipeline"]["adjust"]["expert_groups"]["count"] = 5; });
     row("no draws for the noise", "shazeer2017.json", "perturb.noise.draw", [](Json& j) {

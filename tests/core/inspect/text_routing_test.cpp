@@ -12,7 +12,9 @@ namespace {
 
 struct Fixture {
   explicit Fixture(RunConfig config = test::tinyConfig(), DType dtype = DType::f64)
-      : backend(makeBackend({.name = "reference"})), model(*backend, config.model, dtype, false), tokenizer(makeByteTokenizer()) {
+      : backend(makeBackend({.name = "reference"})),
+        model(*backend, config.model, dtype, false),
+        tokenizer(makeByteTokenizer()) {
     model.initialise(3);
   }
   std::unique_ptr<Backend> backend;
@@ -41,9 +43,11 @@ class TextRoutingTest : public QObject {
         float sum = 0, third = 0;
         for (float p : layer.probabilities) sum += p;
         QVERIFY(std::abs(sum - 1) < 1e-5f);
-        const float a = layer.probabilities[static_cast<std::size_t>(layer.experts[0])], b = layer.probabilities[static_cast<std::size_t>(layer.experts[1])];
+        const float a = layer.probabilities[static_cast<std::size_t>(layer.experts[0])],
+                    b = layer.probabilities[static_cast<std::size_t>(layer.experts[1])];
         for (int e = 0; e < 4; ++e)
-          if (e != layer.experts[0] && e != layer.experts[1]) third = std::max(third, layer.probabilities[static_cast<std::size_t>(e)]);
+          if (e != layer.experts[0] && e != layer.experts[1])
+            third = std::max(third, layer.probabilities[static_cast<std::size_t>(e)]);
         QVERIFY(a >= b && b >= third);
         QVERIFY(std::abs(layer.margin - (b - third)) < 1e-6f);
         QVERIFY(std::abs(layer.weights[0] - a / (a + b)) < 1e-6f);
@@ -54,7 +58,8 @@ class TextRoutingTest : public QObject {
   }
   void aLongTextIsCutToItsEnd() {
     Fixture fixture;
-    const TextRouting whole = routeText(fixture.model, *fixture.tokenizer, "the full yard"), end = routeText(fixture.model, *fixture.tokenizer, "l yard");
+    const TextRouting whole = routeText(fixture.model, *fixture.tokenizer, "the full yard"),
+                      end = routeText(fixture.model, *fixture.tokenizer, "l yard");
     QCOMPARE(whole.tokens.size(), std::size_t{6});
     for (std::size_t t = 0; t < 6; ++t) {
       QCOMPARE(whole.tokens[t].id, end.tokens[t].id);
@@ -94,8 +99,7 @@ class TextRoutingTest : public QObject {
   void oneTokenAtATimeIsRoutedAsTheWholeText() {
     Fixture fixture;
     Generation generation(fixture.model, *fixture.tokenizer, "the", {.tokens = 3, .temperature = 0});
-    while (generation.advance()) {
-    }
+    while (generation.advance()) {}
     const TextRouting stepwise = generation.result();
     QVERIFY(stepwise.complete);
     QCOMPARE(stepwise.tokens.size(), std::size_t{6});
@@ -110,7 +114,8 @@ class TextRoutingTest : public QObject {
       for (std::size_t l = 0; l < 2; ++l) {
         QVERIFY(stepwise.tokens[t].layers[l].experts == whole.tokens[t].layers[l].experts);
         for (std::size_t e = 0; e < 4; ++e)
-          QVERIFY(std::abs(stepwise.tokens[t].layers[l].probabilities[e] - whole.tokens[t].layers[l].probabilities[e]) < 1e-6f);
+          QVERIFY(std::abs(stepwise.tokens[t].layers[l].probabilities[e] - whole.tokens[t].layers[l].probabilities[e]) <
+                  1e-6f);
       }
     }
   }

@@ -12,7 +12,8 @@ struct Watched {
   std::unique_ptr<Backend> backend = makeBackend({.name = "reference", .threads = 1, .computeType = DType::f64});
   Model model;
   Batch batch;
-  explicit Watched(const ModelConfig& config) : model(*backend, config, DType::f64, true), batch(test::tinyBatch(2, 6, 256)) {
+  explicit Watched(const ModelConfig& config)
+      : model(*backend, config, DType::f64, true), batch(test::tinyBatch(2, 6, 256)) {
     model.initialise(3);
   }
   std::vector<BalancerGradient> gradients() {
@@ -30,7 +31,8 @@ struct Watched {
     return model.routerGradients();
   }
   /// Norm over the router weights of a layer of the central difference of what `value` reads after a forward.
-  template <class Value> double slopeNorm(std::size_t layer, Value value) {
+  template <class Value>
+  double slopeNorm(std::size_t layer, Value value) {
     const TensorView weight = model.parameters().value(layerPrefix(layer) + "router.weight");
     constexpr double kStep = 1e-4;
     double squares = 0;
@@ -89,8 +91,10 @@ class BalancerGradientTest : public QObject {
     bare.backend->fill(bare.model.parameters().gradientArena(), 0);
     bare.model.forwardBackward(bare.batch, {}, 1);
     for (std::size_t layer : {0u, 1u}) {
-      const double slope = run.slopeNorm(layer, [](const LossSums& sums) { return sums.loss / static_cast<double>(sums.targets); });
-      QVERIFY2(near(found[layer], slope), qPrintable(QString("%1 %2").arg(found[layer], 0, 'g', 12).arg(slope, 0, 'g', 12)));
+      const double slope =
+          run.slopeNorm(layer, [](const LossSums& sums) { return sums.loss / static_cast<double>(sums.targets); });
+      QVERIFY2(near(found[layer], slope),
+               qPrintable(QString("%1 %2").arg(found[layer], 0, 'g', 12).arg(slope, 0, 'g', 12)));
       QCOMPARE(found[layer], bare.model.routerGradients()[layer]);
     }
     // With the terms of layer 1 the router of layer 0 gets another gradient: they send it back through the stream.
@@ -137,7 +141,8 @@ class BalancerGradientTest : public QObject {
     watched.gradients();
     plain.backend->fill(plain.model.parameters().gradientArena(), 0);
     plain.model.forwardBackward(plain.batch, {}, 1);
-    const auto a = watched.model.parameters().gradientArena().span<double>(), b = plain.model.parameters().gradientArena().span<double>();
+    const auto a = watched.model.parameters().gradientArena().span<double>(),
+               b = plain.model.parameters().gradientArena().span<double>();
     QVERIFY(std::equal(a.begin(), a.end(), b.begin(), b.end()));
   }
 };

@@ -123,7 +123,8 @@ class MixtureHeadTest : public QObject {
       for (const Form form : {Form::likelihood, Form::competitive, Form::cooperative}) {
         const double found = mixtureLoss(form, density, c.shares, c.outputs, c.target, kExperts, 0, nullptr);
         const double expected = sums[at] / (at < 3 ? 1 : known);
-        QVERIFY2(std::abs(found - expected) < 1e-12, qPrintable(QString("%1: %2, not %3").arg(at).arg(found).arg(expected)));
+        QVERIFY2(std::abs(found - expected) < 1e-12,
+                 qPrintable(QString("%1: %2, not %3").arg(at).arg(found).arg(expected)));
         ++at;
       }
   }

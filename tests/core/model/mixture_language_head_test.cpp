@@ -72,7 +72,9 @@ struct Fixture {
     fillNormal(drawn, {.seed = seed}, 0, deviation);
     backend->copy(out, drawn.view().reshaped(out.shape));
   }
-  double counted() const { return static_cast<double>(std::ranges::count_if(targets, [](auto id) { return id >= 0; })); }
+  double counted() const {
+    return static_cast<double>(std::ranges::count_if(targets, [](auto id) { return id >= 0; }));
+  }
 };
 
 /// What the definition makes of the same weights and tokens, in f64.
@@ -81,7 +83,8 @@ struct Definition {
   MoeWeights weights, gradients;
   Tensor dx;
   double loss = 0, objective = 0;  // sums over the targets: the prediction's nats, the weighted losses
-  Definition(Fixture& of, double scale) : head(*of.backend, of.recipe, kWidth), dx(hostTensor({of.x.shape()}, DType::f64)) {
+  Definition(Fixture& of, double scale)
+      : head(*of.backend, of.recipe, kWidth), dx(hostTensor({of.x.shape()}, DType::f64)) {
     weights = bind(of, false);
     gradients = bind(of, true);
     head.forward(of.x, {}, weights);
@@ -89,10 +92,12 @@ struct Definition {
     const std::vector<double> values = head.losses(target);
     std::vector<double> coefficients;
     bool cooperative = true;
-    for (const Recipe::Head::Loss& trained : of.recipe.head.losses) cooperative &= trained.coefficient == 0 || trained.form == Form::cooperative;
+    for (const Recipe::Head::Loss& trained : of.recipe.head.losses)
+      cooperative &= trained.coefficient == 0 || trained.form == Form::cooperative;
     for (std::size_t i = 0; i < values.size(); ++i) {
       objective += of.recipe.head.losses[i].coefficient * values[i] * of.counted();
-      if (of.recipe.head.losses[i].form == (cooperative ? Form::cooperative : Form::likelihood)) loss = values[i] * of.counted();
+      if (of.recipe.head.losses[i].form == (cooperative ? Form::cooperative : Form::likelihood))
+        loss = values[i] * of.counted();
       coefficients.push_back(of.recipe.head.losses[i].coefficient * scale * of.counted());
     }
     head.backward(gradients, dx, target, coefficients, of.x, {}, weights);
@@ -154,7 +159,8 @@ Result defined(const ModelConfig& config, std::int64_t tokens, double scale) {
 }
 
 void compare(const Result& found, const Result& wanted, double bound) {
-  QVERIFY2(std::abs(found.loss - wanted.loss) <= bound * std::abs(wanted.loss), std::to_string(found.loss - wanted.loss).c_str());
+  QVERIFY2(std::abs(found.loss - wanted.loss) <= bound * std::abs(wanted.loss),
+           std::to_string(found.loss - wanted.loss).c_str());
   QVERIFY(std::abs(found.objective - wanted.objective) <= bound * std::abs(wanted.objective));
   QCOMPARE(found.all.size(), wanted.all.size());
   for (std::size_t i = 0; i < found.all.size(); ++i) {
@@ -182,9 +188,10 @@ class MixtureLanguageHeadTest : public QObject {
   void itComputesWhatTheDefinitionSays() {
     QFETCH(int, kind);
     QFETCH(QList<double>, coefficients);
-    const ModelConfig config = mixtureConfig(
-        static_cast<ExpertKind>(kind),
-        {{"l", Form::likelihood, coefficients[0]}, {"p", Form::competitive, coefficients[1]}, {"o", Form::cooperative, coefficients[2]}});
+    const ModelConfig config =
+        mixtureConfig(static_cast<ExpertKind>(kind), {{"l", Form::likelihood, coefficients[0]},
+                                                      {"p", Form::competitive, coefficients[1]},
+                                                      {"o", Form::cooperative, coefficients[2]}});
     const Result wanted = defined(config, 13, 0.25);
     Fixture exact("reference", DType::f64, config, 13);
     compare(trained(exact, 0.25), wanted, 1e-12);
@@ -194,7 +201,8 @@ class MixtureLanguageHeadTest : public QObject {
   }
   void aCoefficientWeighsTheObjectiveAndNotTheLossReported() {
     const auto of = [](double coefficient) {
-      Fixture fixture("reference", DType::f64, mixtureConfig(ExpertKind::linear, {{"l", Form::likelihood, coefficient}}), 13);
+      Fixture fixture("reference", DType::f64,
+                      mixtureConfig(ExpertKind::linear, {{"l", Form::likelihood, coefficient}}), 13);
       return trained(fixture, 1);
     };
     const Result once = of(1), twice = of(2);
@@ -225,10 +233,14 @@ class MixtureLanguageHeadTest : public QObject {
         double total = 0;
         for (double o : outputs) total += std::exp(o);
         for (std::size_t v = 0; v < 11; ++v)
-          predicted[v] += definition.head.shares()[static_cast<std::size_t>(t * kExperts + e)] * std::exp(outputs[v]) / total;
+          predicted[v] +=
+              definition.head.shares()[static_cast<std::size_t>(t * kExperts + e)] * std::exp(outputs[v]) / total;
       }
       for (std::size_t v = 0; v < 11; ++v) {
-        worst = std::max(worst, std::abs(std::exp(static_cast<double>(fixture.logits.as<float>()[static_cast<std::size_t>(t) * 11 + v])) - predicted[v]));
+        worst = std::max(
+            worst,
+            std::abs(std::exp(static_cast<double>(fixture.logits.as<float>()[static_cast<std::size_t>(t) * 11 + v])) -
+                     predicted[v]));
         sum += predicted[v];
       }
       QVERIFY(std::abs(sum - 1) < 1e-12);
@@ -263,7 +275,8 @@ class MixtureLanguageHeadTest : public QObject {
       const auto cache = model.makeCache();
       for (std::int64_t t = 0; t < config.context; ++t) {
         const std::vector<double> next = numbers(model.next(*cache, batch.ids[static_cast<std::size_t>(t)], t));
-        for (std::size_t v = 0; v < 256; ++v) QVERIFY(std::abs(next[v] - whole[static_cast<std::size_t>(t) * 256 + v]) < 1e-10);
+        for (std::size_t v = 0; v < 256; ++v)
+          QVERIFY(std::abs(next[v] - whole[static_cast<std::size_t>(t) * 256 + v]) < 1e-10);
         QCOMPARE(model.routing().size(), std::size_t{2});
         QCOMPARE(model.routing()[1]->experts, 4);
       }
@@ -302,7 +315,8 @@ class MixtureLanguageHeadTest : public QObject {
     const ModelConfig twin = denseTwin(config, config.context);
     QVERIFY(!isRouted(twin) && problems(twin).empty());
     // Two layers of GLUs of width 8 share 4 * 88 - 88 weights and 44 biases: 13 units each, of 24 weights.
-    QVERIFY(std::abs(static_cast<double>(sizeOf(twin, twin.context).activeParameters - size.activeParameters)) <= 24.0 + 32);
+    QVERIFY(std::abs(static_cast<double>(sizeOf(twin, twin.context).activeParameters - size.activeParameters)) <=
+            24.0 + 32);
   }
 };
 SWITCHYARD_TEST(MixtureLanguageHeadTest)

@@ -1,7 +1,7 @@
 #include <functional>
 
-#include "core/data/text_files.h"
 #include "core/backend/backend.h"
+#include "core/data/text_files.h"
 #include "core/train/run_config.h"
 #include "tests/support/register.h"
 #include "tests/support/tiny_model.h"

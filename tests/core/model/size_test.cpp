@@ -39,8 +39,10 @@ class ModelSizeTest : public QObject {
  private Q_SLOTS:
   void flopsFollowTheFormulaForPlainExperts() {
     QCOMPARE(sizeOf(gelu(128, 4, 4, 512, 128, 256, 8, 2), 128).flopsPerToken, published(128, 4, 512, 128, 256, 8, 2));
-    QCOMPARE(sizeOf(gelu(256, 6, 8, 1024, 256, 2048, 8, 2), 256).flopsPerToken, published(256, 6, 1024, 256, 2048, 8, 2));
-    QCOMPARE(sizeOf(gelu(256, 4, 8, 256, 256, 2048, 64, 2), 256).flopsPerToken, published(256, 4, 256, 256, 2048, 64, 2));
+    QCOMPARE(sizeOf(gelu(256, 6, 8, 1024, 256, 2048, 8, 2), 256).flopsPerToken,
+             published(256, 6, 1024, 256, 2048, 8, 2));
+    QCOMPARE(sizeOf(gelu(256, 4, 8, 256, 256, 2048, 64, 2), 256).flopsPerToken,
+             published(256, 4, 256, 256, 2048, 64, 2));
   }
   void theRoutedSizeCountsTheExpertsThatWereChosen() {
     ModelConfig config = gelu(8, 2, 2, 6, 16, 64, 4, 1);

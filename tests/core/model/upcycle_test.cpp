@@ -39,15 +39,19 @@ ModelConfig grownConfig(Init init, double noise = 0) {
 struct Pair {
   std::unique_ptr<Backend> backend = makeBackend({.name = "reference", .threads = 1, .computeType = DType::f64});
   Model dense, grown;
-  explicit Pair(const ModelConfig& config) : dense(*backend, denseConfig(), DType::f64, false), grown(*backend, config, DType::f64, false) {
+  explicit Pair(const ModelConfig& config)
+      : dense(*backend, denseConfig(), DType::f64, false), grown(*backend, config, DType::f64, false) {
     dense.initialise(3);
     for (const Parameter& parameter : dense.parameters().all())  // norms off their flat start
       if (parameter.value.shape.rank() == 1)
         for (double& value : parameter.value.span<double>()) value += 0.1 * std::sin(1.0 + 100 * value);
     grown.initialise(8);
-    upcycle(grown, dense.config(), [&](std::string_view name) { return dense.parameters().value(name); }, 8);
+    upcycle(
+        grown, dense.config(), [&](std::string_view name) { return dense.parameters().value(name); }, 8);
   }
-  std::span<const double> of(Model& model, const std::string& name) { return model.parameters().value(name).span<double>(); }
+  std::span<const double> of(Model& model, const std::string& name) {
+    return model.parameters().value(name).span<double>();
+  }
 };
 
 double deviation(std::span<const double> values) {
@@ -123,12 +127,17 @@ class UpcycleTest : public QObject {
     QCOMPARE(pathsOf([](ModelConfig&, ModelConfig&) {}), Paths{});
     QCOMPARE(pathsOf([](ModelConfig& grown, ModelConfig&) { grown.width = 16; }), Paths{"model.width"});
     QCOMPARE(pathsOf([](ModelConfig& grown, ModelConfig&) { grown.vocabulary = 12; }), Paths{"data.tokenizer"});
-    QCOMPARE(pathsOf([](ModelConfig& grown, ModelConfig&) { grown.layers.pop_back(), grown.layers[0].hasExperts = true; }),
-             Paths{"model.layers"});
-    QCOMPARE(pathsOf([](ModelConfig& grown, ModelConfig&) { grown.layers[1].hasExperts = false; }), Paths{"model.dense_layers"});
-    QCOMPARE(pathsOf([](ModelConfig&, ModelConfig& dense) { dense.layers[1].hasExperts = true; }), Paths{"start_from.checkpoint"});
-    QCOMPARE(pathsOf([](ModelConfig& grown, ModelConfig&) { grown.layers[1].attention.kvHeads = 1; }), Paths{"model.heads"});
-    QCOMPARE(pathsOf([](ModelConfig& grown, ModelConfig&) { grown.layers[0].dense.hidden = 9; }), Paths{"model.dense.hidden"});
+    QCOMPARE(
+        pathsOf([](ModelConfig& grown, ModelConfig&) { grown.layers.pop_back(), grown.layers[0].hasExperts = true; }),
+        Paths{"model.layers"});
+    QCOMPARE(pathsOf([](ModelConfig& grown, ModelConfig&) { grown.layers[1].hasExperts = false; }),
+             Paths{"model.dense_layers"});
+    QCOMPARE(pathsOf([](ModelConfig&, ModelConfig& dense) { dense.layers[1].hasExperts = true; }),
+             Paths{"start_from.checkpoint"});
+    QCOMPARE(pathsOf([](ModelConfig& grown, ModelConfig&) { grown.layers[1].attention.kvHeads = 1; }),
+             Paths{"model.heads"});
+    QCOMPARE(pathsOf([](ModelConfig& grown, ModelConfig&) { grown.layers[0].dense.hidden = 9; }),
+             Paths{"model.dense.hidden"});
     const auto experts = [](const std::function<void(Recipe::Experts&)>& edit) {
       return pathsOf([&](ModelConfig& grown, ModelConfig&) { edit(grown.layers[1].recipe.experts); });
     };
@@ -143,17 +152,17 @@ class UpcycleTest : public QObject {
   void aMissingTensorIsNamed() {
     Pair pair(grownConfig(Init::denseCopy));
     try {
-      upcycle(pair.grown, pair.dense.config(), [](std::string_view) { return TensorView{}; }, 1);
+      upcycle(
+          pair.grown, pair.dense.config(), [](std::string_view) { return TensorView{}; }, 1);
       QFAIL("it was taken");
-    } catch (const Error& error) {
-      QVERIFY(std::string(error.what()).find("embedding.tokens") != std::string::npos);
-    }
+    } catch (const Error& error) { QVERIFY(std::string(error.what()).find("embedding.tokens") != std::string::npos); }
   }
   void aRunIsFittedToTheDenseOne() {
     RunConfig dense = test::tinyConfig(), wanted = test::tinyConfig();
     for (LayerConfig& layer : dense.model.layers) layer.hasExperts = false;
     dense.model.width = 12;
-    dense.model.layers[0].dense = dense.model.layers[1].dense = {.kind = ExpertKind::mlp, .activation = Activation::relu, .hidden = 21, .bias = true};
+    dense.model.layers[0].dense = dense.model.layers[1].dense = {
+        .kind = ExpertKind::mlp, .activation = Activation::relu, .hidden = 21, .bias = true};
     wanted.model.layers[0].hasExperts = false;
     const RunConfig copies = grownFromDense(wanted, dense, "there");
     QCOMPARE(copies.startFrom.checkpoint, std::string("there"));

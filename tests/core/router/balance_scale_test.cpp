@@ -40,7 +40,8 @@ class BalanceScaleTest : public QObject {
  private Q_SLOTS:
   void perfectBalanceIsOneInEveryConvention() {
     std::vector<Term> terms;
-    for (const auto normalisation : {Term::Normalisation::unit, Term::Normalisation::perToken, Term::Normalisation::mean})
+    for (const auto normalisation :
+         {Term::Normalisation::unit, Term::Normalisation::perToken, Term::Normalisation::mean})
       for (const auto counts : {Term::Counts::all, Term::Counts::first})
         for (const auto layers : {Term::Layers::separate, Term::Layers::mean, Term::Layers::concatenated})
           terms.push_back({.name = "t", .normalisation = normalisation, .counts = counts, .layers = layers});
@@ -50,14 +51,16 @@ class BalanceScaleTest : public QObject {
     const std::vector<double> values = valuesAtBalance(recipe);
     for (std::size_t i = 0; i < values.size(); ++i) {
       const auto scaled = scaledValue(balanceScale(recipe, i, 2), values[i]);
-      QVERIFY2(scaled && std::abs(*scaled - 1) < 1e-9, qPrintable(QString("term %1: %2").arg(i).arg(scaled.value_or(-1))));
+      QVERIFY2(scaled && std::abs(*scaled - 1) < 1e-9,
+               qPrintable(QString("term %1: %2").arg(i).arg(scaled.value_or(-1))));
       QVERIFY(!balanceScale(recipe, i, 2).convention.empty());
     }
   }
   void theConventionsStandWhereTheirPapersPutThem() {
-    const Recipe recipe = recipeWith({{.name = "k", .normalisation = Term::Normalisation::perToken, .layers = Term::Layers::concatenated},
-                                      {.name = "m", .normalisation = Term::Normalisation::mean},
-                                      {.name = "b", .layers = Term::Layers::mean}});
+    const Recipe recipe =
+        recipeWith({{.name = "k", .normalisation = Term::Normalisation::perToken, .layers = Term::Layers::concatenated},
+                    {.name = "m", .normalisation = Term::Normalisation::mean},
+                    {.name = "b", .layers = Term::Layers::mean}});
     QCOMPARE(balanceScale(recipe, 0, 2).atBalance, 2.0);
     QVERIFY(balanceScale(recipe, 0, 2).convention.find("k times, layers concatenated") != std::string_view::npos);
     QCOMPARE(balanceScale(recipe, 1, 2).atBalance, 2 / 16.0);
@@ -65,7 +68,8 @@ class BalanceScaleTest : public QObject {
     QVERIFY(balanceScale(recipe, 2, 2).convention.find("megablocks") != std::string_view::npos);
   }
   void whatBalancesNothingHasNoPlaceOnTheScale() {
-    const Recipe recipe = recipeWith({{.name = "z", .kind = Term::Kind::z}, {.name = "h", .kind = Term::Kind::entropy}});
+    const Recipe recipe =
+        recipeWith({{.name = "z", .kind = Term::Kind::z}, {.name = "h", .kind = Term::Kind::entropy}});
     QVERIFY(!scaledValue(balanceScale(recipe, 0, 2), 3.0));
     QVERIFY(!scaledValue(balanceScale(recipe, 1, 2), 3.0));
   }

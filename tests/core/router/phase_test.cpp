@@ -72,7 +72,8 @@ class PhaseTest : public QObject {
       Choices choices(seed);
       const Recipe recipe = randomPhaseRecipe(choices);
       // One token at a time these two have rules of their own, tested with the selection.
-      if (recipe.select.kind == Recipe::Select::Kind::expertChoice || recipe.select.kind == Recipe::Select::Kind::assignment)
+      if (recipe.select.kind == Recipe::Select::Kind::expertChoice ||
+          recipe.select.kind == Recipe::Select::Kind::assignment)
         continue;
       RandomRouting run(recipe, seed), plain(generated(recipe), seed);
       routeIn(run, Phase::generation);

@@ -75,7 +75,8 @@ class ProblemsTest : public QObject {
     row("capacity", "'select': {'kind': 'assignment'}, 'weigh': {'kind': 'score'}, 'capacity': {'slots': 3}");
     row("capacity", "'select': {'kind': 'assignment'}, 'weigh': {'kind': 'score'}, 'capacity': {'factor': 1.5}");
     row("capacity", "'select': {'kind': 'expert_choice'}, 'weigh': {'kind': 'score'}");
-    for (const char* term : {"'kind': 'device', 'devices': 2", "'kind': 'communication', 'devices': 2, 'max_devices': 1"})
+    for (const char* term :
+         {"'kind': 'device', 'devices': 2", "'kind': 'communication', 'devices': 2, 'max_devices': 1"})
       row("balance.0.kind", QString("'select': {'kind': 'expert_choice'}, 'weigh': {'kind': 'score'}, 'capacity': "
                                     "{'slots': 3}, 'balance': [{%1}]")
                                 .arg(term));

@@ -65,7 +65,8 @@ bool renamed(const Recipe& recipe, std::uint64_t seed) {
   for (std::size_t i = 0; i < one.routing.final.size(); ++i) {
     const std::size_t at = bySlot ? i / 6 * 6 + name[i % 6] : i;
     const std::int32_t e = one.routing.final[i];
-    if (other.routing.final[at] != (e < 0 ? -1 : static_cast<std::int32_t>(name[static_cast<std::size_t>(e)]))) return false;
+    if (other.routing.final[at] != (e < 0 ? -1 : static_cast<std::int32_t>(name[static_cast<std::size_t>(e)])))
+      return false;
   }
   return true;
 }

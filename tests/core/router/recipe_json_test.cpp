@@ -14,9 +14,7 @@ namespace {
 std::string refusal(const json& recipe, const std::string& path = "") {
   try {
     recipeFromJson(recipe, path);
-  } catch (const Error& error) {
-    return error.what();
-  }
+  } catch (const Error& error) { return error.what(); }
   return "";
 }
 

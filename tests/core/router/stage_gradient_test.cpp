@@ -35,7 +35,8 @@ class StageGradientTest : public QObject {
     row("select, top-p", "'select': {'kind': 'top_p', 'p': 0.6}");
     row("select, all", "'select': {'kind': 'all'}, 'weigh': {'kind': 'score'}");
     row("select, assignment", "'select': {'kind': 'assignment'}, 'weigh': {'kind': 'score'}");
-    row("select, expert choice", "'select': {'kind': 'expert_choice'}, 'weigh': {'kind': 'score'}, 'capacity': {'factor': 2}");
+    row("select, expert choice",
+        "'select': {'kind': 'expert_choice'}, 'weigh': {'kind': 'score'}, 'capacity': {'factor': 2}");
     row("select, random second", "'select': {'random_second': {}}");
     row("select, force", "'select': {'force': {'experts': [1, 4], 'fraction': 0.5}}");
     row("weigh, renormalised with epsilon and scale", "'weigh': {'epsilon': 0.2, 'scale': 2.5}");
@@ -44,16 +45,19 @@ class StageGradientTest : public QObject {
     row("capacity, by probability", "'capacity': {'slots': 4, 'order': 'probability'}");
     row("capacity, reweighed", "'capacity': {'slots': 6, 'renormalise_after_drop': true}, 'select': {'k': 3}");
     row("capacity, softmax reweighed",
-        "'capacity': {'slots': 6, 'renormalise_after_drop': true}, 'select': {'k': 3}, 'weigh': {'kind': 'softmax_selected'}");
+        "'capacity': {'slots': 6, 'renormalise_after_drop': true}, 'select': {'k': 3}, 'weigh': {'kind': "
+        "'softmax_selected'}");
     row("capacity, next best", "'capacity': {'slots': 9, 'overflow': 'next_best'}");
     row("capacity, no token left behind",
-        "'select': {'k': 1}, 'weigh': {'kind': 'score'}, 'capacity': {'slots': 4, 'overflow': 'no_token_left_behind', 'tries': 3}");
+        "'select': {'k': 1}, 'weigh': {'kind': 'score'}, 'capacity': {'slots': 4, 'overflow': 'no_token_left_behind', "
+        "'tries': 3}");
     for (const auto& [name, keys] : balanceTerms())
       QTest::newRow(("balance, " + name.toStdString()).c_str())
           << QString("'capacity': {'token_groups': 2}, 'select': {'k': 3}, %1")
-                 .arg(keys.contains("load_cv2") ? "'perturb': {'noise': {'kind': '" +
-                                                      QString(name.contains("learned") ? "learned" : "gaussian") + "'}}, "
-                                                : QString()) +
+                     .arg(keys.contains("load_cv2")
+                              ? "'perturb': {'noise': {'kind': '" +
+                                    QString(name.contains("learned") ? "learned" : "gaussian") + "'}}, "
+                              : QString()) +
                  QString("'balance': [{'name': 'term', 'coefficient': 1, %1}]").arg(keys);
   }
   void eachOptionAloneAgreesWithDifferences() {

@@ -39,10 +39,8 @@ std::vector<json> valuesOf(const StageSetting& setting) {
       for (const StageOption& option : setting.options) words.emplace_back(option.id);
       return words;
     }
-    case SettingKind::boolean:
-      return {false, true};
-    case SettingKind::number:
-      return {setting.minimum, setting.maximum};
+    case SettingKind::boolean: return {false, true};
+    case SettingKind::number: return {setting.minimum, setting.maximum};
     case SettingKind::integer:
       return {static_cast<std::int64_t>(setting.minimum), static_cast<std::int64_t>(setting.maximum)};
     case SettingKind::integerList:
@@ -54,9 +52,7 @@ std::vector<json> valuesOf(const StageSetting& setting) {
 std::string refusal(const json& recipe) {
   try {
     recipeFromJson(recipe);
-  } catch (const Error& error) {
-    return error.what();
-  }
+  } catch (const Error& error) { return error.what(); }
   return "";
 }
 

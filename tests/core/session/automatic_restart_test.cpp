@@ -108,7 +108,8 @@ class AutomaticRestartTest : public QObject {
       SessionListener session(folder / "runs.db");
       session.post(command::Start{.config = dyingRun(folder, 60, 1), .paused = true});
       for (int i = 0; i < 8; ++i) session.post(command::StepOnce{});
-      QVERIFY(session.until([&] { return session.started.size() == 2 && session.status.run == session.started[1].id; }));
+      QVERIFY(
+          session.until([&] { return session.started.size() == 2 && session.status.run == session.started[1].id; }));
       second = session.status.run;
       session.post(command::StepOnce{});
       QVERIFY(session.untilSteps(6));

@@ -41,10 +41,12 @@ class CheckpointsTest : public QObject {
  private Q_SLOTS:
   void theNewestThreeAndThePinnedStay() {
     QVERIFY(gone({rowAt(0), rowAt(100), rowAt(200)}, {}).empty());
-    QCOMPARE(gone({rowAt(300), rowAt(0), rowAt(100, true, true), rowAt(200), rowAt(400)}, {}), std::vector<std::int64_t>{0});
+    QCOMPARE(gone({rowAt(300), rowAt(0), rowAt(100, true, true), rowAt(200), rowAt(400)}, {}),
+             std::vector<std::int64_t>{0});
   }
   void theOneThatAnAlertsRemedyOffersStays() {
-    const std::vector<CheckpointRow> rows{rowAt(0), rowAt(100), rowAt(200, false), rowAt(300, false), rowAt(400, false), rowAt(500, false)};
+    const std::vector<CheckpointRow> rows{rowAt(0),          rowAt(100),        rowAt(200, false),
+                                          rowAt(300, false), rowAt(400, false), rowAt(500, false)};
     QCOMPARE(gone(rows, {}), (std::vector<std::int64_t>{0, 100, 200}));
     QCOMPARE(gone(rows, {alertAt(150), alertAt(160)}), (std::vector<std::int64_t>{0, 200}));
     QCOMPARE(gone(rows, {alertAt(50), alertAt(160)}), std::vector<std::int64_t>{200});
@@ -57,7 +59,8 @@ class CheckpointsTest : public QObject {
       Checkpoint checkpoint = test::smallCheckpoint();
       checkpoint.run = run;
       checkpoint.state.step = step;
-      checkpoint.state.parameters.push_back({"z large", hostTensor({1 << 18}, DType::f32)});  // a file larger than the store's
+      checkpoint.state.parameters.push_back(
+          {"z large", hostTensor({1 << 18}, DType::f32)});  // a file larger than the store's
       keepCheckpoint(*store, folder / "run", checkpoint, true, pinned);
     };
     for (const std::int64_t step : {0, 10, 20, 30}) keep(step, step == 0);
@@ -105,7 +108,8 @@ class CheckpointsTest : public QObject {
     const auto store = RunStore::open(folder / "runs.db", RunStore::Access::write);
     const RunId run = store->createRun({});
     std::vector<StepPoint> points(12);
-    for (std::size_t i = 0; i < points.size(); ++i) points[i].run = run, points[i].step = static_cast<std::int64_t>(i + 1);
+    for (std::size_t i = 0; i < points.size(); ++i)
+      points[i].run = run, points[i].step = static_cast<std::int64_t>(i + 1);
     store->append(run, points);
     CheckpointRow middle;
     for (const std::int64_t step : {0, 6}) {

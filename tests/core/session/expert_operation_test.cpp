@@ -151,7 +151,8 @@ class ExpertOperationTest : public QObject {
       {
         SessionListener session(folder / "runs.db");
         session.post(command::Start{.config = tinyRun(folder, 19), .paused = true});
-        if (!step(session, 7) || !fork(session, removing ? removed(0) : added(1)) || !step(session, 4)) return "not forked";
+        if (!step(session, 7) || !fork(session, removing ? removed(0) : added(1)) || !step(session, 4))
+          return "not forked";
         child = session.status.run;
         if (!closing) {
           session.post(command::Play{});
@@ -269,7 +270,8 @@ class ExpertOperationTest : public QObject {
     SessionListener session(folder / "runs.db");
     session.post(command::Start{.config = tinyRun(folder, 40), .paused = true});
     QVERIFY(step(session, 3));
-    QVERIFY(fork(session, command::OperateExperts{ExpertSurgery{.from = ExpertSurgery::From::fresh, .fraction = 1, .steps = 4}}));
+    QVERIFY(fork(session, command::OperateExperts{
+                              ExpertSurgery{.from = ExpertSurgery::From::fresh, .fraction = 1, .steps = 4}}));
     const auto& force = session.status.config->model.layers[0].recipe.select.force;
     QVERIFY(force.has_value());
     QCOMPARE(force->steps, std::int64_t{7});
@@ -284,11 +286,12 @@ class ExpertOperationTest : public QObject {
     SessionListener session(folder / "runs.db");
     RunConfig config = tinyRun(folder, 60);
     config.train.checkpointEvery = 0;
-    config.train.learningRate = 0;       // a router that does not move gives a fresh expert with no weights nothing
+    config.train.learningRate = 0;  // a router that does not move gives a fresh expert with no weights nothing
     config.alerts = {.threshold = 0.6, .clears = 0.6, .window = 4};
     session.post(command::Start{.config = config, .paused = true});
-    QVERIFY(step(session, 3));           // the window is not yet full
-    QVERIFY(fork(session, command::OperateExperts{ExpertSurgery{.from = ExpertSurgery::From::fresh, .fraction = 0.01, .steps = 50}}));
+    QVERIFY(step(session, 3));  // the window is not yet full
+    QVERIFY(fork(session, command::OperateExperts{
+                              ExpertSurgery{.from = ExpertSurgery::From::fresh, .fraction = 0.01, .steps = 50}}));
     const RunId child = session.status.run;
     session.post(command::SetKnob{"alerts.restart.retries", "1"});
     QVERIFY(step(session, 3));

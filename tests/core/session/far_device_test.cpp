@@ -27,8 +27,8 @@ struct Played {
   Played(Backend& backend, const RunConfig& config) {
     StoreThread store(folder.path() / "runs.db");
     Recorder recorder(&store);
-    RunInTraining run(recorder.create(summaryOf({config, test::tinyCorpus(), nullptr, {}})), folder.path() / "run", {config, test::tinyCorpus(), nullptr, {}},
-                      backend, recorder);
+    RunInTraining run(recorder.create(summaryOf({config, test::tinyCorpus(), nullptr, {}})), folder.path() / "run",
+                      {config, test::tinyCorpus(), nullptr, {}}, backend, recorder);
     run.begin(run.eventOf(RunEvent::Kind::started));
     while (!run.finished()) {
       RunInTraining::Step step = run.step(true);

@@ -24,18 +24,23 @@ TrainingState stateOf(SessionListener& session) {
   const std::int64_t before = session.count(RunEvent::Kind::checkpoint);
   session.until([&] { return session.count(RunEvent::Kind::checkpoint) > before; });
   TrainingState state;
-  session.withStore([&](RunStore& store) { state = loadCheckpoint(store.checkpoints(session.status.run).back().path).state; });
+  session.withStore(
+      [&](RunStore& store) { state = loadCheckpoint(store.checkpoints(session.status.run).back().path).state; });
   return state;
 }
 
 /// Names of the parameters whose bits differ, for experts "layer bank expert".
-bool moved(const TrainingState& before, const TrainingState& after, const std::string& name, int expert = -1, int experts = 1) {
+bool moved(const TrainingState& before, const TrainingState& after, const std::string& name, int expert = -1,
+           int experts = 1) {
   for (std::size_t i = 0; i < before.parameters.size(); ++i) {
     if (before.parameters[i].name != name) continue;
-    const std::span<float> then = before.parameters[i].tensor.span<float>(), now = after.parameters[i].tensor.span<float>();
+    const std::span<float> then = before.parameters[i].tensor.span<float>(),
+                           now = after.parameters[i].tensor.span<float>();
     const std::size_t each = then.size() / static_cast<std::size_t>(experts);
-    const std::size_t from = expert < 0 ? 0 : each * static_cast<std::size_t>(expert), until = expert < 0 ? then.size() : from + each;
-    return !std::equal(then.begin() + static_cast<std::ptrdiff_t>(from), then.begin() + static_cast<std::ptrdiff_t>(until),
+    const std::size_t from = expert < 0 ? 0 : each * static_cast<std::size_t>(expert),
+                      until = expert < 0 ? then.size() : from + each;
+    return !std::equal(then.begin() + static_cast<std::ptrdiff_t>(from),
+                       then.begin() + static_cast<std::ptrdiff_t>(until),
                        now.begin() + static_cast<std::ptrdiff_t>(from));
   }
   qFatal("%s: no such parameter", name.c_str());

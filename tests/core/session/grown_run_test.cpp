@@ -40,7 +40,8 @@ RunId grow(SessionListener& session, const test::TemporaryFolder& folder) {
   if (!session.untilState(State::paused) || !step(session, 7)) return 0;
   if (!session.until([&] { return session.count(Kind::checkpoint) == 2; })) return 0;
   const RunId dense = session.status.run;
-  const RunConfig grown = grownFromDense(tinyRun(folder, 1000), *session.status.config, stepOf(folder, dense, 5).string());
+  const RunConfig grown =
+      grownFromDense(tinyRun(folder, 1000), *session.status.config, stepOf(folder, dense, 5).string());
   session.post(command::Start{.config = grown, .parent = dense, .parentStep = 5, .paused = true});
   if (!session.until([&] { return session.status.run != dense && session.status.state == State::paused; })) return 0;
   return step(session, 2) ? session.status.run : 0;
@@ -96,7 +97,8 @@ class GrownRunTest : public QObject {
     for (const char* name : {"gone", "empty", "runs.db"}) {
       if (std::string(name) == "empty") std::filesystem::create_directory(folder / "empty");
       const std::size_t before = session.problems.size();
-      session.post(command::Start{.config = grownFromDense(tinyRun(folder, 9), denseRun(folder, 9), (folder / name).string())});
+      session.post(
+          command::Start{.config = grownFromDense(tinyRun(folder, 9), denseRun(folder, 9), (folder / name).string())});
       QVERIFY(session.until([&] { return session.problems.size() > before; }));
       QVERIFY2(session.problems.back().find(name) != std::string::npos, session.problems.back().c_str());
     }

@@ -34,7 +34,7 @@ void makeOther(const fs::path& file) {
 struct Pull {
   const char* name;
   std::function<void(const fs::path& folder)> pull;
-  const char* goesOnIn = "runs.db";                     // the file's name afterwards
+  const char* goesOnIn = "runs.db";                       // the file's name afterwards
   std::function<void(const fs::path& folder)> mend = {};  // what has to happen before it can go on
   bool noticed = true;
 };
@@ -59,26 +59,53 @@ std::vector<Pull> pulls() {
   return {
       {"the file deleted", [](const fs::path& f) { removeFiles(f, {"runs.db"}); }},
       {"all its files deleted", [](const fs::path& f) { removeFiles(f, kFilesOfAStore); }},
-      {"the file and its log deleted", [](const fs::path& f) { removeFiles(f, {"runs.db", "runs.db-wal", "runs.db-shm"}); }},
-      {"the file and its lock deleted", [](const fs::path& f) { removeFiles(f, {"runs.db", "runs.db.lock"}); }},
+      {"the file and its log deleted",
+       [](const fs::path& f) {
+         removeFiles(f, {"runs.db", "runs.db-wal", "runs.db-shm"});
+       }},
+      {"the file and its lock deleted",
+       [](const fs::path& f) {
+         removeFiles(f, {"runs.db", "runs.db.lock"});
+       }},
       {"only its socket deleted", [](const fs::path& f) { removeFiles(f, {"runs.db.sock"}); }, "runs.db", {}, false},
       {"the file moved away", [](const fs::path& f) { fs::rename(f / "runs.db", f / "old.db"); }},
       {"all its files moved away", [](const fs::path& f) { moveFiles(f, f / "elsewhere"); }},
-      {"moved away and back at once", [](const fs::path& f) { fs::rename(f / "runs.db", f / "old.db"), fs::rename(f / "old.db", f / "runs.db"); }, "runs.db", {}, false},
-      {"another store moved over it", [](const fs::path& f) { makeOther(f / "other.db"), fs::rename(f / "other.db", f / "runs.db"); }, "runs-2.db"},
-      {"all deleted and another store moved there", [](const fs::path& f) { makeOther(f / "other.db"), removeFiles(f, kFilesOfAStore), fs::rename(f / "other.db", f / "runs.db"); }, "runs-2.db"},
-      {"another moved over it where the next name is taken too", [](const fs::path& f) { makeOther(f / "other.db"), fs::rename(f / "other.db", f / "runs.db"), writeText(f / "runs-2.db", "mine"); }, "runs-3.db"},
-      {"a copy of it in its place", [](const fs::path& f) { fs::copy_file(f / "runs.db", f / "copy.db"), fs::rename(f / "copy.db", f / "runs.db"); }, "runs-2.db"},
+      {"moved away and back at once",
+       [](const fs::path& f) { fs::rename(f / "runs.db", f / "old.db"), fs::rename(f / "old.db", f / "runs.db"); },
+       "runs.db",
+       {},
+       false},
+      {"another store moved over it",
+       [](const fs::path& f) { makeOther(f / "other.db"), fs::rename(f / "other.db", f / "runs.db"); }, "runs-2.db"},
+      {"all deleted and another store moved there",
+       [](const fs::path& f) {
+         makeOther(f / "other.db"), removeFiles(f, kFilesOfAStore), fs::rename(f / "other.db", f / "runs.db");
+       },
+       "runs-2.db"},
+      {"another moved over it where the next name is taken too",
+       [](const fs::path& f) {
+         makeOther(f / "other.db"), fs::rename(f / "other.db", f / "runs.db"), writeText(f / "runs-2.db", "mine");
+       },
+       "runs-3.db"},
+      {"a copy of it in its place",
+       [](const fs::path& f) { fs::copy_file(f / "runs.db", f / "copy.db"), fs::rename(f / "copy.db", f / "runs.db"); },
+       "runs-2.db"},
       {"an empty file in its place", replaceBy([](const fs::path& p) { writeText(p, ""); }), "runs-2.db"},
       {"a text in its place", replaceBy([](const fs::path& p) { writeText(p, "a diary"); }), "runs-2.db"},
       {"a folder in its place", replaceBy([](const fs::path& p) { fs::create_directory(p); }), "runs-2.db"},
-      {"a link to nothing in its place", replaceBy([](const fs::path& p) { fs::create_symlink("nowhere", p); }), "runs-2.db"},
+      {"a link to nothing in its place", replaceBy([](const fs::path& p) { fs::create_symlink("nowhere", p); }),
+       "runs-2.db"},
       {"a pipe in its place", replaceBy([](const fs::path& p) { ::mkfifo(p.c_str(), 0600); }), "runs-2.db"},
       {"the folder deleted", [](const fs::path& f) { fs::remove_all(f); }},
       {"the folder moved away", [](const fs::path& f) { fs::rename(f, f.string() + "-old"); }},
-      {"the folder moved away and an empty one there", [](const fs::path& f) { fs::rename(f, f.string() + "-old"), fs::create_directory(f); }},
-      {"a file in the place of its folder, for a while", [](const fs::path& f) { fs::remove_all(f), writeText(f, "in the way"); }, "runs.db", [](const fs::path& f) { fs::remove(f); }},
-      {"the disk away for a while", [](const fs::path& f) { fs::rename(f, f.string() + "-old"), fs::create_symlink("/proc/no-such-place", f); }, "runs.db", [](const fs::path& f) { fs::remove(f); }},
+      {"the folder moved away and an empty one there",
+       [](const fs::path& f) { fs::rename(f, f.string() + "-old"), fs::create_directory(f); }},
+      {"a file in the place of its folder, for a while",
+       [](const fs::path& f) { fs::remove_all(f), writeText(f, "in the way"); }, "runs.db",
+       [](const fs::path& f) { fs::remove(f); }},
+      {"the disk away for a while",
+       [](const fs::path& f) { fs::rename(f, f.string() + "-old"), fs::create_symlink("/proc/no-such-place", f); },
+       "runs.db", [](const fs::path& f) { fs::remove(f); }},
   };
 }
 
@@ -101,9 +128,11 @@ class LostStoreTest : public QObject {
     RunId run = 0;
     std::vector<std::string> refused;
     const auto append = [&](StoreThread& store, std::int64_t from) {
-      store.post([&run, from](RunStore& s) {
-        for (std::int64_t step = from; step < from + 10; ++step) s.append(run, std::vector{pointAt(step)});
-      }, [&](const std::string& sentence) { refused.push_back(sentence); });
+      store.post(
+          [&run, from](RunStore& s) {
+            for (std::int64_t step = from; step < from + 10; ++step) s.append(run, std::vector{pointAt(step)});
+          },
+          [&](const std::string& sentence) { refused.push_back(sentence); });
     };
     fs::path goesOnIn;
     {
@@ -137,7 +166,8 @@ class LostStoreTest : public QObject {
     const auto store = RunStore::open(goesOnIn, RunStore::Access::write);
     QCOMPARE(store->points(run).size(), std::size_t{40});
     QCOMPARE(store->run(run).name, std::string("mine"));
-    for (const fs::directory_entry& entry : fs::directory_iterator(folder)) QVERIFY2(entry.path().extension() != ".partial", entry.path().c_str());
+    for (const fs::directory_entry& entry : fs::directory_iterator(folder))
+      QVERIFY2(entry.path().extension() != ".partial", entry.path().c_str());
     if (std::string(pull.name).find("another") != std::string::npos) {
       const auto other = RunStore::open(folder / "runs.db", RunStore::Access::write);
       QCOMPARE(other->runs().size(), std::size_t{1});
@@ -176,7 +206,8 @@ class LostStoreTest : public QObject {
     removeFiles(folder.path(), kFilesOfAStore);
     QVERIFY(until([&] { return holder.openings() == 2 && guest.openings() == 2 && guest.problem().empty(); }));
     std::string refused;
-    guest.post([&](RunStore& s) { s.append(mine, std::vector{pointAt(1)}); }, [&](const std::string& sentence) { refused = sentence; });
+    guest.post([&](RunStore& s) { s.append(mine, std::vector{pointAt(1)}); },
+               [&](const std::string& sentence) { refused = sentence; });
     guest.finish();
     QVERIFY2(refused.empty(), refused.c_str());
     std::size_t points = 0;
@@ -196,7 +227,8 @@ class LostStoreTest : public QObject {
       QVERIFY(!listener.status.storeProblem.empty());
       listener.post(command::SaveCheckpoint{.pin = true});
       QVERIFY(listener.until([&] { return !listener.problems.empty(); }));
-      QVERIFY2(listener.problems.front().find("expected a recorded run") != std::string::npos, listener.problems.front().c_str());
+      QVERIFY2(listener.problems.front().find("expected a recorded run") != std::string::npos,
+               listener.problems.front().c_str());
       fs::remove(folder / "place");
       QVERIFY(listener.until([&] { return listener.status.run > 0; }));
       QVERIFY(listener.until([&] { return listener.status.storeProblem.empty(); }));

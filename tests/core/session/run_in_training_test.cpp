@@ -28,7 +28,9 @@ class RunInTrainingTest : public QObject {
     RunInTraining::Step step = run.step();
     QVERIFY(step.point.validationLoss && !step.validationEnded);
     QVERIFY(shares.size() > 1 && shares.front() == 0 && std::ranges::is_sorted(shares));
-    run.setProgress([&](const std::string&, double share) { if (share > 0) throw Ended(); });
+    run.setProgress([&](const std::string&, double share) {
+      if (share > 0) throw Ended();
+    });
     step = run.step();
     QVERIFY(!step.point.validationLoss && step.validationEnded && step.studies.empty());
     QCOMPARE(run.stepsDone(), std::int64_t{2});
@@ -47,9 +49,9 @@ class RunInTrainingTest : public QObject {
     QVERIFY(work && work->what == "reading");
     QCOMPARE(work->share, 0.25);
     QCOMPARE(work->secondsLeft, 3.0);
-    QVERIFY(!estimate.pass("validating", 0, start + 2s));            // other work: from the beginning
+    QVERIFY(!estimate.pass("validating", 0, start + 2s));  // other work: from the beginning
     QVERIFY(!estimate.pass("validating", 0.5, start + 2400ms));
-    QVERIFY(!estimate.pass("validating", 0, start + 2500ms));        // the same once more
+    QVERIFY(!estimate.pass("validating", 0, start + 2500ms));                    // the same once more
     QCOMPARE(estimate.pass("validating", 0, start + 3500ms)->secondsLeft, 0.0);  // who knows
   }
   void aRunThatDoesNotFitIsRefusedBeforeItsTensorsAreRead() {
@@ -63,8 +65,10 @@ class RunInTrainingTest : public QObject {
     const std::string said = test::sentenceOf([&] { openToResume(folder.path(), {}); });
     QVERIFY2(said.starts_with("[memory] this model needs about"), said.c_str());
     // What the present runs give back counts.
-    const std::string fits = test::sentenceOf([&] { openToResume(folder.path(), {.memoryReturned = std::int64_t{1} << 60}); });
-    QVERIFY2(fits.find("checksum") != std::string::npos || fits.find("bytes that were saved") != std::string::npos, fits.c_str());
+    const std::string fits =
+        test::sentenceOf([&] { openToResume(folder.path(), {.memoryReturned = std::int64_t{1} << 60}); });
+    QVERIFY2(fits.find("checksum") != std::string::npos || fits.find("bytes that were saved") != std::string::npos,
+             fits.c_str());
   }
   void aTextThatDoesNotFitIsRefusedBeforeItIsRead() {
     const test::TemporaryFolder folder;
@@ -75,7 +79,9 @@ class RunInTrainingTest : public QObject {
     RunConfig config = test::tinyConfig();
     config.data.source = (folder / "text").string();
     const std::string said = test::sentenceOf([&] { prepareRun(config, {}); });
-    QVERIFY2(said.starts_with("[memory] this text needs about 1803") && said.find("choose less text") != std::string::npos, said.c_str());
+    QVERIFY2(
+        said.starts_with("[memory] this text needs about 1803") && said.find("choose less text") != std::string::npos,
+        said.c_str());
   }
 };
 SWITCHYARD_TEST(RunInTrainingTest)

@@ -21,7 +21,8 @@ namespace fs = std::filesystem;
 namespace {
 
 /// Does it on the store's thread and waits: its result, or what it throws.
-template <class Work> auto ask(StoreThread& store, Work work) {
+template <class Work>
+auto ask(StoreThread& store, Work work) {
   using Result = std::invoke_result_t<Work, RunStore&>;
   const auto task = std::make_shared<std::packaged_task<Result(RunStore&)>>(std::move(work));
   auto result = task->get_future();
@@ -69,7 +70,8 @@ RunStudy studyOf(RunId run) {
 /// A process of its own that holds the store until it is killed.
 class OtherProcess {
  public:
-  template <class Call> explicit OtherProcess(Call call) {
+  template <class Call>
+  explicit OtherProcess(Call call) {
     int pipe[2];
     if (::pipe(pipe) != 0) return;
     child_ = ::fork();
@@ -79,8 +81,7 @@ class OtherProcess {
     }
     ::close(pipe[1]);
     char byte;
-    while (::read(pipe[0], &byte, 1) < 0) {
-    }
+    while (::read(pipe[0], &byte, 1) < 0) {}
     ::close(pipe[0]);
   }
   ~OtherProcess() { kill(); }
@@ -147,8 +148,9 @@ class SharedStoreTest : public QObject {
     const TemporaryFolder folder;
     StoreThread holder(folder / "runs.db"), guest(folder / "runs.db");
     for (StoreThread* store : {&holder, &guest})
-      QCOMPARE(sentenceOf([&] { ask(*store, [](RunStore& s) { s.setName(9, "x"); }); }),
-               "[store] " + (folder / "runs.db").string() + ": expected run 9, found none of that number; list the runs");
+      QCOMPARE(
+          sentenceOf([&] { ask(*store, [](RunStore& s) { s.setName(9, "x"); }); }),
+          "[store] " + (folder / "runs.db").string() + ": expected run 9, found none of that number; list the runs");
   }
   void manyRecordAtOnceAndNoneLosesARow() {
     const TemporaryFolder folder;
@@ -166,7 +168,8 @@ class SharedStoreTest : public QObject {
                      [&](const std::string&) { ++failures; });
     for (StoreThread* store : all) store->finish();
     QCOMPARE(failures.load(), 0);
-    for (const RunId run : runs) QVERIFY(same(ask(holder, [run](RunStore& s) { return s.points(run); }), pointsFrom(1, 400)));
+    for (const RunId run : runs)
+      QVERIFY(same(ask(holder, [run](RunStore& s) { return s.points(run); }), pointsFrom(1, 400)));
   }
   void whenTheHolderEndsAnotherTakesItsPlaceAndRecordsForTheRest() {
     const TemporaryFolder folder;
@@ -185,7 +188,8 @@ class SharedStoreTest : public QObject {
     QVERIFY(stateOf(a) == RunSummary::State::running);
     QVERIFY(stateOf(b) == RunSummary::State::running);
     QVERIFY(stateOf(left) == RunSummary::State::interrupted);
-    for (const RunId run : {a, b}) QVERIFY(same(ask(second, [run](RunStore& s) { return s.points(run); }), pointsFrom(1, 10)));
+    for (const RunId run : {a, b})
+      QVERIFY(same(ask(second, [run](RunStore& s) { return s.points(run); }), pointsFrom(1, 10)));
   }
   void aHolderKilledAtAnyMomentTakesNoRowWithItAndDoublesNone() {
     for (int moment = 0; moment < 6; ++moment) {
@@ -224,9 +228,18 @@ class SharedStoreTest : public QObject {
     const TemporaryFolder folder;
     const auto store = RunStore::open(folder / "runs.db", RunStore::Access::write);
     StoreClient client;
-    const auto greeting = MessageWriter().put(kLinkVersion).put(std::string("token")).put(std::string("process 1")).put(client.process.claims).take();
+    const auto greeting = MessageWriter()
+                              .put(kLinkVersion)
+                              .put(std::string("token"))
+                              .put(std::string("process 1"))
+                              .put(client.process.claims)
+                              .take();
     QCOMPARE(store->answer(client, greeting), doneAnswer({}));
-    const auto create = MessageWriter().put(std::uint64_t{1}).put(placeOf<&RunStore::createRun>(StoreOperations())).put(named("mine")).take();
+    const auto create = MessageWriter()
+                            .put(std::uint64_t{1})
+                            .put(placeOf<&RunStore::createRun>(StoreOperations()))
+                            .put(named("mine"))
+                            .take();
     const std::string answer = store->answer(client, create);
     QCOMPARE(answer, doneAnswer(MessageWriter().put(RunId{1}).take()));
     QCOMPARE(store->answer(client, create), answer);
@@ -286,8 +299,7 @@ class SharedStoreTest : public QObject {
     OtherProcess other([&](auto ready) {
       ready();
       char byte;
-      while (::read(go[0], &byte, 1) < 1) {
-      }
+      while (::read(go[0], &byte, 1) < 1) {}
       StoreThread store(folder / "runs.db");
       store.post([](RunStore& s) { s.append(s.createRun(named("theirs")), pointsFrom(1, 5)); });
       for (;;) ::pause();
@@ -295,11 +307,15 @@ class SharedStoreTest : public QObject {
     StoreThread holder(folder / "runs.db");
     QVERIFY(holds(holder));
     QCOMPARE(::write(go[1], "x", 1), ssize_t{1});
-    const auto steps = [&] { return ask(holder, [](RunStore& s) { return s.runs().empty() ? std::int64_t{0} : s.run(1).steps; }); };
+    const auto steps = [&] {
+      return ask(holder, [](RunStore& s) { return s.runs().empty() ? std::int64_t{0} : s.run(1).steps; });
+    };
     QTRY_COMPARE_WITH_TIMEOUT(steps(), std::int64_t{5}, 30'000);
     QVERIFY(ask(holder, [](RunStore& s) { return s.run(1).state; }) == RunSummary::State::running);
     other.kill();
-    const auto interrupted = [&] { return ask(holder, [](RunStore& s) { return s.run(1).state == RunSummary::State::interrupted; }); };
+    const auto interrupted = [&] {
+      return ask(holder, [](RunStore& s) { return s.run(1).state == RunSummary::State::interrupted; });
+    };
     QTRY_VERIFY_WITH_TIMEOUT(interrupted(), 30'000);
     ask(holder, [](RunStore& s) { s.claim(1); });
     ::close(go[0]);
@@ -328,19 +344,31 @@ class SharedStoreTest : public QObject {
     const TemporaryFolder folder;
     StoreThread holder(folder / "runs.db");
     const RunId run = ask(holder, [](RunStore& s) { return s.createRun({}); });
-    const std::string whole = MessageWriter().put(std::uint64_t{1}).put(placeOf<appendPoints>(StoreOperations())).put(run).put(pointsFrom(1, 3)).take();
+    const std::string whole = MessageWriter()
+                                  .put(std::uint64_t{1})
+                                  .put(placeOf<appendPoints>(StoreOperations()))
+                                  .put(run)
+                                  .put(pointsFrom(1, 3))
+                                  .take();
     StoreClient self;
     self.token = "token";
     const auto said = [&](const std::string& message) {
       const auto link = StoreLink::to(folder / "runs.db", self);
       return sentenceOf([&] { link->ask(message); });
     };
-    for (const std::size_t length : {std::size_t{0}, std::size_t{7}, std::size_t{9}, std::size_t{20}, whole.size() / 2, whole.size() - 1})
-      QVERIFY2(said(whole.substr(0, length)).find("found it damaged") != std::string::npos, said(whole.substr(0, length)).c_str());
+    for (const std::size_t length :
+         {std::size_t{0}, std::size_t{7}, std::size_t{9}, std::size_t{20}, whole.size() / 2, whole.size() - 1})
+      QVERIFY2(said(whole.substr(0, length)).find("found it damaged") != std::string::npos,
+               said(whole.substr(0, length)).c_str());
     QVERIFY(said(whole + "x").find("found it damaged") != std::string::npos);
     const auto unknown = MessageWriter().put(std::uint64_t{1}).put(std::uint16_t{999}).take();
     QVERIFY(said(unknown).find("found none of number 999") != std::string::npos);
-    const auto state = MessageWriter().put(std::uint64_t{1}).put(placeOf<&RunStore::setState>(StoreOperations())).put(run).put(77).take();
+    const auto state = MessageWriter()
+                           .put(std::uint64_t{1})
+                           .put(placeOf<&RunStore::setState>(StoreOperations()))
+                           .put(run)
+                           .put(77)
+                           .take();
     QVERIFY(said(state).find("found it damaged") != std::string::npos);
     {
       const auto other = LocalSocket::connect(socketOf(folder / "runs.db"));

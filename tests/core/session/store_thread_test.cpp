@@ -28,7 +28,8 @@ class StoreThreadTest : public QObject {
     StoreThread store(folder.path() / "runs.db");
     std::string sentence;
     bool next = false;
-    store.post([](RunStore&) { throw Error("store", "no such run"); }, [&](const std::string& said) { sentence = said; });
+    store.post([](RunStore&) { throw Error("store", "no such run"); },
+               [&](const std::string& said) { sentence = said; });
     store.post([&](RunStore&) { next = true; });
     store.finish();
     QCOMPARE(sentence, std::string("[store] no such run"));

@@ -53,7 +53,8 @@ class TrainingSessionTest : public QObject {
   void onAFullDiskItWaitsAndGoesOnByItselfWhenThereIsRoom() {
     const test::TemporaryFolder folder;
     RunConfig config = tinyRun(folder, 40);
-    for (LayerConfig& layer : config.model.layers) layer.recipe.experts.count = 200;  // a checkpoint is larger than the store
+    for (LayerConfig& layer : config.model.layers)
+      layer.recipe.experts.count = 200;  // a checkpoint is larger than the store
     SessionListener session(folder / "runs.db");
     session.post(command::Start{.config = config, .paused = true});
     QVERIFY(session.untilState(State::paused));
@@ -61,7 +62,8 @@ class TrainingSessionTest : public QObject {
     test::WriteLimit full(static_cast<rlim_t>(std::filesystem::file_size(folder / "runs.db")) + 100'000);
     session.post(command::Play{});
     QVERIFY(session.untilState(State::waiting));
-    QVERIFY2(session.status.storeProblem.find("goes on by itself when there is room") != std::string::npos, session.status.storeProblem.c_str());
+    QVERIFY2(session.status.storeProblem.find("goes on by itself when there is room") != std::string::npos,
+             session.status.storeProblem.c_str());
     full.lift();
     QVERIFY(session.untilState(State::finished));
     QVERIFY(session.until([&] { return session.status.storeProblem.empty(); }));
@@ -130,7 +132,8 @@ class TrainingSessionTest : public QObject {
     QCOMPARE(session.count(Kind::undo), std::int64_t{1});
     session.withStore([&](RunStore& store) {
       const auto events = store.events(session.status.run);
-      const auto undo = std::find_if(events.begin(), events.end(), [](const RunEvent& e) { return e.kind == Kind::undo; });
+      const auto undo =
+          std::find_if(events.begin(), events.end(), [](const RunEvent& e) { return e.kind == Kind::undo; });
       QVERIFY(undo != events.end());
       QCOMPARE(undo->step, std::int64_t{4});
       QCOMPARE(undo->oldValue, std::string("0.5"));
@@ -158,7 +161,8 @@ class TrainingSessionTest : public QObject {
     QVERIFY(refusedWith(command::Start{.config = missing}, "nothing.txt"));
     RunConfig vast = tinyRun(folder, 10);
     vast.model.width = 1 << 14;
-    for (LayerConfig& layer : vast.model.layers) layer.recipe.experts.count = 512, layer.recipe.experts.hidden = {1 << 14};
+    for (LayerConfig& layer : vast.model.layers)
+      layer.recipe.experts.count = 512, layer.recipe.experts.hidden = {1 << 14};
     QVERIFY(refusedWith(command::Start{.config = vast}, "free"));
     RunConfig hungry = tinyRun(folder, 10);
     hungry.model.context = 1 << 14;
@@ -228,7 +232,8 @@ class TrainingSessionTest : public QObject {
       QVERIFY(session.untilSteps(5));
       QVERIFY(session.until([&] { return session.count(Kind::checkpoint) == 2; }));
       run = session.status.run;
-      std::filesystem::copy(checkpointFolder(folder / "runs.db", run) / "step-5", folder / "kept", std::filesystem::copy_options::recursive);
+      std::filesystem::copy(checkpointFolder(folder / "runs.db", run) / "step-5", folder / "kept",
+                            std::filesystem::copy_options::recursive);
       session.post(command::SetKnob{"train.learning_rate", "0.125"});
       QVERIFY(session.until([&] { return session.status.canUndo; }));
     }
@@ -334,7 +339,8 @@ class TrainingSessionTest : public QObject {
     session.post(command::Pause{});
     QVERIFY(session.untilState(State::paused));
     session.post(command::Generate{.request = 3, .prompt = "one", .settings = {.tokens = 4}});
-    QVERIFY(session.until([&] { return session.generations.back()->request == 3 && session.generations.back()->complete; }));
+    QVERIFY(session.until(
+        [&] { return session.generations.back()->request == 3 && session.generations.back()->complete; }));
     QCOMPARE(session.generations.back()->step, session.status.step);
     const auto before = session.count(Kind::checkpoint);
     session.post(command::SaveCheckpoint{.pin = true});
@@ -372,7 +378,8 @@ class TrainingSessionTest : public QObject {
       session.untilState(State::finished);
       std::string weights;
       session.withStore([&](RunStore& store) {
-        weights = test::readText(std::filesystem::path(store.checkpoints(session.status.run).back().path) / "model.safetensors");
+        weights = test::readText(std::filesystem::path(store.checkpoints(session.status.run).back().path) /
+                                 "model.safetensors");
       });
       return weights;
     };

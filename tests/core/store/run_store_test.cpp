@@ -12,7 +12,9 @@ using namespace moe::test;
 
 namespace {
 
-std::unique_ptr<RunStore> storeIn(const TemporaryFolder& folder) { return RunStore::open(folder / "runs.db", RunStore::Access::write); }
+std::unique_ptr<RunStore> storeIn(const TemporaryFolder& folder) {
+  return RunStore::open(folder / "runs.db", RunStore::Access::write);
+}
 
 RunSummary someRun(const std::string& name) {
   RunSummary run;
@@ -60,7 +62,9 @@ class RunStoreTest : public QObject {
     QCOMPARE(run.totalParameters, std::int64_t{4'600'000});
     QCOMPARE(run.activeParameters, std::int64_t{1'200'000});
     QVERIFY(!run.trainLoss && !run.validationLoss);
-    QVERIFY(QRegularExpression("^\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\dZ$").match(QString::fromStdString(run.created)).hasMatch());
+    QVERIFY(QRegularExpression("^\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\dZ$")
+                .match(QString::fromStdString(run.created))
+                .hasMatch());
   }
   void aRunWhoseWriterEndedWithoutAWordIsInterrupted() {
     const TemporaryFolder folder;
@@ -76,7 +80,8 @@ class RunStoreTest : public QObject {
       QVERIFY(store->run(left).state == RunSummary::State::running);
     }
     // A reader changes nothing; the next writer does.
-    QVERIFY(RunStore::open(folder / "runs.db", RunStore::Access::readOnly)->run(left).state == RunSummary::State::running);
+    QVERIFY(RunStore::open(folder / "runs.db", RunStore::Access::readOnly)->run(left).state ==
+            RunSummary::State::running);
     const auto store = storeIn(folder);
     QVERIFY(store->run(left).state == RunSummary::State::interrupted);
     QCOMPARE(store->run(left).steps, std::int64_t{7});
@@ -186,8 +191,9 @@ class RunStoreTest : public QObject {
   void whatIsNoRegularFileIsRefusedAtOnceHoweverItIsOpened() {
     const TemporaryFolder folder;
     QCOMPARE(::mkfifo((folder / "pipe").c_str(), 0600), 0);
-    for (const auto& [name, kind] : {std::pair(folder / "pipe", "a named pipe"), std::pair(std::filesystem::path("/dev/null"), "a device"),
-                                     std::pair(folder.path(), "a folder")})
+    for (const auto& [name, kind] :
+         {std::pair(folder / "pipe", "a named pipe"), std::pair(std::filesystem::path("/dev/null"), "a device"),
+          std::pair(folder.path(), "a folder")})
       for (const auto access : {RunStore::Access::write, RunStore::Access::shared, RunStore::Access::readOnly})
         QCOMPARE(sentenceOf([&] { RunStore::open(name, access); }),
                  "[store] " + name.string() + ": expected a run store, found " + kind + "; choose a regular file");

@@ -36,7 +36,8 @@ RunId fill(const fs::path& file) {
   return run;
 }
 
-#define SAYS(sentence, part) QVERIFY2(sentence.starts_with("[store] ") && sentence.find(part) != std::string::npos, sentence.c_str())
+#define SAYS(sentence, part) \
+  QVERIFY2(sentence.starts_with("[store] ") && sentence.find(part) != std::string::npos, sentence.c_str())
 
 }  // namespace
 
@@ -104,7 +105,9 @@ class StoreFailuresTest : public QObject {
   void aDamagedBlockIsToldAndNeverRead() {
     const TemporaryFolder folder;
     const RunId run = fill(folder / "runs.db");
-    execute(folder / "runs.db", "UPDATE layer_blocks SET metrics = x'00112233' WHERE first_step = 257; UPDATE layer_blocks SET experts = 1 << 40 WHERE first_step = 1");
+    execute(folder / "runs.db",
+            "UPDATE layer_blocks SET metrics = x'00112233' WHERE first_step = 257; UPDATE layer_blocks SET experts = 1 "
+            "<< 40 WHERE first_step = 1");
     const auto store = openTo(folder / "runs.db", kWrite);
     for (const std::int64_t after : {0, 256}) {
       const std::string said = sentenceOf([&] { store->points(run, after, after + 10); });
@@ -138,7 +141,8 @@ class StoreFailuresTest : public QObject {
     };
     const std::string written = asNobody([&] { return refusalOf(folder / "store/runs.db", kWrite); });
     const std::string made = asNobody([&] { return refusalOf(folder / "store/new/runs.db", kWrite); });
-    const std::string read = asNobody([&] { return std::to_string(openTo(folder / "store/runs.db", kRead)->points(run).size()); });
+    const std::string read =
+        asNobody([&] { return std::to_string(openTo(folder / "store/runs.db", kRead)->points(run).size()); });
     ::chmod((folder / "store").c_str(), 0755);
     SAYS(written, "expected a folder that may be written, found: Permission denied");
     SAYS(made, "expected a folder that can be made, found: Permission denied");

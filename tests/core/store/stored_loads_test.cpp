@@ -23,7 +23,8 @@ struct Filled {
     std::uint32_t word = 1;
     for (StepPoint& point : points = pointsFrom(1, kSteps, kExperts))
       for (LayerPoint& layer : point.layers)
-        for (float& load : layer.load) load = static_cast<float>((word = word * 1664525u + 1013904223u) >> 8) * 0x1p-24f;
+        for (float& load : layer.load)
+          load = static_cast<float>((word = word * 1664525u + 1013904223u) >> 8) * 0x1p-24f;
     for (std::size_t i = 0; i < points.size(); i += 100) store->append(run, std::span(points).subspan(i, 100));
   }
 
@@ -91,7 +92,8 @@ class StoredLoadsTest : public QObject {
     filled.store->truncate(filled.run, 700);
     const auto layers = filled.store->loads(filled.run, 0, INT64_MAX, 2);
     float high = 0;
-    for (int step = 0; step < 700; ++step) high = std::max(high, filled.points[static_cast<std::size_t>(step)].layers[0].load[0]);
+    for (int step = 0; step < 700; ++step)
+      high = std::max(high, filled.points[static_cast<std::size_t>(step)].layers[0].load[0]);
     QCOMPARE(std::max(layers[0].high[0], layers[0].high[kExperts]), high);
   }
 };

@@ -109,7 +109,9 @@ class StoredPointsTest : public QObject {
     filled.append(points, 1000);
     const auto thin = filled.store->points(filled.run, 0, INT64_MAX, 90, false);
     QVERIFY(thin.size() <= 90 && thin.size() >= 60);
-    const auto has = [&](std::int64_t step) { return std::any_of(thin.begin(), thin.end(), [&](auto& p) { return p.step == step; }); };
+    const auto has = [&](std::int64_t step) {
+      return std::any_of(thin.begin(), thin.end(), [&](auto& p) { return p.step == step; });
+    };
     QVERIFY(has(1235) && has(3211) && has(4001));
     QVERIFY(std::is_sorted(thin.begin(), thin.end(), [](auto& a, auto& b) { return a.step < b.step; }));
     QVERIFY(std::count_if(thin.begin(), thin.end(), [](auto& p) { return p.validationLoss.has_value(); }) >= 25);

@@ -52,9 +52,12 @@ void execute(const fs::path& file, const std::string& sql) {
 
 /// Turns a store into what the first version wrote: 9 metrics and the terms a step, no studies.
 void makeOld(const fs::path& file) {
-  execute(file, "DROP TABLE studies; DROP TABLE layer_studies; ALTER TABLE points DROP COLUMN balance; ALTER TABLE runs DROP COLUMN text_checksum; "
-                "ALTER TABLE runs DROP COLUMN validated_tokens; ALTER TABLE runs DROP COLUMN held_out_tokens; DELETE FROM load_summaries; "
-                "DELETE FROM layer_blocks; PRAGMA user_version = 1");
+  execute(file,
+          "DROP TABLE studies; DROP TABLE layer_studies; ALTER TABLE points DROP COLUMN balance; ALTER TABLE runs DROP "
+          "COLUMN text_checksum; "
+          "ALTER TABLE runs DROP COLUMN validated_tokens; ALTER TABLE runs DROP COLUMN held_out_tokens; DELETE FROM "
+          "load_summaries; "
+          "DELETE FROM layer_blocks; PRAGMA user_version = 1");
   // One open block of one step: offset 0, then 1..9 and two terms.
   std::vector<float> values;
   for (int i = 1; i <= 11; ++i) values.push_back(static_cast<float>(i));
@@ -64,8 +67,10 @@ void makeOld(const fs::path& file) {
     std::memcpy(bytes, &value, 4);
     for (const unsigned char byte : bytes) hex += QString("%1").arg(byte, 2, 16, QChar('0')).toStdString();
   }
-  execute(file, "INSERT INTO layer_blocks(run, layer, first_step, last_step, count, closed, experts, terms, metrics, loads) "
-                "VALUES(1, 0, 1, 1, 1, 0, 2, 2, x'" + hex + "', x'0000003F0000003F')");
+  execute(file,
+          "INSERT INTO layer_blocks(run, layer, first_step, last_step, count, closed, experts, terms, metrics, loads) "
+          "VALUES(1, 0, 1, 1, 1, 0, 2, 2, x'" +
+              hex + "', x'0000003F0000003F')");
 }
 
 }  // namespace
@@ -89,7 +94,8 @@ class StudiesTest : public QObject {
       }
       return study;
     };
-    const RunStudy written[] = {wide(1, 40'000, 256), wide(2, 300, 256), wide(3, 300, 300)};  // the last as older programs wrote it
+    const RunStudy written[] = {wide(1, 40'000, 256), wide(2, 300, 256),
+                                wide(3, 300, 300)};  // the last as older programs wrote it
     for (const RunStudy& study : written) store->append(study);
     const auto studies = store->studies(run);
     for (std::size_t i = 0; i < 3; ++i) QVERIFY(studies[i]->layers == written[i].layers);
@@ -124,7 +130,8 @@ class StudiesTest : public QObject {
     const TemporaryFolder folder;
     const auto store = RunStore::open(folder / "runs.db", RunStore::Access::write);
     const RunId run = store->createRun({}), other = store->createRun({});
-    for (const std::int64_t step : {0, 100, 200}) store->append(studyAt(run, step)), store->append(studyAt(other, step));
+    for (const std::int64_t step : {0, 100, 200})
+      store->append(studyAt(run, step)), store->append(studyAt(other, step));
     store->truncate(run, 100);
     QCOMPARE(store->studies(run).size(), std::size_t{2});
     store->deleteRun(run);
@@ -139,8 +146,8 @@ class StudiesTest : public QObject {
       run = store->createRun({});
       store->append(studyAt(run, 0));
     }
-    for (const char* damage : {"selections = x'0700'", "selections = x'070007000700'", "experts = -1", "slots = 1000000000",
-                               "coactivation = x'00'", "domain_shares = x''"}) {
+    for (const char* damage : {"selections = x'0700'", "selections = x'070007000700'", "experts = -1",
+                               "slots = 1000000000", "coactivation = x'00'", "domain_shares = x''"}) {
       fs::copy_file(folder / "runs.db", folder / "damaged.db", fs::copy_options::overwrite_existing);
       execute(folder / "damaged.db", std::string("UPDATE layer_studies SET ") + damage);
       const auto store = RunStore::open(folder / "damaged.db", RunStore::Access::readOnly);
@@ -153,10 +160,12 @@ class StudiesTest : public QObject {
       const auto store = RunStore::open(folder / "runs.db", RunStore::Access::write);
       store->append(studyAt(store->createRun({}), 0));
     }
-    execute(folder / "runs.db", "UPDATE studies SET domains = 'first text' || char(10) || 'second' || char(10); "
-                                "ALTER TABLE runs DROP COLUMN text_checksum; ALTER TABLE runs DROP COLUMN validated_tokens; "
-                                "ALTER TABLE runs DROP COLUMN held_out_tokens; PRAGMA user_version = 2");
-    for (const RunStore::Access access : {RunStore::Access::readOnly, RunStore::Access::write, RunStore::Access::write}) {
+    execute(folder / "runs.db",
+            "UPDATE studies SET domains = 'first text' || char(10) || 'second' || char(10); "
+            "ALTER TABLE runs DROP COLUMN text_checksum; ALTER TABLE runs DROP COLUMN validated_tokens; "
+            "ALTER TABLE runs DROP COLUMN held_out_tokens; PRAGMA user_version = 2");
+    for (const RunStore::Access access :
+         {RunStore::Access::readOnly, RunStore::Access::write, RunStore::Access::write}) {
       const auto store = RunStore::open(folder / "runs.db", access);
       QCOMPARE(store->studies(1).at(0)->domains, (std::vector<std::string>{"first text", "second"}));
       QCOMPARE(store->run(1).heldOutTokens, std::int64_t{0});

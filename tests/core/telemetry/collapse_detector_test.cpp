@@ -82,7 +82,8 @@ class CollapseDetectorTest : public QObject {
     const auto shareAt = [](int step) { return step < 12 ? 0.2f : step < 45 ? 0.001f * (step % 7) : 0.21f; };
     for (int cut = 1; cut < 70; cut += 3) {
       CollapseDetector whole(1, kConfig), first(1, kConfig), second(1, kConfig);
-      for (int step = 1; step <= cut; ++step) whole.update(pointOf(step, shareAt(step))), first.update(pointOf(step, shareAt(step)));
+      for (int step = 1; step <= cut; ++step)
+        whole.update(pointOf(step, shareAt(step))), first.update(pointOf(step, shareAt(step)));
       second.restore(first.state());
       int raised = 0;
       for (int step = cut + 1; step <= 80; ++step) {

@@ -40,8 +40,15 @@ RunFacts facts() {
   facts.deadWindow = 50;
   facts.parts = {{"embedding", 600'000}, {"experts", 4'000'000}};
   facts.memory = {.parameterBytes = 16, .tokenBytes = 10240, .tokens = 512, .other = 16 << 20};
-  facts.terms = {{.label = "Load", .formula = "E \u03a3 f P", .coefficient = 0.01, .copies = 4, .atBalance = 1, .timesAssignments = true, .convention = "Hugging Face"},
-                 {.label = "z-loss", .formula = "mean (log \u03a3 exp z)\u00b2", .coefficient = 0.001, .z = true, .copies = 4}};
+  facts.terms = {
+      {.label = "Load",
+       .formula = "E \u03a3 f P",
+       .coefficient = 0.01,
+       .copies = 4,
+       .atBalance = 1,
+       .timesAssignments = true,
+       .convention = "Hugging Face"},
+      {.label = "z-loss", .formula = "mean (log \u03a3 exp z)\u00b2", .coefficient = 0.001, .z = true, .copies = 4}};
   return facts;
 }
 
@@ -103,8 +110,10 @@ class ExplanationTest : public QObject {
     SAYS(explain(RunQuantity::zLoss, point(), facts()).values, "0.001 \u00b7 3 \u00b7 4 layers = 0.012");
     SAYS(explain(RunQuantity::tokensPerSecond, point(), facts()).values, "512 / 0.5 s = 1,024 tokens / s");
     SAYS(explain(RunQuantity::activeParameters, point(), facts()).values, "4,600,000 \u2212 2,900,000 = 1,700,000");
-    SAYS(explain(RunQuantity::totalParameters, point(), facts()).values, "embedding 600,000 + experts 4,000,000 = 4,600,000");
-    SAYS(explain(RunQuantity::memory, point(), facts()).values, "4,600,000 \u00b7 16 B + 512 \u00b7 10,240 B + 16 MiB = 91 MiB");
+    SAYS(explain(RunQuantity::totalParameters, point(), facts()).values,
+         "embedding 600,000 + experts 4,000,000 = 4,600,000");
+    SAYS(explain(RunQuantity::memory, point(), facts()).values,
+         "4,600,000 \u00b7 16 B + 512 \u00b7 10,240 B + 16 MiB = 91 MiB");
     for (int i = 0; i <= static_cast<int>(RunQuantity::memory); ++i)
       QVERIFY(!explain(static_cast<RunQuantity>(i), point(), facts()).values.empty());
   }
@@ -150,11 +159,18 @@ class ExplanationTest : public QObject {
     study.tokens = 4;
     study.domains = {"music"};
     study.domainTokens = {4};
-    study.layers = {{.layer = 1, .experts = 2, .slots = 2, .selections = {0, 1, 0, -1, 0, -1, 0, -1}, .listed = {0, 1}, .coactivation = {0, 0.25f, 1, 0}, .domains = {1, 0.25f}}};
+    study.layers = {{.layer = 1,
+                     .experts = 2,
+                     .slots = 2,
+                     .selections = {0, 1, 0, -1, 0, -1, 0, -1},
+                     .listed = {0, 1},
+                     .coactivation = {0, 0.25f, 1, 0},
+                     .domains = {1, 0.25f}}};
     SAYS(explainCoactivation(study, 0, 0, 1).values, "1 / 4 = 25 %");
     SAYS(explainDomain(study, 0, 0, 1).values, "1 / 4 = 25 %; uniform 62.5 %, so 0.4 times");
     SAYS(explain(StudyQuantity::churn, study, 0, {.churn = 0.2, .saturation = 0.9}, 200).values, "1 / 5 = 20 %");
-    SAYS(explain(StudyQuantity::saturation, study, 0, {.churn = 0.2, .saturation = 0.9}, 200).values, "90 %, against step 200");
+    SAYS(explain(StudyQuantity::saturation, study, 0, {.churn = 0.2, .saturation = 0.9}, 200).values,
+         "90 %, against step 200");
     SAYS(explain(StudyQuantity::maxVioGlobal, study, 0, {}, 200).values, "Not measured");
   }
 };

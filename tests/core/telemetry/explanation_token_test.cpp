@@ -18,7 +18,8 @@ TokenLayerRouting layerOf() {
   layer.logits = {2, 1, 0, -1};
   double total = 0;
   for (const float z : layer.logits) total += std::exp(static_cast<double>(z));
-  for (const float z : layer.logits) layer.probabilities.push_back(static_cast<float>(std::exp(static_cast<double>(z)) / total));
+  for (const float z : layer.logits)
+    layer.probabilities.push_back(static_cast<float>(std::exp(static_cast<double>(z)) / total));
   layer.ranking = layer.probabilities;
   const float chosen = layer.probabilities[0] + layer.probabilities[1];
   layer.weights = {layer.probabilities[0] / chosen, layer.probabilities[1] / chosen};
@@ -53,7 +54,8 @@ class ExplanationTokenTest : public QObject {
     TokenLayerRouting layer = layerOf();
     RouterFacts facts;
     facts.weight = RouterFacts::Weight::softmaxSelected;
-    SAYS(of(explainToken(layer, 1, &facts), TokenQuantity::weight, 1).values, "e^1 / (e^2 + e^1) = 2.72 / 10.1 = 0.269");
+    SAYS(of(explainToken(layer, 1, &facts), TokenQuantity::weight, 1).values,
+         "e^1 / (e^2 + e^1) = 2.72 / 10.1 = 0.269");
     facts.weight = RouterFacts::Weight::score;
     facts.scale = 2.5;
     layer.weights = {2.5f * layer.probabilities[0], 2.5f * layer.probabilities[1]};

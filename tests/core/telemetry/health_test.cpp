@@ -12,9 +12,7 @@ namespace {
 
 using Table = std::vector<std::int32_t>;
 
-bool near(double a, double b) {
-  return std::abs(a - b) <= 1e-12 * std::max(1.0, std::abs(b));
-}
+bool near(double a, double b) { return std::abs(a - b) <= 1e-12 * std::max(1.0, std::abs(b)); }
 
 }  // namespace
 
@@ -90,8 +88,8 @@ class HealthTest : public QObject {
   }
   void churnIsTheShareOfAssignmentsThatAreNew() {
     const Table before{0, 1, 2, 3, 1, 0}, swapped{1, 0, 3, 2, 0, 1}, after{0, 2, 2, 3, 3, 2};
-    QCOMPARE(churn(before, 2, swapped, 2), 0.0);        // only the order changed: no assignment did
-    QVERIFY(near(churn(before, 2, after, 2), 3 / 6.0));  // one of the first token's two, both of the last's
+    QCOMPARE(churn(before, 2, swapped, 2), 0.0);                  // only the order changed: no assignment did
+    QVERIFY(near(churn(before, 2, after, 2), 3 / 6.0));           // one of the first token's two, both of the last's
     QVERIFY(near(churn(Table{0, 1, 2}, 1, before, 2), 5 / 6.0));  // k grew from 1 to 2: one of six stayed
     QCOMPARE(churn(before, 2, Table{-1, -1, -1}, 1), 0.0);
   }
@@ -121,7 +119,8 @@ class HealthTest : public QObject {
     QCOMPARE(firstChoices(table, 2), (Table{0, 0, 1}));
     QVERIFY(near(meanLargestShare(firstChoices(table, 2), domain), 1));
     QVERIFY(near(meanLargestShare(Table{0, 1, 0}, Table{0, 0, 0}), 2 / 3.0));
-    QVERIFY(near(meanLargestShare(Table{0, -1, -1, -1, 3}, Table{7, 7, 7, -1, 900'000}), (1 / 3.0 + 1) / 2));  // none is no expert
+    QVERIFY(near(meanLargestShare(Table{0, -1, -1, -1, 3}, Table{7, 7, 7, -1, 900'000}),
+                 (1 / 3.0 + 1) / 2));  // none is no expert
   }
 };
 SWITCHYARD_TEST(HealthTest)

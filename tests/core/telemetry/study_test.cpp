@@ -36,9 +36,9 @@ class StudyTest : public QObject {
     QVERIFY(near(layer.coactivation[0 * 4 + 1], 0.5));  // expert 0 went twice, once with 1
     QVERIFY(near(layer.coactivation[2 * 4 + 3], 0.5));
     QCOMPARE(layer.coactivation[1 * 4 + 1], 0.0f);
-    QVERIFY(near(layer.domains[0 * 4 + 0], 1));         // both tokens of domain a
+    QVERIFY(near(layer.domains[0 * 4 + 0], 1));  // both tokens of domain a
     QVERIFY(near(layer.domains[1 * 4 + 2], 0.5));
-    QVERIFY(near(layer.inputSpecialisation, 1));        // id 5 always first to 0, id 6 to 3
+    QVERIFY(near(layer.inputSpecialisation, 1));             // id 5 always first to 0, id 6 to 3
     QVERIFY(near(layer.nextSpecialisation, (1 + 0.5) / 2));  // next id 6 follows one of each; the last has no target
   }
   void tablesOfManyExpertsTellOfThoseChosenMost() {
@@ -50,7 +50,8 @@ class StudyTest : public QObject {
       domain.push_back(t % 2);
       ids.push_back(t);
     }
-    const LayerStudy layer = studyLayer(0, {.table = table, .slots = 2, .experts = kExperts}, {domain, ids, ids, ids, 2});
+    const LayerStudy layer =
+        studyLayer(0, {.table = table, .slots = 2, .experts = kExperts}, {domain, ids, ids, ids, 2});
     QCOMPARE(layer.experts, 40'000);
     QVERIFY(layer.selections == table);
     QCOMPARE(layer.listed.size(), static_cast<std::size_t>(kStudiedExperts));
@@ -78,8 +79,8 @@ class StudyTest : public QObject {
   void whereEveryTokenAsksEveryExpertDomainsCountByWeight() {
     const Ids table{0, 1, 0, 1}, domain{0, 1}, ids{5, 6};
     const std::vector<double> weights{0.9, 0.1, 0.3, 0.7};
-    const LayerStudy layer =
-        studyLayer(0, {.table = table, .slots = 2, .experts = 2, .weights = weights, .weighed = true}, {domain, ids, ids, ids, 2});
+    const LayerStudy layer = studyLayer(
+        0, {.table = table, .slots = 2, .experts = 2, .weights = weights, .weighed = true}, {domain, ids, ids, ids, 2});
     QVERIFY(near(layer.domains[0], 0.9) && near(layer.domains[3], 0.7));
   }
   void churnLooksBackAndSaturationLooksAtTheNewest() {

@@ -43,15 +43,18 @@ void sameLosses(test::Run& found, test::Run& expected, int steps) {
   for (int i = 0; i < steps; ++i) {
     const StepPoint mine = found.trainer.step(), right = expected.trainer.step();
     const double apart = std::abs(mine.loss - right.loss) / right.loss;
-    QVERIFY2(apart <= kLossBound, ("step " + std::to_string(i) + ": apart by " + std::to_string(apart / kLossBound) +
-                                   " times the bound").c_str());
+    QVERIFY2(apart <= kLossBound,
+             ("step " + std::to_string(i) + ": apart by " + std::to_string(apart / kLossBound) + " times the bound")
+                 .c_str());
     QCOMPARE(mine.layers.size(), right.layers.size());
     for (std::size_t l = 0; l < mine.layers.size(); ++l) QCOMPARE(mine.layers[l].load, right.layers[l].load);
   }
 }
 
 /// The class's type information is the module's alone, where the sanitizer for dynamic types does not find it.
-[[gnu::no_sanitize("vptr")]] std::int64_t graphsMade(const Backend& backend) { return static_cast<const cuda::CudaBackend&>(backend).graphsMade(); }
+[[gnu::no_sanitize("vptr")]] std::int64_t graphsMade(const Backend& backend) {
+  return static_cast<const cuda::CudaBackend&>(backend).graphsMade();
+}
 
 }  // namespace
 

@@ -51,7 +51,8 @@ std::span<const float> values(const std::vector<TrainingState::Named>& tensors, 
 /// Expert e's share of a bank of equal experts.
 std::vector<float> part(std::span<const float> bank, std::size_t e, std::size_t experts) {
   const std::size_t each = bank.size() / experts;
-  return {bank.begin() + static_cast<std::ptrdiff_t>(e * each), bank.begin() + static_cast<std::ptrdiff_t>((e + 1) * each)};
+  return {bank.begin() + static_cast<std::ptrdiff_t>(e * each),
+          bank.begin() + static_cast<std::ptrdiff_t>((e + 1) * each)};
 }
 
 double lossOf(const Stored& stored) {
@@ -60,8 +61,8 @@ double lossOf(const Stored& stored) {
   return run.trainer.evaluate(60);
 }
 
-const char* const kBanks[] = {"experts.gate", "experts.up", "experts.down", "experts.gate_bias", "experts.up_bias",
-                              "experts.down_bias", "router.weight"};
+const char* const kBanks[] = {"experts.gate",    "experts.up",        "experts.down", "experts.gate_bias",
+                              "experts.up_bias", "experts.down_bias", "router.weight"};
 
 constexpr auto kLists = {&TrainingState::parameters, &TrainingState::optimizerM, &TrainingState::optimizerV};
 
@@ -79,7 +80,8 @@ class ExpertSurgeryTest : public QObject {
     const Stored before = trained(biased());
     Stored after = trained(biased());
     const std::string sentence = operate(after.config, after.state, after.watch, {.noise = 0, .coldStart = false});
-    QVERIFY2(sentence.starts_with("1 expert was added to every expert layer, a copy of the busiest (L0 E"), sentence.c_str());
+    QVERIFY2(sentence.starts_with("1 expert was added to every expert layer, a copy of the busiest (L0 E"),
+             sentence.c_str());
     LoadWindow window(50);
     window.restore(before.watch.loads);
     const auto loads = window.utilization(50);
@@ -96,7 +98,8 @@ class ExpertSurgeryTest : public QObject {
           for (std::size_t e = 0; e < 4; ++e) QVERIFY(part(old, e, 4) == part(now, e, 5));
           QVERIFY(part(now, 4, 5) == part(old, busiest, 4));
         }
-      const auto oldBias = before.state.selectionBias[layer].tensor.span<float>(), bias = after.state.selectionBias[layer].tensor.span<float>();
+      const auto oldBias = before.state.selectionBias[layer].tensor.span<float>(),
+                 bias = after.state.selectionBias[layer].tensor.span<float>();
       QCOMPARE(bias.size(), std::size_t(5));
       for (std::size_t e = 0; e < 4; ++e) QCOMPARE(bias[e], oldBias[e]);
       QCOMPARE(bias[4], oldBias[busiest]);
@@ -112,7 +115,8 @@ class ExpertSurgeryTest : public QObject {
     operate(plain.config, plain.state, plain.watch, {.noise = 0, .coldStart = false});
     operate(noisy.config, noisy.state, noisy.watch, {.noise = 0.5, .coldStart = false});
     const std::string name = "layers.0.experts.up";
-    const auto a = part(values(plain.state.parameters, name), 4, 5), b = part(values(noisy.state.parameters, name), 4, 5);
+    const auto a = part(values(plain.state.parameters, name), 4, 5),
+               b = part(values(noisy.state.parameters, name), 4, 5);
     double mean = 0, squares = 0, added = 0;
     for (float x : a) mean += x / static_cast<double>(a.size());
     for (std::size_t i = 0; i < a.size(); ++i) {
@@ -128,18 +132,24 @@ class ExpertSurgeryTest : public QObject {
   void aFreshExpertIsDrawnAndHasNoMoments() {
     Stored after = trained(biased());
     const Stored before = trained(biased());
-    const std::string sentence = operate(after.config, after.state, after.watch, {.layer = 1, .count = 2, .from = From::fresh});
-    QVERIFY2(sentence.starts_with("2 experts were added to layer 1, fresh; 20 % of tokens are sent there until step 1003"), sentence.c_str());
+    const std::string sentence =
+        operate(after.config, after.state, after.watch, {.layer = 1, .count = 2, .from = From::fresh});
+    QVERIFY2(
+        sentence.starts_with("2 experts were added to layer 1, fresh; 20 % of tokens are sent there until step 1003"),
+        sentence.c_str());
     QCOMPARE(after.config.model.layers[0].recipe.experts.count, 4);
     QCOMPARE(after.config.model.layers[1].recipe.experts.count, 6);
     const std::string name = "layers.1.experts.gate";
-    const auto five = part(values(after.state.parameters, name), 4, 6), six = part(values(after.state.parameters, name), 5, 6);
+    const auto five = part(values(after.state.parameters, name), 4, 6),
+               six = part(values(after.state.parameters, name), 5, 6);
     QVERIFY(five != six && five[0] != 0);
     for (float x : part(values(after.state.optimizerM, name), 5, 6)) QCOMPARE(x, 0.0f);
     for (float x : part(values(after.state.parameters, "layers.1.experts.up_bias"), 4, 6)) QCOMPARE(x, 0.0f);
     const auto old = before.state.selectionBias[1].tensor.span<float>();
-    QVERIFY(std::abs(after.state.selectionBias[1].tensor.span<float>()[5] - (old[0] + old[1] + old[2] + old[3]) / 4) < 1e-6f);
-    QVERIFY(std::ranges::equal(values(before.state.parameters, "layers.0.experts.gate"), values(after.state.parameters, "layers.0.experts.gate")));
+    QVERIFY(std::abs(after.state.selectionBias[1].tensor.span<float>()[5] - (old[0] + old[1] + old[2] + old[3]) / 4) <
+            1e-6f);
+    QVERIFY(std::ranges::equal(values(before.state.parameters, "layers.0.experts.gate"),
+                               values(after.state.parameters, "layers.0.experts.gate")));
   }
   void removalKeepsTheOthersAndRenumbersWhatNamesThem() {
     RunConfig config = biased();
@@ -153,8 +163,10 @@ class ExpertSurgeryTest : public QObject {
         const std::string name = std::string("layers.1.") + bank;
         const auto old = values(before.state.*list, name), now = values(after.state.*list, name);
         QCOMPARE(now.size() * 4, old.size() * 3);
-        QVERIFY(part(old, 0, 4) == part(now, 0, 3) && part(old, 1, 4) == part(now, 1, 3) && part(old, 3, 4) == part(now, 2, 3));
-        QVERIFY(std::ranges::equal(values(before.state.*list, std::string("layers.0.") + bank), values(after.state.*list, std::string("layers.0.") + bank)));
+        QVERIFY(part(old, 0, 4) == part(now, 0, 3) && part(old, 1, 4) == part(now, 1, 3) &&
+                part(old, 3, 4) == part(now, 2, 3));
+        QVERIFY(std::ranges::equal(values(before.state.*list, std::string("layers.0.") + bank),
+                                   values(after.state.*list, std::string("layers.0.") + bank)));
       }
     QVERIFY((after.config.train.frozenExperts == std::vector<ExpertPlace>{{0, 3}, {1, 1}, {1, 2}}));
     QVERIFY((after.config.model.layers[1].recipe.select.force->experts == std::vector<int>{1, 2}));
@@ -193,7 +205,8 @@ class ExpertSurgeryTest : public QObject {
     QCOMPARE(point.layers[0].load.size(), std::size_t(3));
     QCOMPARE(point.layers[1].load.size(), std::size_t(6));
     QVERIFY(point.layers[1].load[4] > 0 && point.layers[1].load[5] > 0);  // the cold start sends tokens there
-    QVERIFY(test::sentenceOf([&] { run.trainer.set("select.k", "4"); }).starts_with("[config] select.k"));  // layer 0 has 3
+    QVERIFY(
+        test::sentenceOf([&] { run.trainer.set("select.k", "4"); }).starts_with("[config] select.k"));  // layer 0 has 3
     run.trainer.set("select.k", "3");
     QCOMPARE(run.trainer.lastRouting().size(), std::size_t(2));
     QVERIFY(std::isfinite(run.trainer.step().loss));
@@ -220,7 +233,8 @@ class ExpertSurgeryTest : public QObject {
     RunConfig config = biased();
     for (LayerConfig& layer : config.model.layers) layer.recipe.experts.hidden = {3, 5, 7, 4};
     Stored stored = trained(config);
-    const std::vector<float> up(values(stored.state.parameters, "layers.0.experts.up").begin(), values(stored.state.parameters, "layers.0.experts.up").end());
+    const std::vector<float> up(values(stored.state.parameters, "layers.0.experts.up").begin(),
+                                values(stored.state.parameters, "layers.0.experts.up").end());
     operate(stored.config, stored.state, stored.watch, {.kind = Kind::remove, .expert = 1});
     QVERIFY((stored.config.model.layers[0].recipe.experts.hidden == std::vector<int>{3, 7, 4}));
     const auto now = values(stored.state.parameters, "layers.0.experts.up");  // (H, D): hidden unit by hidden unit
@@ -235,14 +249,16 @@ class ExpertSurgeryTest : public QObject {
   void whatDoesNotFitIsRefusedAndNothingChanges() {
     QVERIFY(refusal(trained(biased()), {.count = 0}).find("Between 1 and") != std::string::npos);
     QVERIFY(refusal(trained(biased()), {.noise = -1}).find("noise") != std::string::npos);
-    QVERIFY(refusal(trained(biased()), {.kind = Kind::remove, .expert = 4}).find("experts 0 to 3") != std::string::npos);
+    QVERIFY(refusal(trained(biased()), {.kind = Kind::remove, .expert = 4}).find("experts 0 to 3") !=
+            std::string::npos);
     QVERIFY(refusal(trained(biased()), {.layer = 2}).find("Layer 2 has no experts") != std::string::npos);
     QVERIFY(refusal(trained(biased(), 0), {}).find("no expert is the busiest") != std::string::npos);
     RunConfig config = biased();
     for (LayerConfig& layer : config.model.layers) layer.recipe.select.k = 4;
     QVERIFY(refusal(trained(config), {.kind = Kind::remove}).find("select.k: k must lie between") != std::string::npos);
     config = biased();
-    for (LayerConfig& layer : config.model.layers) layer.recipe.adjust.expertGroups = Recipe::Adjust::ExpertGroups{.count = 2, .keep = 1};
+    for (LayerConfig& layer : config.model.layers)
+      layer.recipe.adjust.expertGroups = Recipe::Adjust::ExpertGroups{.count = 2, .keep = 1};
     QVERIFY(refusal(trained(config), {}).find("number of groups must divide") != std::string::npos);
     config = test::tinyConfig();
     for (LayerConfig& layer : config.model.layers) {
@@ -251,7 +267,8 @@ class ExpertSurgeryTest : public QObject {
     }
     QVERIFY(refusal(trained(config), {}).find("multiple of the number of experts") != std::string::npos);
     config = test::tinyConfig();
-    for (LayerConfig& layer : config.model.layers) layer.recipe.balance[0].layers = Recipe::BalanceTerm::Layers::concatenated;
+    for (LayerConfig& layer : config.model.layers)
+      layer.recipe.balance[0].layers = Recipe::BalanceTerm::Layers::concatenated;
     QVERIFY(refusal(trained(config), {.layer = 0}).find("as many experts in each layer") != std::string::npos);
     Stored same = trained(config);
     const RunConfig before = same.config;

@@ -36,9 +36,7 @@ std::string difference(const TrainingState& a, const TrainingState& b) {
   return {};
 }
 
-bool same(float a, float b) {
-  return a == b || (std::isnan(a) && std::isnan(b));
-}
+bool same(float a, float b) { return a == b || (std::isnan(a) && std::isnan(b)); }
 
 /// The first number of a step that differs; empty where none do.
 std::string difference(const StepPoint& a, const StepPoint& b) {
@@ -153,8 +151,11 @@ class FarDeviceTest : public QObject {
     const test::TemporaryFolder folder;
     Twice run(eventful());
     QVERIFY(run.differenceAfter(3).empty());
-    Checkpoint checkpoint{.config = run.away.config(), .state = run.away.state(),
-                          .tokenizer = run.away.corpus().sharedTokenizer(), .run = 1, .watch = {}};
+    Checkpoint checkpoint{.config = run.away.config(),
+                          .state = run.away.state(),
+                          .tokenizer = run.away.corpus().sharedTokenizer(),
+                          .run = 1,
+                          .watch = {}};
     saveCheckpoint(folder.path() / "step-3", checkpoint);
     FarBackend far;
     Trainer resumed(far, eventful(), test::tinyCorpus());

@@ -90,7 +90,8 @@ class FreezingTest : public QObject {
     RunConfig config = biased();
     config.backend = backend.toStdString();
     config.train.frozenExperts = {{1, 1}, {1, 2}};
-    const std::vector<std::int64_t> hidden = different ? std::vector<std::int64_t>{3, 5, 7, 4} : std::vector<std::int64_t>{6, 6, 6, 6};
+    const std::vector<std::int64_t> hidden =
+        different ? std::vector<std::int64_t>{3, 5, 7, 4} : std::vector<std::int64_t>{6, 6, 6, 6};
     for (LayerConfig& layer : config.model.layers) {
       layer.recipe.experts.hidden.assign(hidden.begin(), hidden.end());
       layer.recipe.experts.bias = true;
@@ -111,9 +112,11 @@ class FreezingTest : public QObject {
       std::size_t begin = 0;
       for (std::size_t e = 0; e < 4; ++e) {
         const std::size_t end = begin + unit * (perOutput ? 1 : static_cast<std::size_t>(hidden[e]));
-        const bool same = std::equal(a.begin() + static_cast<std::ptrdiff_t>(begin), a.begin() + static_cast<std::ptrdiff_t>(end),
-                                     b.begin() + static_cast<std::ptrdiff_t>(begin));
-        QVERIFY2(same == (name.starts_with("layers.1.") && (e == 1 || e == 2)), (name + " " + std::to_string(e)).c_str());
+        const bool same =
+            std::equal(a.begin() + static_cast<std::ptrdiff_t>(begin), a.begin() + static_cast<std::ptrdiff_t>(end),
+                       b.begin() + static_cast<std::ptrdiff_t>(begin));
+        QVERIFY2(same == (name.starts_with("layers.1.") && (e == 1 || e == 2)),
+                 (name + " " + std::to_string(e)).c_str());
         begin = end;
       }
       QCOMPARE(begin, a.size());
@@ -154,7 +157,9 @@ class FreezingTest : public QObject {
     for (LayerConfig& layer : config.model.layers) layer.hasExperts = false;
     QCOMPARE(problems(config).at(0).path, std::string("train.freeze"));
     for (const char* wrong : {"3", "[3]", R"(["1"])", R"(["1:2x"])", R"(["a:b"])"})
-      QVERIFY(test::sentenceOf([&] { setByPath(config, "train.frozen_experts", wrong); }).find("train.frozen_experts") != std::string::npos);
+      QVERIFY(test::sentenceOf([&] {
+                setByPath(config, "train.frozen_experts", wrong);
+              }).find("train.frozen_experts") != std::string::npos);
   }
 };
 SWITCHYARD_TEST(FreezingTest)

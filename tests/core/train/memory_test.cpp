@@ -29,7 +29,8 @@ class PredictedMemoryTest : public QObject {
     const std::int64_t none = predictedMemory(config, {}), mib = 1 << 20;
     QCOMPARE(predictedMemory(config, {.bytes = mib, .largest = mib, .tokens = mib}), none + mib);
     const std::int64_t large = 3000 * mib;
-    QVERIFY(predictedMemory(config, {.bytes = large, .largest = large, .tokens = large}) >= 2 * large);           // the file beside its tokens
+    QVERIFY(predictedMemory(config, {.bytes = large, .largest = large, .tokens = large}) >=
+            2 * large);  // the file beside its tokens
     QVERIFY(predictedMemory(config, {.bytes = large, .largest = large / 100, .tokens = large}) < large + large / 10);
     QVERIFY(predictedMemory(config, {.bytes = large, .largest = large, .tokens = large, .words = large}) >= 16 * large);
   }

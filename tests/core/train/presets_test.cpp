@@ -34,7 +34,8 @@ class PresetsTest : public QObject {
   }
   void topPSaysWhatItsActiveParametersTakeForGranted() {
     const RunFacts facts = factsOf(runConfigOfPreset("top_p"));
-    QVERIFY2(facts.assumedActive.find("experts a token, as if all were equally probable") != std::string::npos, facts.assumedActive.c_str());
+    QVERIFY2(facts.assumedActive.find("experts a token, as if all were equally probable") != std::string::npos,
+             facts.assumedActive.c_str());
     QCOMPARE(factsOf(runConfigOfPreset("mixtral")).assumedActive, std::string());
   }
   void aBlocksNormEpsilonIsItsOwnAndTheModelsWhereItSaysNone() {
@@ -47,7 +48,8 @@ class PresetsTest : public QObject {
     const double plain = lossOf("block.norm_epsilon", "1e-5");
     QCOMPARE(lossOf("model.norm_epsilon", "1e-5"), plain);
     QVERIFY(std::abs(lossOf("block.norm_epsilon", "0.5") - plain) > 1e-4);
-    QVERIFY(std::abs(lossOf("model.norm_epsilon", "0.5") - lossOf("block.norm_epsilon", "0.5")) > 1e-6);  // the last norm's too
+    QVERIFY(std::abs(lossOf("model.norm_epsilon", "0.5") - lossOf("block.norm_epsilon", "0.5")) >
+            1e-6);  // the last norm's too
   }
   void anUnknownPresetIsAnErrorThatListsTheKnown() {
     const std::string sentence = test::sentenceOf([] { runConfigOfPreset("mixtrall"); });

@@ -197,7 +197,8 @@ class RunConfigTest : public QObject {
     const std::int64_t experts = 4096 * std::ranges::count_if(config.model.layers, &LayerConfig::hasExperts);
     const int most = static_cast<int>((std::int64_t{1} << 26) / experts);
     QCOMPARE(said(most, 4096), std::string());
-    QVERIFY2(said(most + 1, 4096).find("at most " + countText(most) + " steps of so many") != std::string::npos, said(most + 1, 4096).c_str());
+    QVERIFY2(said(most + 1, 4096).find("at most " + countText(most) + " steps of so many") != std::string::npos,
+             said(most + 1, 4096).c_str());
   }
   void problemsStandAtTheirField() {
     QVERIFY(problems(test::tinyConfig()).empty());
@@ -221,7 +222,8 @@ class RunConfigTest : public QObject {
     const RunConfig again = runConfigFromJson(nlohmann::json::parse(text));
     QCOMPARE(again.data.source, config.data.source);
     QCOMPARE(again.startFrom.checkpoint, config.startFrom.checkpoint);
-    for (const char* damaged : {R"({"data":{"source":{"bytes":"2"}}})", R"({"data":{"source":{"bytes":"zz"}}})", R"({"data":{"source":{"hex":"20"}}})", R"({"data":{"source":7}})"})
+    for (const char* damaged : {R"({"data":{"source":{"bytes":"2"}}})", R"({"data":{"source":{"bytes":"zz"}}})",
+                                R"({"data":{"source":{"hex":"20"}}})", R"({"data":{"source":7}})"})
       QVERIFY_THROWS_EXCEPTION(Error, runConfigFromJson(nlohmann::json::parse(damaged)));
   }
   void aValueThatNestsTooDeepIsRefusedInWords() {

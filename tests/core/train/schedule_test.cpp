@@ -31,7 +31,9 @@ class ScheduleTest : public QObject {
     TrainConfig ended{.steps = 100, .learningRate = 2, .warmup = 0, .finalShare = 0.1}, longer = ended;
     longer.steps = 200;
     const std::string said = stretchedRate(ended, longer, 100);
-    QVERIFY2(said.find("stretched over 200 steps") != std::string::npos && said.find("step 101 is 1.1 instead of 0.2") != std::string::npos, said.c_str());
+    QVERIFY2(said.find("stretched over 200 steps") != std::string::npos &&
+                 said.find("step 101 is 1.1 instead of 0.2") != std::string::npos,
+             said.c_str());
     QCOMPARE(stretchedRate(ended, ended, 100), std::string());
     ended.schedule = longer.schedule = TrainConfig::Schedule::constant;
     QCOMPARE(stretchedRate(ended, longer, 100), std::string());

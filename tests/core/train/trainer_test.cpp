@@ -138,7 +138,8 @@ class TrainerTest : public QObject {
     for (const Routing* routing : run.trainer.lastRouting())
       for (std::size_t e = 0; e < 4; ++e)
         passed += 3 * 8.0 * config.model.layers[0].recipe.experts.hidden[e] *
-                  (routing->dispatch.admittedEnd[e] - routing->dispatch.expertBegin[e]) / static_cast<double>(routing->tokens);
+                  (routing->dispatch.admittedEnd[e] - routing->dispatch.expertBegin[e]) /
+                  static_cast<double>(routing->tokens);
     const ModelSize size = *run.trainer.routedSize();
     QCOMPARE(size.activeParameters, std::llround(static_cast<double>(size.totalParameters) - all + passed));
     QVERIFY(passed < all / 4 * 1.9 && passed > 0);  // one expert a token, of 30 units in all
@@ -170,8 +171,10 @@ class TrainerTest : public QObject {
     point = run.trainer.step();
     for (std::size_t e = 0; e < 4; ++e) {
       double share = 0;
-      for (std::int64_t t = 0; t < routing.tokens; ++t) share += static_cast<double>(routing.scores.as<float>()[static_cast<std::size_t>(t) * 4 + e]);
-      QVERIFY(std::abs(static_cast<double>(point.layers[0].load[e]) - share / static_cast<double>(routing.tokens)) < 1e-6);
+      for (std::int64_t t = 0; t < routing.tokens; ++t)
+        share += static_cast<double>(routing.scores.as<float>()[static_cast<std::size_t>(t) * 4 + e]);
+      QVERIFY(std::abs(static_cast<double>(point.layers[0].load[e]) - share / static_cast<double>(routing.tokens)) <
+              1e-6);
     }
     // It goes on bit by bit from its state, head included.
     Run again(config);

@@ -23,9 +23,8 @@ inline Op adamwOp(const std::string& name, std::int64_t elements, std::int64_t s
                        {.name = "update", .shape = {2}, .from = one, .dtype = DType::f64}},
           .forward =
               [step](Backend& b, const Views& v) {
-                const std::array parts{
-                    AdamWPart{v["parameter"], v["m"], v["v"], v["gradient"], 0.1},
-                    AdamWPart{v["other"], v["other m"], v["other v"], v["other gradient"], 0}};
+                const std::array parts{AdamWPart{v["parameter"], v["m"], v["v"], v["gradient"], 0.1},
+                                       AdamWPart{v["other"], v["other m"], v["other v"], v["other gradient"], 0}};
                 b.adamw(parts, {.learningRate = 0.01, .step = step}, v["update"]);
               },
           .backward = {},

@@ -40,10 +40,8 @@ inline std::vector<Op> attentionOps() {
   }
   // Generation: the new row of the cache is written, the others stay.
   for (const std::int64_t position : {0, 3, 40}) {
-    const AttentionSpec spec{.heads = 4,
-                             .kvHeads = 2,
-                             .headWidth = position == 40 ? 40 : 8,
-                             .ropeTheta = position == 3 ? 0.0 : 10000.0};
+    const AttentionSpec spec{
+        .heads = 4, .kvHeads = 2, .headWidth = position == 40 ? 40 : 8, .ropeTheta = position == 3 ? 0.0 : 10000.0};
     const Shape cache{position + 2, spec.kvHeads, spec.headWidth};
     ops.push_back({.name = "attention of the token at " + std::to_string(position),
                    .operands = {{"out", {1, spec.heads * spec.headWidth}, Role::output},

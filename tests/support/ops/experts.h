@@ -54,7 +54,7 @@ struct ExpertsCase {
   std::int32_t perToken = 2;
   bool bias = false, weightOnInput = false, dropout = false, everyToken = false, accumulate = false, drops = false;
   bool generated = false;  // nothing is kept, no backward follows
-  double limit = 0.7;  // of clampedGlu: clamps about half of what is drawn
+  double limit = 0.7;      // of clampedGlu: clamps about half of what is drawn
   Gradients gradients = Gradients::add;
 };
 

@@ -119,7 +119,8 @@ class RunHistoryTest : public QObject {
   }
   void anAlertSpansFromItsRaisingToItsClearing() {
     using K = RunEvent::Kind;
-    const auto spans = alertSpans({happened(K::alertRaised, 10, 0, 3), happened(K::alertRaised, 12, 1, 3), happened(K::alertCleared, 40, 0, 3)});
+    const auto spans = alertSpans(
+        {happened(K::alertRaised, 10, 0, 3), happened(K::alertRaised, 12, 1, 3), happened(K::alertCleared, 40, 0, 3)});
     QCOMPARE(spans, (std::vector<AlertSpan>{{0, 3, 10, 40}, {1, 3, 12, -1}}));
   }
 };

@@ -22,7 +22,9 @@ ListedRun listed(RunId id, const char* name) {
   return line;
 }
 
-QString shown(const RunsModel& model, int row, int column) { return model.data(model.index(row, column), Qt::DisplayRole).toString(); }
+QString shown(const RunsModel& model, int row, int column) {
+  return model.data(model.index(row, column), Qt::DisplayRole).toString();
+}
 
 }  // namespace
 
@@ -41,8 +43,10 @@ class RunsModelTest : public QObject {
     model.setRuns({listed(1, "one")});
     QVERIFY(model.explanations(0, RunsModel::name).empty());
     QCOMPARE(model.explanations(0, RunsModel::step).front().values, std::string("1,234 / 5,000 = 25 %"));
-    QVERIFY(model.explanations(0, RunsModel::trainLoss).front().values.find("perplexity e^1.92 = 6.81") != std::string::npos);
-    QVERIFY(model.explanations(0, RunsModel::disk).front().values.find("3,145,728 bytes = 3.0 MiB") != std::string::npos);
+    QVERIFY(model.explanations(0, RunsModel::trainLoss).front().values.find("perplexity e^1.92 = 6.81") !=
+            std::string::npos);
+    QVERIFY(model.explanations(0, RunsModel::disk).front().values.find("3,145,728 bytes = 3.0 MiB") !=
+            std::string::npos);
     QVERIFY(model.explanations(0, RunsModel::parameters).empty());  // its configuration cannot be read
   }
   void numbersAreReadableAndSortAsNumbers() {

@@ -16,7 +16,8 @@ class ProgramTest : public QObject {
   static QProcessEnvironment bare(const test::TemporaryFolder& home) {
     QProcessEnvironment environment = QProcessEnvironment::systemEnvironment();
     for (const char* name : {"DISPLAY", "WAYLAND_DISPLAY", "QT_QPA_PLATFORM"}) environment.remove(name);
-    for (const char* name : {"HOME", "XDG_DATA_HOME", "XDG_CONFIG_HOME"}) environment.insert(name, QString::fromStdString(home.path().string()));
+    for (const char* name : {"HOME", "XDG_DATA_HOME", "XDG_CONFIG_HOME"})
+      environment.insert(name, QString::fromStdString(home.path().string()));
     return environment;
   }
 
@@ -91,7 +92,7 @@ class ProgramTest : public QObject {
       }
     };
     QTRY_VERIFY_WITH_TIMEOUT(steps(0) > 0, 60'000);
-    QStringList arguments = test::tinyTraining(home) << "--steps" << "100000";
+    QStringList arguments = test::tinyTraining(home) + QStringList{"--steps", "100000"};
     arguments[arguments.indexOf("--store") + 1] = QString::fromStdString(store.string());
     training.start(test::commandLineProgram(), arguments);
     QTRY_VERIFY_WITH_TIMEOUT(steps(1) > 0, 60'000);

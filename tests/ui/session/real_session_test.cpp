@@ -39,7 +39,9 @@ struct Program {
   TrainingSession session;
   SessionBridge bridge{portOf(session)};
   RunHistory history{bridge};
-  RunLibrary library{[this](StoreThread::Work work, StoreThread::Failed failed) { session.withStore(std::move(work), std::move(failed)); }};
+  RunLibrary library{[this](StoreThread::Work work, StoreThread::Failed failed) {
+    session.withStore(std::move(work), std::move(failed));
+  }};
   Selection selection;
   TimeAxis time;
   Notices notices{theme};
@@ -50,8 +52,11 @@ struct Program {
 RunConfig smallRun() {
   RunConfig config = runConfigOfPreset("mixtral");
   config.computeType = DType::f32;
-  for (const auto& [path, value] : std::vector<std::pair<std::string, std::string>>{
-           {"model.layers", "2"}, {"model.context", "32"}, {"train.batch", "2"}, {"train.steps", "100000"}, {"threads", "1"}})
+  for (const auto& [path, value] : std::vector<std::pair<std::string, std::string>>{{"model.layers", "2"},
+                                                                                    {"model.context", "32"},
+                                                                                    {"train.batch", "2"},
+                                                                                    {"train.steps", "100000"},
+                                                                                    {"threads", "1"}})
     setByPath(config, path, value);
   return config;
 }
@@ -81,7 +86,9 @@ class RealSessionTest : public QObject {
     p.window.runBar().stepAction()->trigger();
     QTRY_VERIFY_WITH_TIMEOUT(p.bridge.status().canUndo, 10'000);
     const auto& events = p.history.mainRun()->events;
-    QTRY_VERIFY(std::any_of(events.begin(), events.end(), [](const RunEvent& e) { return e.kind == RunEvent::Kind::knob && e.path == "train.learning_rate"; }));
+    QTRY_VERIFY(std::any_of(events.begin(), events.end(), [](const RunEvent& e) {
+      return e.kind == RunEvent::Kind::knob && e.path == "train.learning_rate";
+    }));
   }
   void theSpaceBarPausesAWindowThatWasJustOpened() {
     QTemporaryDir folder;
@@ -120,14 +127,18 @@ class RealSessionTest : public QObject {
     // Of the row that is open, once it is laid out: which one that is depends on the alerts that have come and gone.
     const auto raise = [&]() -> QPushButton* {
       for (QPushButton* button : panel->findChildren<QPushButton*>())
-        if (button->visibleRegion().contains(button->rect().center()) && button->text().contains("aux", Qt::CaseInsensitive)) return button;
+        if (button->visibleRegion().contains(button->rect().center()) &&
+            button->text().contains("aux", Qt::CaseInsensitive))
+          return button;
       return nullptr;
     };
     QTRY_VERIFY(raise() != nullptr);
     QTest::mouseClick(raise(), Qt::LeftButton);
     QTRY_VERIFY_WITH_TIMEOUT(p.bridge.status().canUndo, 10'000);
     const auto& events = p.history.mainRun()->events;
-    QTRY_VERIFY(std::any_of(events.begin(), events.end(), [](const RunEvent& e) { return e.kind == RunEvent::Kind::knob && e.path == "balance.0.coefficient"; }));
+    QTRY_VERIFY(std::any_of(events.begin(), events.end(), [](const RunEvent& e) {
+      return e.kind == RunEvent::Kind::knob && e.path == "balance.0.coefficient";
+    }));
     QVERIFY(std::any_of(events.begin(), events.end(), [&](const RunEvent& e) {
       return e.kind == RunEvent::Kind::alertRaised && e.layer == alert.layer && e.expert == alert.expert;
     }));

@@ -31,14 +31,16 @@ class ThemeTest : public QObject {
         for (const QColor& words : {c.text, c.muted, c.accent, c.good, c.warning, c.danger})
           QVERIFY2(contrast(words, ground) >= 4.5, qPrintable(words.name() + " on " + ground.name()));
       QVERIFY(contrast(c.onAccent, c.accent) >= 4.5);
-      for (const auto curve : {Theme::Curve::train, Theme::Curve::validation, Theme::Curve::twin, Theme::Curve::aux, Theme::Curve::speed})
+      for (const auto curve :
+           {Theme::Curve::train, Theme::Curve::validation, Theme::Curve::twin, Theme::Curve::aux, Theme::Curve::speed})
         QVERIFY(contrast(theme.curve(curve), c.base) >= 3);
     }
   }
   void presenterModeIsLargeEnoughForAHall() {
     Theme theme;
     theme.setPresenter(true);
-    for (const auto size : {Theme::Size::small, Theme::Size::normal, Theme::Size::large}) QVERIFY(theme.font(size).pointSizeF() >= 20);
+    for (const auto size : {Theme::Size::small, Theme::Size::normal, Theme::Size::large})
+      QVERIFY(theme.font(size).pointSizeF() >= 20);
     QVERIFY(theme.axisFont().pointSizeF() >= 18);
     QVERIFY(theme.lineWidth() >= 3);
     theme.setPresenter(false);
@@ -60,7 +62,8 @@ class ThemeTest : public QObject {
     }
   }
   void probabilitiesGrowLighter() {
-    for (int i = 1; i <= 20; ++i) QVERIFY(luminance(QColor(probabilityColour(i / 20.0))) > luminance(QColor(probabilityColour((i - 1) / 20.0))));
+    for (int i = 1; i <= 20; ++i)
+      QVERIFY(luminance(QColor(probabilityColour(i / 20.0))) > luminance(QColor(probabilityColour((i - 1) / 20.0))));
   }
   void expertsDifferFromEachOther() {
     for (const int experts : {8, 64})

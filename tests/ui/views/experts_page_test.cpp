@@ -27,9 +27,17 @@ std::shared_ptr<const RunStudy> studyAt(RunId run, std::int64_t step, std::vecto
   study->domains = {"english", "music"};
   study->domainTokens = {2, 2};
   for (const int layer : {0, 1})
-    study->layers.push_back({.layer = layer, .experts = 4, .slots = 1, .selections = selections, .listed = {0, 1, 2, 3}, .coactivation = std::vector<float>(16, 0.25f),
-                             .domains = {0.5f, 0.5f, 0, 0, 0, 0, static_cast<float>(layer), 0.5f}, .inputSpecialisation = 0.75f,
-                             .nextSpecialisation = 0.5f, .predictedSpecialisation = 0.6f, .maxVioGlobal = 0.1f});
+    study->layers.push_back({.layer = layer,
+                             .experts = 4,
+                             .slots = 1,
+                             .selections = selections,
+                             .listed = {0, 1, 2, 3},
+                             .coactivation = std::vector<float>(16, 0.25f),
+                             .domains = {0.5f, 0.5f, 0, 0, 0, 0, static_cast<float>(layer), 0.5f},
+                             .inputSpecialisation = 0.75f,
+                             .nextSpecialisation = 0.5f,
+                             .predictedSpecialisation = 0.6f,
+                             .maxVioGlobal = 0.1f});
   return study;
 }
 
@@ -110,7 +118,8 @@ class ExpertsPageTest : public QObject {
     train.resize(1000, 800);
     train.show();
     window.start(1, runConfigOfPreset(firstPreset().id), 20);
-    for (const Metric metric : {Metric::loss, Metric::maxVio, Metric::routerEntropy, Metric::loadEntropy, Metric::auxLoss, Metric::tokensPerSecond}) {
+    for (const Metric metric : {Metric::loss, Metric::maxVio, Metric::routerEntropy, Metric::loadEntropy,
+                                Metric::auxLoss, Metric::tokensPerSecond}) {
       Plot* plot = train.plot(metric);
       QVERIFY(plot);
       const auto all = plot->explanations();

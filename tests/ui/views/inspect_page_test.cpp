@@ -34,8 +34,14 @@ std::shared_ptr<TextRouting> routed(std::uint64_t request, const std::string& te
     token.loss = i == 0 ? std::numeric_limits<double>::quiet_NaN() : 1.5;
     for (int l = 0; l < 2; ++l) {
       const int first = static_cast<int>(i + static_cast<std::size_t>(l)) % 4;
-      token.layers.push_back({.layer = l, .experts = {first, (first + 1) % 4}, .weights = {0.7f, 0.3f},
-                              .probabilities = {0.1f, 0.2f, 0.3f, 0.4f}, .logits = {}, .ranking = {}, .margin = 0.05f, .dropped = false});
+      token.layers.push_back({.layer = l,
+                              .experts = {first, (first + 1) % 4},
+                              .weights = {0.7f, 0.3f},
+                              .probabilities = {0.1f, 0.2f, 0.3f, 0.4f},
+                              .logits = {},
+                              .ranking = {},
+                              .margin = 0.05f,
+                              .dropped = false});
     }
     routing->tokens.push_back(token);
   }
@@ -79,7 +85,8 @@ class InspectPageTest : public QObject {
     QVERIFY(words && words->isVisible() && words->text().contains("9,980,015"));
     window.posted.clear();
     QTRY_VERIFY(!window.postedOf<command::Probe>().empty());
-    QCOMPARE(window.postedOf<command::Probe>().back().text.size(), static_cast<std::size_t>(ProbeText::kMostCharacters));
+    QCOMPARE(window.postedOf<command::Probe>().back().text.size(),
+             static_cast<std::size_t>(ProbeText::kMostCharacters));
     QVERIFY(window.settings.value("inspect/text").toString().size() <= 4096);
     QVERIFY(window.settings.value("inspect/text").toString().endsWith("the end"));
 
@@ -136,7 +143,8 @@ class InspectPageTest : public QObject {
     QTest::keyClick(&page.strip(), Qt::Key_Right);
     // The loss, and of two layers two weights, margin, entropy and four scores each.
     QCOMPARE(page.explanations().size(), std::size_t{1 + 2 * (2 + 1 + 1 + 4)});
-    for (const Explanation& one : page.explanations()) QVERIFY(!one.name.empty() && !one.formula.empty() && !one.values.empty());
+    for (const Explanation& one : page.explanations())
+      QVERIFY(!one.name.empty() && !one.formula.empty() && !one.values.empty());
     QTest::keyClick(&page.strip(), Qt::Key_Return);
     auto* popover = page.findChild<ExplainPopover*>();
     QVERIFY(popover);
@@ -152,7 +160,8 @@ class InspectPageTest : public QObject {
     QTest::keyClick(popover, Qt::Key_Escape);
     QTRY_VERIFY(!details.findChild<ExplainPopover*>());
     // A press on the first layer's last bar asks about that expert's score.
-    QTest::mouseClick(&details, Qt::LeftButton, {}, QPoint(details.width() - 12, details.heightForWidth(details.width()) / 2 - 24));
+    QTest::mouseClick(&details, Qt::LeftButton, {},
+                      QPoint(details.width() - 12, details.heightForWidth(details.width()) / 2 - 24));
     popover = details.findChild<ExplainPopover*>();
     QVERIFY(popover);
     QCOMPARE(popover->shown().name, std::string("Score of expert 3, layer 0, step 40"));

@@ -41,9 +41,11 @@ std::vector<Carried> everythingCarried(const QDir& folder) {
     return QUrl::fromLocalFile(folder.filePath(name));
   };
   std::vector<Carried> single;
-  const QStringList names{"plain.txt", "no ending", "two words.md", "ünïcödé.txt", "文字.txt", "emoji 🚂.txt", "percent%20.txt", "hash#.txt", "question?.txt",
-                          "quote'\".txt", "line\nfeed.txt", "turned\u202Etxt.exe", "semi;colon.txt", "back\\slash.txt", "-dash.txt", ".hidden", "& ampersand.txt",
-                          "<b>markup.txt", "tab\t.txt", QString(200, 'x') + ".txt"};
+  const QStringList names{"plain.txt",       "no ending",       "two words.md",   "ünïcödé.txt",
+                          "文字.txt",        "emoji 🚂.txt",     "percent%20.txt", "hash#.txt",
+                          "question?.txt",   "quote'\".txt",    "line\nfeed.txt", "turned\u202Etxt.exe",
+                          "semi;colon.txt",  "back\\slash.txt", "-dash.txt",      ".hidden",
+                          "& ampersand.txt", "<b>markup.txt",   "tab\t.txt",      QString(200, 'x') + ".txt"};
   for (const QString& name : names) single.push_back({name, {file(name)}, {}, true});
   folder.mkdir("folder");
   single.push_back({"a folder", {QUrl::fromLocalFile(folder.filePath("folder"))}, {}, true});
@@ -60,8 +62,10 @@ std::vector<Carried> everythingCarried(const QDir& folder) {
   single.push_back({"a link to nothing", {QUrl::fromLocalFile(folder.filePath("dangling"))}});
   QFile::link(folder.filePath("plain.txt"), folder.filePath("link"));
   single.push_back({"a link to a file", {QUrl::fromLocalFile(folder.filePath("link"))}, {}, true});
-  for (const char* url : {"http://example.org/a.txt", "https://example.org/", "ftp://example.org/a.txt", "smb://host/share/a.txt", "sftp://host/a.txt",
-                          "data:text/plain,hello", "mailto:someone@example.org", "trash:///a.txt", "recent:///a.txt", "x-special/gnome-copied-files", "about:blank", "javascript:0"})
+  for (const char* url :
+       {"http://example.org/a.txt", "https://example.org/", "ftp://example.org/a.txt", "smb://host/share/a.txt",
+        "sftp://host/a.txt", "data:text/plain,hello", "mailto:someone@example.org", "trash:///a.txt", "recent:///a.txt",
+        "x-special/gnome-copied-files", "about:blank", "javascript:0"})
     single.push_back({url, {QUrl(url)}});
   single.push_back({"a file of another machine", {QUrl("file://elsewhere/share/a.txt")}});
   single.push_back({"no address", {QUrl()}});
@@ -73,7 +77,8 @@ std::vector<Carried> everythingCarried(const QDir& folder) {
   all.push_back({"text", {}, "some words"});
   all.push_back({"a word of 5,000 letters", {}, QString(5000, 'w')});
   all.push_back({"text beside a file", {file("plain.txt")}, "some words", true});
-  for (const int count : {3, 100, 10'000}) all.push_back({QString("%1 files").arg(count), QList<QUrl>(count, file("plain.txt"))});
+  for (const int count : {3, 100, 10'000})
+    all.push_back({QString("%1 files").arg(count), QList<QUrl>(count, file("plain.txt"))});
   for (std::size_t i = 0; i + 1 < single.size(); ++i) {
     all.push_back({single[i].name + " and " + single[i + 1].name, single[i].urls + single[i + 1].urls});
     all.push_back({single[i].name + " and itself", single[i].urls + single[i].urls});
@@ -137,8 +142,10 @@ class MainWindowTest : public QObject {
     MainWindow window(w.context);
     window.resize(1000, 700);
     window.show();
-    w.context.notices.show(Notices::Kind::problem, "There is no run " + QString(5000, 'r') + " in the store.", {{"Do something about it", [] {}}}, "a");
-    w.context.notices.show(Notices::Kind::note, QString("/a/path/of/") + QString(60, 'x') + "/and/more words behind it", {}, "b");
+    w.context.notices.show(Notices::Kind::problem, "There is no run " + QString(5000, 'r') + " in the store.",
+                           {{"Do something about it", [] {}}}, "a");
+    w.context.notices.show(Notices::Kind::note, QString("/a/path/of/") + QString(60, 'x') + "/and/more words behind it",
+                           {}, "b");
     QCoreApplication::processEvents();
     QCOMPARE(window.width(), 1000);
     QVERIFY(window.minimumSizeHint().width() <= 1000);
@@ -149,7 +156,10 @@ class MainWindowTest : public QObject {
     QVERIFY(two->document()->size().height() <= two->viewport()->height());  // both are seen
     for (const QTextEdit* words : w.context.notices.findChildren<QTextEdit*>()) {
       QVERIFY(words->height() <= 5 * words->fontMetrics().lineSpacing());
-      const QString sizes = QString("%1 in %2 of %3").arg(words->document()->size().width()).arg(words->viewport()->width()).arg(words->width());
+      const QString sizes = QString("%1 in %2 of %3")
+                                .arg(words->document()->size().width())
+                                .arg(words->viewport()->width())
+                                .arg(words->width());
       QVERIFY2(words->document()->size().width() <= words->viewport()->width(), qPrintable(sizes));
     }
   }
@@ -192,7 +202,9 @@ class MainWindowTest : public QObject {
     MainWindow window(w.context);
     window.show();
     const QRect screen = window.screen()->availableGeometry();
-    QVERIFY2(screen.contains(window.geometry()), qPrintable(QString("%1x%2 at %3, %4").arg(window.width()).arg(window.height()).arg(window.x()).arg(window.y())));
+    QVERIFY2(screen.contains(window.geometry()),
+             qPrintable(
+                 QString("%1x%2 at %3, %4").arg(window.width()).arg(window.height()).arg(window.x()).arg(window.y())));
   }
   void aHundredPressesOfRestartAreOne() {
     test::PlayedWindow w;

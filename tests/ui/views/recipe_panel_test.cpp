@@ -65,7 +65,10 @@ struct Stage : test::PlayedWindow {
     panel.presetBox()->setCurrentIndex(index);
     Q_EMIT panel.presetBox()->activated(index);
   }
-  template <class C> const C* last() const { return posted.empty() ? nullptr : std::get_if<C>(&posted.back()); }
+  template <class C>
+  const C* last() const {
+    return posted.empty() ? nullptr : std::get_if<C>(&posted.back());
+  }
 };
 
 }  // namespace
@@ -159,7 +162,8 @@ class RecipePanelTest : public QObject {
     QVERIFY(stage.last<command::SetKnob>());
     stage.next.problems.push_back("train.steps: 40 steps are done already");
     stage.deliver();
-    QCOMPARE(stage.panel.field("train.steps")->state().value, QString::fromStdString(getByPath(*stage.status.config, "train.steps")));
+    QCOMPARE(stage.panel.field("train.steps")->state().value,
+             QString::fromStdString(getByPath(*stage.status.config, "train.steps")));
     QVERIFY(stage.panel.footer()->words().contains("40 steps"));
   }
 
@@ -229,7 +233,8 @@ class RecipePanelTest : public QObject {
       QCOMPARE(stage.panel.draft().config().preset, preset.id);
       QVERIFY2(stage.panel.draft().problems().empty(), preset.id.c_str());
       for (const StageInfo& info : stages())
-        QVERIFY2(!stage.panel.section(QString::fromStdString(std::string(info.id)))->choice().isEmpty(), preset.id.c_str());
+        QVERIFY2(!stage.panel.section(QString::fromStdString(std::string(info.id)))->choice().isEmpty(),
+                 preset.id.c_str());
       if (preset.id == "mixtral") continue;
       stage.panel.footer()->restartButton()->click();
       QCOMPARE(stage.last<command::Start>()->config.preset, preset.id);
@@ -354,12 +359,15 @@ class RecipePanelTest : public QObject {
     Stage stage;
     for (const bool presenter : {false, true}) {
       stage.theme.setPresenter(presenter);
-      for (const StageInfo& info : stages()) stage.panel.section(QString::fromStdString(std::string(info.id)))->setOpen(true);
-      for (const StageInfo& info : runSections()) stage.panel.section(QString::fromStdString(std::string(info.id)))->setOpen(true);
+      for (const StageInfo& info : stages())
+        stage.panel.section(QString::fromStdString(std::string(info.id)))->setOpen(true);
+      for (const StageInfo& info : runSections())
+        stage.panel.section(QString::fromStdString(std::string(info.id)))->setOpen(true);
       stage.panel.resize(stage.panel.sizeHint().width(), 700);
       stage.panel.show();
       QCoreApplication::processEvents();
-      QVERIFY2(stage.panel.sizeHint().width() <= (presenter ? 480 : 340), qPrintable(QString::number(stage.panel.sizeHint().width())));
+      QVERIFY2(stage.panel.sizeHint().width() <= (presenter ? 480 : 340),
+               qPrintable(QString::number(stage.panel.sizeHint().width())));
       for (const QWidget* widget : stage.panel.findChildren<QWidget*>()) {
         if (!widget->isVisible() || widget->isWindow()) continue;
         const int right = widget->mapTo(&stage.panel, QPoint(widget->width(), 0)).x();
@@ -420,9 +428,11 @@ class RecipePanelTest : public QObject {
   }
   void aPastedRecipeThatNestsTooDeepIsRefusedInWords() {
     const RecipeDraft::Reading deep = RecipeDraft::read(std::string(200'000, '['));
-    QCOMPARE(QString::fromStdString(deep.sentence), QString("This cannot be read: expected JSON nested at most 200 levels, found more."));
+    QCOMPARE(QString::fromStdString(deep.sentence),
+             QString("This cannot be read: expected JSON nested at most 200 levels, found more."));
     QVERIFY(!deep.config);
-    QCOMPARE(QString::fromStdString(RecipeDraft::read("{\n\"model\" 1}").sentence), QString("This is no JSON yet: expected JSON, found an error at line 2, column 9."));
+    QCOMPARE(QString::fromStdString(RecipeDraft::read("{\n\"model\" 1}").sentence),
+             QString("This is no JSON yet: expected JSON, found an error at line 2, column 9."));
   }
 };
 

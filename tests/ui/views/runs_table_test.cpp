@@ -50,7 +50,8 @@ class RunsTableTest : public QObject {
     QTimer::singleShot(0, &table, [&] {
       for (int refresh = 0; refresh < 20; ++refresh) {
         std::vector<ListedRun> many;
-        for (RunId run = 1; run <= 2 + refresh; ++run) many.push_back(listed(run, "a name too long to lie within the string itself " + std::to_string(run)));
+        for (RunId run = 1; run <= 2 + refresh; ++run)
+          many.push_back(listed(run, "a name too long to lie within the string itself " + std::to_string(run)));
         table.showRuns(many);
       }
       auto* dialog = qobject_cast<QFileDialog*>(QApplication::activeModalWidget());

@@ -28,7 +28,8 @@ struct PaintCounter : QObject {
   PaintCounter() { qApp->installEventFilter(this); }
   bool eventFilter(QObject* watched, QEvent* event) override {
     const auto is = [&](const char* name) { return qstrcmp(watched->metaObject()->className(), name) == 0; };
-    if (event->type() == QEvent::Paint && (is("QCustomPlot") || is("moe::ui::HeatmapCanvas"))) ++paints[static_cast<QWidget*>(watched)];
+    if (event->type() == QEvent::Paint && (is("QCustomPlot") || is("moe::ui::HeatmapCanvas")))
+      ++paints[static_cast<QWidget*>(watched)];
     return false;
   }
 };
@@ -55,7 +56,8 @@ class TrainPageTest : public QObject {
       w.status.state = state;
       w.status.work = Work{"validating", 0.4, 12};
       w.deliver();
-      QVERIFY2(window.runBar().summary().contains("validating 40 %, about 12 s left"), qPrintable(window.runBar().summary()));
+      QVERIFY2(window.runBar().summary().contains("validating 40 %, about 12 s left"),
+               qPrintable(window.runBar().summary()));
       QVERIFY(!window.runBar().summary().contains("tok/s"));
     }
     w.status.work.reset();
@@ -78,10 +80,12 @@ class TrainPageTest : public QObject {
     window.show();
     w.start(1, runConfigOfPreset("mixtral"), 40);
     RunEvent knob;
-    knob.run = 1, knob.step = 20, knob.kind = RunEvent::Kind::knob, knob.path = "select.k", knob.oldValue = "2", knob.newValue = "1";
+    knob.run = 1, knob.step = 20, knob.kind = RunEvent::Kind::knob, knob.path = "select.k", knob.oldValue = "2",
+    knob.newValue = "1";
     w.next.events.push_back(knob);
     w.deliver();
-    for (const Metric metric : {Metric::loss, Metric::maxVio, Metric::routerEntropy, Metric::loadEntropy, Metric::tokensPerSecond})
+    for (const Metric metric :
+         {Metric::loss, Metric::maxVio, Metric::routerEntropy, Metric::loadEntropy, Metric::tokensPerSecond})
       QTRY_COMPARE(trainPage(window).plot(metric)->shownMarks(), QStringList{QString::fromUtf8("k 2 \u2192 1")});
     QCOMPARE(trainPage(window).plot(Metric::maxVio)->legend(), (QStringList{"L0 0.10", "L1 0.20"}));
     QVERIFY2(trainPage(window).plot(Metric::dropRate)->isHidden(), "nothing can be dropped without a capacity");
@@ -152,7 +156,8 @@ class TrainPageTest : public QObject {
     }
     const auto most = static_cast<int>(clock.elapsed() * 30 / 1000) + 3;
     QVERIFY(!counter.paints.empty());
-    for (const auto& [widget, count] : counter.paints) QVERIFY2(count <= most, qPrintable(QString("%1 of at most %2").arg(count).arg(most)));
+    for (const auto& [widget, count] : counter.paints)
+      QVERIFY2(count <= most, qPrintable(QString("%1 of at most %2").arg(count).arg(most)));
     // Nothing comes: nothing is drawn.
     QTest::qWait(300);
     counter.paints.clear();

@@ -28,9 +28,11 @@ class ExpertHeatmapTest : public QObject {
 
  private Q_SLOTS:
   void rowsAreGroupedByLayerAndFoundAgain() {
-    const auto g = HeatmapGeometry::of({4, 2}, {500, 200}, {.left = 50, .right = 50, .top = 10, .bottom = 10, .gap = 6, .leastRow = 3});
+    const auto g = HeatmapGeometry::of({4, 2}, {500, 200},
+                                       {.left = 50, .right = 50, .top = 10, .bottom = 10, .gap = 6, .leastRow = 3});
     QCOMPARE(g.rowHeight, (200 - 26) / 6);
-    for (const HeatmapGeometry::Cell cell : {HeatmapGeometry::Cell{0, 0}, {0, 3}, {1, 1}}) QCOMPARE(*g.at(g.row(cell).center().y()), cell);
+    for (const HeatmapGeometry::Cell cell : {HeatmapGeometry::Cell{0, 0}, {0, 3}, {1, 1}})
+      QCOMPARE(*g.at(g.row(cell).center().y()), cell);
     QVERIFY(!g.at(g.group(0).bottom() + 3));
     QVERIFY(!g.at(2));
     QCOMPARE(g.next({0, 3}, 1), (HeatmapGeometry::Cell{1, 0}));
@@ -111,7 +113,8 @@ class ExpertHeatmapTest : public QObject {
     heatmap.setRun(1, &run);
     heatmap.show();
     QWidget* canvas = heatmap.focusProxy();
-    QTest::mouseClick(canvas, Qt::LeftButton, {}, canvas->rect().center() + QPoint(0, 40));  // below the gap between the layers
+    QTest::mouseClick(canvas, Qt::LeftButton, {},
+                      canvas->rect().center() + QPoint(0, 40));  // below the gap between the layers
     QCOMPARE(w.selection.place().run, 1);
     QVERIFY(w.selection.place().expert >= 0);
     QVERIFY(std::abs(w.selection.place().step - 30) <= 3);
@@ -130,7 +133,9 @@ class ExpertHeatmapTest : public QObject {
       QFile file(path);
       QVERIFY(file.open(QIODevice::ReadOnly));
       const QByteArray head = file.read(2000);
-      QVERIFY(ending == "png" ? head.startsWith("\x89PNG") : ending == "pdf" ? head.startsWith("%PDF") : head.contains("<svg"));
+      QVERIFY(ending == "png"   ? head.startsWith("\x89PNG")
+              : ending == "pdf" ? head.startsWith("%PDF")
+                                : head.contains("<svg"));
     }
     QVERIFY_EXCEPTION_THROWN(saveFigure(heatmap, w.folder.filePath("figure.bmp")), Error);
     QVERIFY_EXCEPTION_THROWN(saveFigure(heatmap, w.folder.filePath("figure.png/below.png")), Error);

@@ -34,7 +34,8 @@ class PlotHeaderTest : public QObject {
  private Q_SLOTS:
   void everySeriesIsThereHoweverManyThereAre() {
     for (const int series : {1, 2, 4, 6, 8, 12, 24})
-      for (const int width : {210, 300, 600}) QCOMPARE(found(headerOf(series), width).size(), static_cast<std::size_t>(series));
+      for (const int width : {210, 300, 600})
+        QCOMPARE(found(headerOf(series), width).size(), static_cast<std::size_t>(series));
   }
   void fewStandInALineMoreInColumnsManyAsAStrip() {
     const PlotHeader two = headerOf(2), six = headerOf(6), many = headerOf(24);

@@ -14,8 +14,12 @@ using namespace moe::ui;
 namespace {
 
 ShareMatrix::Content content() {
-  return {.rows = {"english", "music"}, .columns = {"E0", "E1", "E2"}, .values = {0.5f, 0.25f, 0.25f, NAN, 0.9f, 0.1f},
-          .even = {1 / 3.0f, 1 / 3.0f}, .most = 3, .scale = "share"};
+  return {.rows = {"english", "music"},
+          .columns = {"E0", "E1", "E2"},
+          .values = {0.5f, 0.25f, 0.25f, NAN, 0.9f, 0.1f},
+          .even = {1 / 3.0f, 1 / 3.0f},
+          .most = 3,
+          .scale = "share"};
 }
 
 }  // namespace
@@ -42,7 +46,9 @@ class ShareMatrixTest : public QObject {
     matrix.resize(400, 300);
     matrix.show();
     QSignalSpy chosen(&matrix, &ShareMatrix::columnChosen);
-    matrix.setSource([](int row, int column) { return Explanation{"cell " + std::to_string(row) + std::to_string(column), "f", "v", ""}; });
+    matrix.setSource([](int row, int column) {
+      return Explanation{"cell " + std::to_string(row) + std::to_string(column), "f", "v", ""};
+    });
     for (const Qt::Key key : {Qt::Key_Down, Qt::Key_Right, Qt::Key_Down}) QTest::keyClick(&matrix, key);
     QCOMPARE(matrix.readout(), QString("music, E1: 90 %"));
     QCOMPARE(chosen.last()[0].toInt(), 1);

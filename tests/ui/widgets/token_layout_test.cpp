@@ -6,7 +6,8 @@ using namespace moe::ui;
 
 class TokenLayoutTest : public QObject {
   Q_OBJECT
-  const TokenLayout::Metrics metrics{.chipHeight = 20, .stripHeight = 30, .padding = 5, .gap = 4, .lineGap = 10, .leastWidth = 26};
+  const TokenLayout::Metrics metrics{
+      .chipHeight = 20, .stripHeight = 30, .padding = 5, .gap = 4, .lineGap = 10, .leastWidth = 26};
 
  private Q_SLOTS:
   void aChipThatDoesNotFitBeginsTheNextLine() {
