@@ -15,6 +15,7 @@ void addEvaluate(CLI::App& program);
 void addExperts(CLI::App& program);
 void addGenerate(CLI::App& program);
 void addPresets(CLI::App& program);
+void addSettings(CLI::App& program);
 void addDevices(CLI::App& program);
 void addBench(CLI::App& program);
 void addVerifyRouting(CLI::App& program);

@@ -41,6 +41,7 @@ int main(int argc, char** argv) {
   moe::cli::addExperts(program);
   moe::cli::addGenerate(program);
   moe::cli::addPresets(program);
+  moe::cli::addSettings(program);
   moe::cli::addVerifyRouting(program);
   moe::cli::addRuns(program);
   moe::cli::addExperiments(program);

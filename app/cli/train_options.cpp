@@ -6,8 +6,8 @@
 #include "app/cli/backend_option.h"
 #include "core/base/atomic_file.h"
 #include "core/base/error.h"
-#include "core/base/json_object.h"
 #include "core/base/json_text.h"
+#include "core/base/json_value.h"
 #include "core/formats/checkpoint.h"
 
 namespace moe::cli {

@@ -18,6 +18,7 @@ namespace {
 /// Computes on the processor, and is part of every program.
 struct BuiltIn {
   std::string_view name, label;
+  SettingWord word;                                         // where one is chosen
   std::array<DType, 2> types;                               // that it may compute in
   bool (*computes)(DType);                                  // of these, on this processor
   std::unique_ptr<Backend> (*make)(const BackendOptions&);  // one of these
@@ -32,15 +33,17 @@ std::unique_ptr<Backend> makeOnednn(const BackendOptions& options) {
   return std::make_unique<OnednnBackend>(options.threads, options.computeType);
 }
 
-constexpr std::array kBuiltIn{
+const std::array kBuiltIn{
     BuiltIn{"onednn",
             "CPU (oneDNN)",
+            {"onednn", "CPU", "oneDNN", "This machine's processor, fast."},
             {DType::f32, DType::bf16},
             [](DType type) { return type != DType::bf16 || hasBf16Products(); },
             makeOnednn,
             [](DType type) { return type == DType::bf16 ? kBf16CodeBytes : 0; }},
     BuiltIn{"reference",
             "CPU (plain loops)",
+            {"reference", "Reference", "plain loops", "The definition of every operation, slow."},
             {DType::f32, DType::f64},
             [](DType) { return true; },
             makeReference,
@@ -50,8 +53,10 @@ constexpr std::array kBuiltIn{
 /// Modules that are spoken of whether they are there or not.
 struct KnownModule {
   std::string_view name, label;
+  SettingWord word;
 };
-constexpr std::array kKnownModules{KnownModule{"cuda", "GPU (CUDA)"}};
+const std::array kKnownModules{
+    KnownModule{"cuda", "GPU (CUDA)", {"cuda", "GPU", "CUDA", "This machine's NVIDIA GPU."}}};
 
 constexpr std::array kComputeTypes{DType::f32, DType::bf16, DType::f64};
 
@@ -108,6 +113,13 @@ std::vector<std::string> backendNames() {
   for (const KnownModule& known : kKnownModules) add(known.name);
   for (const std::string& name : modules().names()) add(name);
   return names;
+}
+
+std::vector<SettingWord> backendWords() {
+  std::vector<SettingWord> words;
+  for (const BuiltIn& backend : kBuiltIn) words.push_back(backend.word);
+  for (const KnownModule& known : kKnownModules) words.push_back(known.word);
+  return words;
 }
 
 std::string backendNamesText() { return either(backendNames()); }

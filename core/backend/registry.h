@@ -3,6 +3,7 @@
 #include <vector>
 
 #include "core/backend/module.h"
+#include "core/config/setting.h"
 
 namespace moe {
 
@@ -20,6 +21,8 @@ struct BackendRow {
 
 /// Names of all of them. Opens no module.
 std::vector<std::string> backendNames();
+/// Those with words of their own, to choose among. Opens no module: what cannot be had here is not said yet.
+std::vector<SettingWord> backendWords();
 /// "onednn, reference or cuda": the same, for a person.
 std::string backendNamesText();
 /// Opens every module.

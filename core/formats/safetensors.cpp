@@ -48,9 +48,9 @@ void SafetensorsFile::readHeader() {
     if (name == "__metadata__") {
       if (value.is_null()) continue;  // some writers' word for none
       if (!value.is_object()) refuse("__metadata__: expected texts by name, found " + std::string(value.type_name()));
-      for (const auto& [key, text] : value.items()) {
-        if (!text.is_string()) refuse("__metadata__." + key + ": expected a text, found " + text.type_name());
-        metadata_[key] = text;
+      for (const auto& [key, said] : value.items()) {
+        if (!said.is_string()) refuse("__metadata__." + key + ": expected a text, found " + said.type_name());
+        metadata_[key] = said;
       }
       continue;
     }

@@ -60,9 +60,9 @@ class TokenTarget {
 
 struct Sizes {
   std::int64_t tokens, experts, outputs;
-  Sizes(std::span<const double> shares, std::span<const double> out, std::int64_t experts)
-      : tokens(static_cast<std::int64_t>(shares.size()) / experts),
-        experts(experts),
+  Sizes(std::span<const double> shares, std::span<const double> out, std::int64_t count)
+      : tokens(static_cast<std::int64_t>(shares.size()) / count),
+        experts(count),
         outputs(tokens ? static_cast<std::int64_t>(out.size()) / (tokens * experts) : 0) {}
   std::size_t row(std::int64_t e, std::int64_t t) const { return at((e * tokens + t) * outputs); }
 };

@@ -60,9 +60,9 @@ const Recipe& Model::Impl::balanceRecipe() const {
   return config.layers[static_cast<std::size_t>(first)].recipe;
 }
 
-void Model::Impl::show(std::span<Routing* const> routings) {
-  asked.assign(routings.begin(), routings.end());
-  shownRouting.assign(routings.begin(), routings.end());
+void Model::Impl::show(std::span<Routing* const> shown) {
+  asked.assign(shown.begin(), shown.end());
+  shownRouting.assign(shown.begin(), shown.end());
   routingRead = false;
 }
 

@@ -1,7 +1,9 @@
 #include <algorithm>
 #include <cmath>
 
+#include "core/config/rows.h"
 #include "core/model/config.h"
+#include "core/model/model_rows.h"
 
 namespace moe {
 namespace {
@@ -14,24 +16,27 @@ class List {
     });
     if (!holds && !known) problems_.push_back({path, sentence});
   }
+  void add(const std::vector<Problem>& problems) {
+    for (const Problem& problem : problems) require(false, problem.path, problem.sentence);
+  }
   std::vector<Problem> take() { return std::move(problems_); }
 
  private:
   std::vector<Problem> problems_;
 };
 
-void checkAttention(List& list, const AttentionConfig& attention, Positions positions) {
-  list.require(attention.heads >= 1 && attention.heads <= 1024, "model.heads", "Attention needs 1 to 1024 heads.");
-  list.require(attention.kvHeads >= 1 && attention.heads % std::max(1, attention.kvHeads) == 0, "model.kv_heads",
+void checkAttention(List& list, const LayerConfig& layer, Positions positions) {
+  static const Rows<LayerConfig> rows({attentionRows()});
+  list.add(rows.outOfRange(layer, "model"));
+  const AttentionConfig& attention = layer.attention;
+  list.require(attention.heads % std::max(1, attention.kvHeads) == 0, "model.kv_heads",
                "The number of key heads must divide the number of query heads.");
-  list.require(attention.headWidth >= 1 && attention.headWidth <= 4096, "model.head_width",
-               "A head is 1 to 4096 wide; with head_width absent it is width / heads.");
   list.require(positions != Positions::rope || attention.headWidth % 2 == 0, "model.head_width",
                "Rotary positions turn pairs of entries: the head width must be even.");
 }
 
 void checkRecipe(List& list, const Recipe& recipe, const ModelConfig& config, bool routerLearns) {
-  for (const Problem& problem : problems(recipe, routerLearns)) list.require(false, problem.path, problem.sentence);
+  list.add(problems(recipe, routerLearns));
   list.require(recipe.experts.outputWidth == 0 || recipe.experts.outputWidth == config.width, "experts.output_width",
                "Inside a block the experts' output joins the residual, so its width is the model's (" +
                    std::to_string(config.width) + ").");
@@ -39,7 +44,7 @@ void checkRecipe(List& list, const Recipe& recipe, const ModelConfig& config, bo
 
 /// The mixture as the head: every expert predicts the token, and p weighs whole predictions.
 void checkHead(List& list, const Recipe& recipe, const ModelConfig& config) {
-  for (const Problem& problem : problems(recipe)) list.require(false, problem.path, problem.sentence);
+  list.add(problems(recipe));
   list.require(recipe.head.density == Recipe::Head::Density::categorical, "head.density",
                "A language model predicts which token comes next: its density is categorical.");
   list.require(std::ranges::any_of(recipe.head.losses, [](const auto& loss) { return loss.coefficient > 0; }),
@@ -100,28 +105,15 @@ void checkJoinedTerms(List& list, const ModelConfig& config) {
 
 std::vector<Problem> problems(const ModelConfig& config, bool routerLearns) {
   List list;
-  const auto within = [&](int value, int low, int high, const char* path, const char* what) {
-    list.require(value >= low && value <= high, path,
-                 std::string(what) + " must lie between " + std::to_string(low) + " and " + std::to_string(high) + ".");
-  };
-  within(config.vocabulary, 2, 1'000'000, "model.vocabulary", "The vocabulary");
-  within(config.width, 1, 65'536, "model.width", "The width");
-  within(config.context, 1, 65'536, "model.context", "The context");
-  list.require(config.normEpsilon > 0 && config.normEpsilon < 1, "model.norm_epsilon",
-               "The norm's epsilon lies between 0 and 1.");
-  list.require(config.positions != Positions::rope || config.ropeTheta > 1, "model.rope_theta",
-               "Rotary positions need a theta above 1.");
-  list.require(config.initDeviation > 0 && config.initDeviation <= 1, "model.init_deviation",
-               "Weights are drawn with a standard deviation above 0 and at most 1.");
+  static const Rows<ModelConfig> rows({modelRows()});
+  list.add(rows.outOfRange(config));
   list.require(!config.layers.empty(), "model.layers", "A model needs at least one layer.");
   for (const LayerConfig& layer : config.layers) {
-    checkAttention(list, layer.attention, config.positions);
+    checkAttention(list, layer, config.positions);
     if (layer.hasExperts) {
       checkRecipe(list, layer.recipe, config, routerLearns);
       checkSlices(list, layer);
     } else {
-      list.require(layer.dense.hidden >= 1 && layer.dense.hidden <= 1'000'000, "model.dense.hidden",
-                   "A dense layer needs 1 to 1,000,000 hidden units.");
       list.require(layer.dense.kind == ExpertKind::mlp || layer.dense.kind == ExpertKind::glu, "model.dense.kind",
                    "A dense layer is mlp or glu.");
     }

@@ -4,6 +4,9 @@
 #include <cassert>
 #include <limits>
 
+#include "core/config/table.h"
+#include "core/router/recipe.h"
+#include "core/router/routing.h"
 #include "core/router/score.h"
 #include "core/router/tensor_room.h"
 #include "core/router/top_k.h"
@@ -75,5 +78,78 @@ void adjust(Routing& routing, const Recipe& recipe, const RoutingInput& input) {
 
 template void adjust<float>(Routing&, const Recipe&, const RoutingInput&);
 template void adjust<double>(Routing&, const Recipe&, const RoutingInput&);
+
+const Table<Recipe>& adjustRows() {
+  using namespace rows;
+  static const Table<Recipe> table =
+      Table<Recipe>{
+          "adjust",
+          "Adjust",
+          "Changes the values experts are ranked by, without touching weights or losses.",
+          {choice<&Recipe::adjust, &Recipe::Adjust::rankBy>(
+               {.path = "adjust.rank_by", .label = "Rank by", .tooltip = "What experts are ranked by."},
+               Choices<Recipe::Adjust::RankBy>{
+                   {Recipe::Adjust::RankBy::scores,
+                    {"scores", "Scores", "r = s", "Experts are ranked by their scores."}},
+                   {Recipe::Adjust::RankBy::logits,
+                    {"logits", "Logits", "r = z", "Experts are ranked by their logits, noise included."}}}),
+           value<&Recipe::adjust, &Recipe::Adjust::selectionBias, &Recipe::Adjust::SelectionBias::rate>(
+               {.path = "adjust.selection_bias.rate",
+                .label = "Bias rate",
+                .maximum = 10,
+                .step = 0.0005,
+                .formula = "b ← b + rate · sign(mean c − c)",
+                .tooltip = "How far a step moves the selection bias of an expert that is over- or underloaded.",
+                .changesLive = true}),
+           choice<&Recipe::adjust, &Recipe::Adjust::selectionBias, &Recipe::Adjust::SelectionBias::update>(
+               {.path = "adjust.selection_bias.update",
+                .label = "Bias update",
+                .tooltip = "How the bias follows the load.",
+                .changesLive = true},
+               Choices<Recipe::Adjust::SelectionBias::Update>{
+                   {Recipe::Adjust::SelectionBias::Update::sign,
+                    {"sign", "Sign", "b ← b + rate · sign(mean c − c)",
+                     "Every under-used expert gains the same amount, every over-used one loses it."}},
+                   {Recipe::Adjust::SelectionBias::Update::proportional,
+                    {"proportional", "Proportional", "b ← b + rate · (mean c − c) / mean c",
+                     "The further an expert's load is from the mean, the larger its correction."}}}),
+           value<&Recipe::adjust, &Recipe::Adjust::expertGroups, &Recipe::Adjust::ExpertGroups::count>(
+               {.path = "adjust.expert_groups.count",
+                .label = "Groups",
+                .minimum = 1,
+                .maximum = 65536,
+                .step = 1,
+                .unit = "groups",
+                .formula = "E / count experts a group",
+                .tooltip = "Splits the experts into this many equal contiguous groups."}),
+           value<&Recipe::adjust, &Recipe::Adjust::expertGroups, &Recipe::Adjust::ExpertGroups::keep>(
+               {.path = "adjust.expert_groups.keep",
+                .label = "Keep",
+                .minimum = 1,
+                .maximum = 65536,
+                .step = 1,
+                .unit = "groups",
+                .formula = "r = −∞ outside the kept groups",
+                .tooltip = "A token may only use experts of this many best groups."}),
+           choice<&Recipe::adjust, &Recipe::Adjust::expertGroups, &Recipe::Adjust::ExpertGroups::by>(
+               {.path = "adjust.expert_groups.by",
+                .label = "Group score",
+                .tooltip = "What a group is worth to a token."},
+               Choices<Recipe::Adjust::ExpertGroups::By>{
+                   {Recipe::Adjust::ExpertGroups::By::max,
+                    {"max", "Best expert", "max of r in the group", "A group counts as much as its best expert."}},
+                   {Recipe::Adjust::ExpertGroups::By::top2Sum,
+                    {"top2_sum", "Best two", "sum of the two largest r",
+                     "A group counts as much as its two best experts together."}}})},
+          {part<&Recipe::adjust, &Recipe::Adjust::selectionBias>(
+               {"adjust.selection_bias", "Selection bias",
+                "Loss-free balancing: a bias per expert that only the selection sees, moved after each step "
+                "towards equal load."}),
+           part<&Recipe::adjust, &Recipe::Adjust::expertGroups>(
+               {"adjust.expert_groups", "Expert groups",
+                "Limits each token to the experts of a few groups, as where groups live on different devices."})}}
+          .withDefaultsOf();
+  return table;
+}
 
 }  // namespace moe

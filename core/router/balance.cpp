@@ -4,14 +4,17 @@
 #include <cmath>
 #include <limits>
 
+#include "core/config/rows.h"
 #include "core/router/balance_sums.h"
 #include "core/router/capacity.h"
+#include "core/router/recipe.h"
+#include "core/router/routing.h"
 #include "core/router/select.h"
 
 namespace moe {
 namespace {
 
-using Term = Recipe::BalanceTerm;
+using Term = BalanceTerm;
 
 std::int32_t groupsOf(const Term& term, const Recipe& recipe, const RoutingInput& input) {
   if (term.kind != Term::Kind::load) return 1;
@@ -166,5 +169,137 @@ void balanceForward(Routing& routing, const Recipe& recipe, const RoutingInput& 
 
 template void balanceForward<float>(Routing&, const Recipe&, const RoutingInput&);
 template void balanceForward<double>(Routing&, const Recipe&, const RoutingInput&);
+
+namespace {
+
+bool countsLoad(const BalanceTerm& term) {
+  return term.kind == BalanceTerm::Kind::load || term.kind == BalanceTerm::Kind::device ||
+         term.kind == BalanceTerm::Kind::communication;
+}
+
+}  // namespace
+
+const Table<BalanceTerm>& balanceRows() {
+  using namespace rows;
+  static const Table<BalanceTerm> table = Table<BalanceTerm>{
+      "balance",
+      "Balance",
+      "Terms added to the loss that keep the experts evenly used, any number at once; coefficient 0 only measures.",
+      {value<&BalanceTerm::name>({.path = "name"}).alwaysWritten(),
+       choice<&BalanceTerm::kind>(
+           {.path = "kind", .label = "Term", .tooltip = "What the term measures."},
+           Choices<BalanceTerm::Kind>{
+               {BalanceTerm::Kind::load,
+                {"load", "Load", "E/n Σ f P",
+                 "Penalises experts that get many tokens and high scores; 1 at perfect balance."}},
+               {BalanceTerm::Kind::device,
+                {"device", "Device", "Σ f′ P′ over blocks", "The same over equal blocks of experts, as on devices."}},
+               {BalanceTerm::Kind::communication,
+                {"communication", "Communication", "(D/M) Σ g P′", "Penalises sending many tokens to the same block."}},
+               {BalanceTerm::Kind::z,
+                {"z", "z-loss", "mean (log Σ exp z)²", "Keeps the logits small, which keeps training stable."}},
+               {BalanceTerm::Kind::entropy,
+                {"entropy", "Entropy", "mean −Σ P log P", "Makes the router surer of its choice for each token."}},
+               {BalanceTerm::Kind::importanceCv2,
+                {"importance_cv2", "Importance", "CV² of Σ w", "Penalises uneven sums of weights over experts."}},
+               {BalanceTerm::Kind::loadCv2,
+                {"load_cv2", "Smooth load", "CV² of Σ Φ((z − h)/σ)",
+                 "Penalises uneven loads, made differentiable by the noise."}}})
+           .requires_("the kind of the term (load, z ...)"),
+       value<&BalanceTerm::coefficient>({.path = "coefficient",
+                                         .label = "Coefficient",
+                                         .maximum = 1000,
+                                         .step = 0.001,
+                                         .formula = "loss += coefficient · value",
+                                         .tooltip = "How strongly the term counts in the loss; 0 only measures it.",
+                                         .changesLive = true}),
+       choice<&BalanceTerm::normalisation>(
+           {.path = "normalisation", .label = "Scale", .tooltip = "What a load term is at perfect balance."},
+           Choices<BalanceTerm::Normalisation>{
+               {BalanceTerm::Normalisation::unit,
+                {"unit", "1 at balance", "E/n Σ f P", "Perfect balance is 1, whatever k is."}},
+               {BalanceTerm::Normalisation::perToken,
+                {"per_token", "n at balance", "E Σ f P", "Perfect balance is the number of experts a token."}},
+               {BalanceTerm::Normalisation::mean,
+                {"mean", "n/E² at balance", "1/E Σ f P", "A mean over experts: far smaller than the others."}}})
+           .when([](const BalanceTerm& term) { return countsLoad(term); }),
+       choice<&BalanceTerm::counts>(
+           {.path = "counts", .label = "Count", .tooltip = "Which choices a load term counts."},
+           Choices<BalanceTerm::Counts>{
+               {BalanceTerm::Counts::all,
+                {"all", "All choices", "f over all slots", "Every choice of a token counts."}},
+               {BalanceTerm::Counts::first,
+                {"first", "First choices", "f over slot 0", "Only a token's first choice counts."}}})
+           .when([](const BalanceTerm& term) { return countsLoad(term); }),
+       choice<&BalanceTerm::countsFrom>(
+           {.path = "counts_from", .label = "Count what", .tooltip = "Where a load term's counts come from."},
+           Choices<BalanceTerm::CountsFrom>{
+               {BalanceTerm::CountsFrom::selected,
+                {"selected", "What was selected", "c = asked assignments", "Counts the selection as it is."}},
+               {BalanceTerm::CountsFrom::unadjusted,
+                {"unadjusted", "What scores alone would select", "top k of s",
+                 "Counts what the scores alone would choose, without bias, groups or edits."}}})
+           .when([](const BalanceTerm& term) { return countsLoad(term); }),
+       choice<&BalanceTerm::scope>(
+           {.path = "scope", .label = "Scope", .tooltip = "Over which tokens a load term is balanced."},
+           Choices<BalanceTerm::Scope>{
+               {BalanceTerm::Scope::microBatch,
+                {"micro_batch", "Micro-batch", "f, P over the micro-batch", "Each micro-batch must be balanced."}},
+               {BalanceTerm::Scope::globalBatch,
+                {"global_batch", "Whole step", "f, P over the step", "Only the whole step must be balanced."}},
+               {BalanceTerm::Scope::sequence,
+                {"sequence", "Sequence", "mean over sequences", "Each sequence must be balanced: the strictest."}},
+               {BalanceTerm::Scope::tokenGroup,
+                {"token_group", "Token group", "mean over groups", "Each capacity group must be balanced."}}})
+           .when([](const BalanceTerm& term) { return countsLoad(term); }),
+       choice<&BalanceTerm::layers>(
+           {.path = "layers", .label = "Layers", .tooltip = "How a load term joins the layers."},
+           Choices<BalanceTerm::Layers>{
+               {BalanceTerm::Layers::separate,
+                {"separate", "Each for itself", "Σ over layers", "Every layer has its own term."}},
+               {BalanceTerm::Layers::mean,
+                {"mean", "Mean of layers", "mean over layers", "One term: the average of the layers' values."}},
+               {BalanceTerm::Layers::concatenated,
+                {"concatenated", "All together", "f, P over all layers",
+                 "One term over the tokens of all layers, in which imbalances of different layers may cancel."}}})
+           .when([](const BalanceTerm& term) { return countsLoad(term); }),
+       value<&BalanceTerm::devices>({.path = "devices",
+                                     .label = "Blocks",
+                                     .minimum = 1,
+                                     .maximum = 65536,
+                                     .step = 1,
+                                     .unit = "blocks",
+                                     .formula = "E / devices experts a block",
+                                     .tooltip = "Equal contiguous blocks of experts."})
+           .when([](const BalanceTerm& term) {
+             return term.kind == BalanceTerm::Kind::device || term.kind == BalanceTerm::Kind::communication;
+           }),
+       value<&BalanceTerm::maxDevices>({.path = "max_devices",
+                                        .label = "Blocks a token",
+                                        .minimum = 1,
+                                        .maximum = 65536,
+                                        .step = 1,
+                                        .unit = "blocks",
+                                        .formula = "M",
+                                        .tooltip = "On how many blocks a token is meant to run at most."})
+           .when([](const BalanceTerm& term) { return term.kind == BalanceTerm::Kind::communication; }),
+       value<&BalanceTerm::epsilon>({.path = "epsilon",
+                                     .label = "ε",
+                                     .step = 1e-6,
+                                     .formula = "variance / (mean² + ε)",
+                                     .tooltip = "Keeps the squared variation finite."})
+           .when([](const BalanceTerm& term) {
+             return term.kind == BalanceTerm::Kind::importanceCv2 || term.kind == BalanceTerm::Kind::loadCv2;
+           })},
+      {}}.withDefaultsOf();
+  return table;
+}
+
+ListRow<Recipe> balanceList() {
+  static const Rows<BalanceTerm> terms({balanceRows()});
+  return rows::list<&Recipe::balance>("balance", terms, [](BalanceTerm& term, const nlohmann::json& json) {
+    if (!json.contains("name")) term.name = json["kind"];
+  });
+}
 
 }  // namespace moe

@@ -1,12 +1,30 @@
 #pragma once
 #include <cstdint>
 #include <span>
+#include <string>
 #include <vector>
 
-#include "core/router/recipe.h"
-#include "core/router/routing.h"
+#include "core/router/declarations.h"
 
 namespace moe {
+
+struct BalanceTerm {
+  std::string name;
+  enum class Kind { load, device, communication, z, entropy, importanceCv2, loadCv2 } kind = Kind::load;
+  double coefficient = 0;  // 0: measured, not trained on
+  enum class Normalisation { unit, perToken, mean } normalisation = Normalisation::unit;
+  enum class Counts { all, first } counts = Counts::all;
+  enum class CountsFrom { selected, unadjusted } countsFrom = CountsFrom::selected;
+  enum class Scope { microBatch, globalBatch, sequence, tokenGroup } scope = Scope::microBatch;
+  enum class Layers { separate, mean, concatenated } layers = Layers::separate;
+  int devices = 0, maxDevices = 0;
+  double epsilon = 1e-10;  // the CV^2 kinds only
+  bool operator==(const BalanceTerm&) const = default;
+};
+
+/// What a person can set of a term, and what is said of it.
+const Table<BalanceTerm>& balanceRows();
+ListRow<Recipe> balanceList();
 
 /// Assignments of a whole optimiser step, for terms of scope global_batch. Only the counts must be known before
 /// backward: P enters linearly, so each micro-batch contributes its own.

@@ -5,7 +5,10 @@
 #include <limits>
 #include <numeric>
 
+#include "core/config/table.h"
 #include "core/router/overflow.h"
+#include "core/router/recipe.h"
+#include "core/router/routing.h"
 
 namespace moe {
 namespace {
@@ -147,5 +150,124 @@ void admit(Routing& routing, const Recipe& recipe, const RoutingInput& input) {
 
 template void admit<float>(Routing&, const Recipe&, const RoutingInput&);
 template void admit<double>(Routing&, const Recipe&, const RoutingInput&);
+
+const Table<Recipe>& capacityRows() {
+  using namespace rows;
+  static const Table<Recipe> table = Table<Recipe>{
+      "capacity",
+      "Capacity",
+      "How many tokens an expert accepts in a step, and what becomes of the rest.",
+      {choice<&Recipe::capacity, &Recipe::Capacity::overflow>(
+           {.path = "capacity.overflow",
+            .label = "Overflow",
+            .tooltip = "What becomes of an assignment whose expert is full."},
+           Choices<Recipe::Capacity::Overflow>{
+               {Recipe::Capacity::Overflow::drop,
+                {"drop", "Drop", "contributes 0", "The assignment is lost; the token keeps its residual."}},
+               {Recipe::Capacity::Overflow::nextBest,
+                {"next_best", "Next best", "best r with room",
+                 "The slot goes to the token's next best expert with room."}},
+               {Recipe::Capacity::Overflow::noTokenLeftBehind,
+                {"no_token_left_behind", "No token left behind", "round i: i-th best expert",
+                 "In rounds, every token without a place tries its next best expert; k = 1."}}})
+           .when([](const Recipe& recipe) { return !recipe.capacity.dropless(); }),
+       value<&Recipe::capacity, &Recipe::Capacity::factor>(
+           {.path = "capacity.factor",
+            .label = "Factor",
+            .minimum = 0.0001,
+            .maximum = 65536,
+            .step = 0.05,
+            .formula = "C = factor · S / E",
+            .tooltip = "Room of an expert, as a multiple of its fair share of tokens.",
+            .changesLive = true}),
+       value<&Recipe::capacity, &Recipe::Capacity::evalFactor>(
+           {.path = "capacity.eval_factor",
+            .label = "Factor in evaluation",
+            .minimum = 0.0001,
+            .maximum = 65536,
+            .step = 0.05,
+            .formula = "C = factor · S / E",
+            .tooltip = "Used instead of the factor when evaluating.",
+            .changesLive = true})
+           .when([](const Recipe& recipe) { return !recipe.capacity.dropless(); }),
+       value<&Recipe::capacity, &Recipe::Capacity::slots>(
+           {.path = "capacity.slots",
+            .label = "Slots",
+            .minimum = 1,
+            .maximum = 1e9,
+            .step = 1,
+            .unit = "tokens",
+            .formula = "C",
+            .tooltip = "Room of an expert, given directly instead of by a factor."}),
+       value<&Recipe::capacity, &Recipe::Capacity::countsK>(
+           {.path = "capacity.counts_k",
+            .label = "Count k",
+            .formula = "C = factor · S · k / E",
+            .tooltip = "Makes the factor count all k choices of a token."})
+           .when([](const Recipe& recipe) { return !recipe.capacity.dropless(); }),
+       choice<&Recipe::capacity, &Recipe::Capacity::rounding>(
+           {.path = "capacity.rounding", .label = "Rounding", .tooltip = "How the room becomes a whole number."},
+           Choices<Recipe::Capacity::Rounding>{
+               {Recipe::Capacity::Rounding::floor, {"floor", "Down", "⌊C⌋", "Rounds down."}},
+               {Recipe::Capacity::Rounding::ceil, {"ceil", "Up", "⌈C⌉", "Rounds up."}},
+               {Recipe::Capacity::Rounding::round,
+                {"round", "Nearest", "⌊C + ½⌋", "Rounds to the nearest, a half upwards."}}})
+           .when([](const Recipe& recipe) { return !recipe.capacity.dropless(); }),
+       value<&Recipe::capacity, &Recipe::Capacity::minimum>({.path = "capacity.minimum",
+                                                             .label = "At least",
+                                                             .minimum = 1,
+                                                             .maximum = 1e9,
+                                                             .step = 1,
+                                                             .unit = "tokens",
+                                                             .formula = "max(minimum, C)",
+                                                             .tooltip = "Least room of an expert."})
+           .when([](const Recipe& recipe) { return !recipe.capacity.dropless(); }),
+       value<&Recipe::capacity, &Recipe::Capacity::tokenGroups>(
+           {.path = "capacity.token_groups",
+            .label = "Token groups",
+            .minimum = 1,
+            .maximum = 65536,
+            .step = 1,
+            .unit = "groups",
+            .formula = "S = T / groups",
+            .tooltip = "Splits the batch into equal groups, each with its own slots."})
+           .when([](const Recipe& recipe) { return !recipe.capacity.dropless(); }),
+       choice<&Recipe::capacity, &Recipe::Capacity::order>(
+           {.path = "capacity.order", .label = "Order", .tooltip = "Who gets a slot first."},
+           Choices<Recipe::Capacity::Order>{
+               {Recipe::Capacity::Order::slot,
+                {"slot", "First choices first", "slot, then token",
+                 "All first choices in token order, then all second ones."}},
+               {Recipe::Capacity::Order::token,
+                {"token", "Token by token", "token, then slot", "A token's choices together, in token order."}},
+               {Recipe::Capacity::Order::batchPrioritised,
+                {"batch_prioritised", "Surest tokens first", "by score of the first choice",
+                 "As first choices first, but tokens that are surest of theirs come before the others."}},
+               {Recipe::Capacity::Order::probability,
+                {"probability", "Largest weights", "the C largest w of each expert",
+                 "Each expert keeps the assignments of largest weight."}}})
+           .when([](const Recipe& recipe) { return !recipe.capacity.dropless(); }),
+       value<&Recipe::capacity, &Recipe::Capacity::tries>(
+           {.path = "capacity.tries",
+            .label = "Tries",
+            .minimum = 1,
+            .maximum = 65536,
+            .step = 1,
+            .unit = "experts",
+            .formula = "rounds i = 1 … tries",
+            .tooltip = "How many experts a token without a place tries."})
+           .when([](const Recipe& recipe) {
+             return !recipe.capacity.dropless() &&
+                    recipe.capacity.overflow == Recipe::Capacity::Overflow::noTokenLeftBehind;
+           }),
+       value<&Recipe::capacity, &Recipe::Capacity::renormaliseAfterDrop>(
+           {.path = "capacity.renormalise_after_drop",
+            .label = "Renormalise after dropping",
+            .formula = "w over the admitted set",
+            .tooltip = "Weighs once more over the experts that accepted, so that what is left sums as before."})
+           .when([](const Recipe& recipe) { return !recipe.capacity.dropless(); })},
+      {}}.withDefaultsOf();
+  return table;
+}
 
 }  // namespace moe

@@ -1,10 +1,28 @@
 #pragma once
 #include <cstdint>
+#include <optional>
 
-#include "core/router/recipe.h"
-#include "core/router/routing.h"
+#include "core/router/declarations.h"
 
 namespace moe {
+
+struct CapacityRecipe {
+  std::optional<std::int64_t> slots;  // C, given directly
+  std::optional<double> factor, evalFactor;
+  bool countsK = false;
+  enum class Rounding { floor, ceil, round } rounding = Rounding::ceil;
+  std::int64_t minimum = 1;
+  int tokenGroups = 1;
+  enum class Order { slot, token, batchPrioritised, probability } order = Order::slot;
+  enum class Overflow { drop, nextBest, noTokenLeftBehind } overflow = Overflow::drop;
+  int tries = 0;  // noTokenLeftBehind only
+  bool renormaliseAfterDrop = false;
+  bool dropless() const { return !slots && !factor; }
+  bool operator==(const CapacityRecipe&) const = default;
+};
+
+/// What a person can set of the stage, and what is said of it.
+const Table<Recipe>& capacityRows();
 
 /// C for a token group of `groupTokens`; 0 where the recipe is dropless. Evaluation uses eval_factor, generation has
 /// none (callers that need training's C ask for that phase).

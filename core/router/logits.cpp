@@ -2,6 +2,10 @@
 
 #include <vector>
 
+#include "core/config/table.h"
+#include "core/router/recipe.h"
+#include "core/router/routing.h"
+
 namespace moe {
 namespace {
 
@@ -65,5 +69,26 @@ template void logitsBackward<float>(const TensorView&, const TensorView&, const 
                                     const TensorView&, const TensorView&, const TensorView&);
 template void logitsBackward<double>(const TensorView&, const TensorView&, const TensorView&, const TensorView&,
                                      const TensorView&, const TensorView&, const TensorView&);
+
+const Table<Recipe>& logitsRows() {
+  using namespace rows;
+  static const Table<Recipe> table = Table<Recipe>{
+      "logits",
+      "Logits",
+      "The router's raw opinion of every expert for a token, always in f32 or better.",
+      {choice<&Recipe::logits, &Recipe::Logits::kind>(
+           {.path = "logits.kind", .label = "Router", .tooltip = "What gives a token its logits."},
+           Choices<Recipe::Logits::Kind>{
+               {Recipe::Logits::Kind::linear,
+                {"linear", "Linear", "z = W x", "One learned row of weights per expert, times the token."}},
+               {Recipe::Logits::Kind::none,
+                {"none", "None", "no z", "No router at all: experts follow from the token's id (hash)."}}}),
+       value<&Recipe::logits, &Recipe::Logits::bias>({.path = "logits.bias",
+                                                      .label = "Bias",
+                                                      .formula = "z = W x + b",
+                                                      .tooltip = "Adds one learned number per expert to the logits."})},
+      {}}.withDefaultsOf();
+  return table;
+}
 
 }  // namespace moe

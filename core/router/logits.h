@@ -1,7 +1,17 @@
 #pragma once
+#include "core/router/declarations.h"
 #include "core/tensor/tensor.h"
 
 namespace moe {
+
+struct LogitsRecipe {
+  enum class Kind { linear, none } kind = Kind::linear;
+  bool bias = false;
+  bool operator==(const LogitsRecipe&) const = default;
+};
+
+/// What a person can set of the stage, and what is said of it.
+const Table<Recipe>& logitsRows();
 
 /// out (T, E) = x (T, D) W^T (E, D) + b (E). bias may be empty.
 template <class S>

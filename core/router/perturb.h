@@ -1,8 +1,21 @@
 #pragma once
-#include "core/router/recipe.h"
-#include "core/router/routing.h"
+#include "core/router/declarations.h"
 
 namespace moe {
+
+struct PerturbRecipe {
+  double inputJitter = 0;  // eps
+  enum class Noise { none, gaussian, learned } noise = Noise::none;
+  double sigma = 1.0, noiseEpsilon = 0;
+  enum class AppliesTo { both, selection } noiseAppliesTo = AppliesTo::both;
+  enum class Anneal { none, linear, cosine } anneal = Anneal::none;
+  double annealFraction = 0.1;
+  double wholeExpertDropout = 0;  // q
+  bool operator==(const PerturbRecipe&) const = default;
+};
+
+/// What a person can set of the stage, and what is said of it.
+const Table<Recipe>& perturbRows();
 
 /// routerInput = x * jitter (T, D).
 template <class S>

@@ -1,8 +1,9 @@
 #include "core/router/problems.h"
 
 #include <algorithm>
-#include <cmath>
 #include <string>
+
+#include "core/router/recipe_rows.h"
 
 namespace moe {
 namespace {
@@ -17,6 +18,7 @@ class Check {
   Check(const Recipe& recipe, bool routerLearns) : r(recipe), routerLearns_(routerLearns) {}
 
   std::vector<Problem> all() {
+    found_ = recipeRows().outOfRange(r);
     experts();
     perturb();
     routerAndScore();
@@ -25,7 +27,6 @@ class Check {
     setEdits();
     weigh();
     capacity();
-    combine();
     for (std::size_t i = 0; i < r.balance.size(); ++i) term(r.balance[i], "balance." + std::to_string(i));
     names();
     return std::move(found_);
@@ -35,35 +36,18 @@ class Check {
   void refuse(bool wrong, const std::string& path, const std::string& sentence) {
     if (wrong) found_.push_back({path, sentence});
   }
-  void atLeast(double value, double low, const std::string& path, const std::string& what) {
-    refuse(!(value >= low) || !std::isfinite(value), path, what);
-  }
   bool topK() const { return r.select.kind == Select::topK; }
 
   void experts() {
     const Recipe::Experts& e = r.experts;
-    atLeast(e.count, 1, "experts.count", "There must be at least one expert.");
-    refuse(e.count > 65536, "experts.count", "More than 65,536 experts are not supported.");
     refuse(e.hidden.size() > 1 && static_cast<int>(e.hidden.size()) != e.count, "experts.hidden",
            "A list of hidden sizes needs one entry for each of the " + std::to_string(e.count) + " experts.");
-    refuse(std::any_of(e.hidden.begin(), e.hidden.end(), [](int f) { return f < 1; }), "experts.hidden",
-           "Every hidden size must be at least 1.");
-    refuse(e.outputWidth < 0, "experts.output_width", "The output width must be positive, or 0 for the model's width.");
-    refuse(e.kind == ExpertKind::clampedGlu && !(e.limit > 0), "experts.limit", "The clamp's limit must be above 0.");
-    atLeast(e.initNoise, 0, "experts.init.noise", "The noise added to copied experts must be 0 or more.");
     refuse(e.hidden.size() > 1 && e.init == Recipe::Experts::Init::denseCopy, "experts.hidden",
            "Copies of the dense network all have its hidden size.");
   }
 
   void perturb() {
     const Recipe::Perturb& p = r.perturb;
-    refuse(!(p.inputJitter >= 0 && p.inputJitter < 1), "perturb.input_jitter", "The jitter must lie in [0, 1).");
-    atLeast(p.sigma, 0, "perturb.noise.sigma", "The noise's deviation must be 0 or more.");
-    atLeast(p.noiseEpsilon, 0, "perturb.noise.epsilon", "The least deviation must be 0 or more.");
-    refuse(!(p.annealFraction >= 0 && p.annealFraction <= 1), "perturb.anneal.fraction",
-           "The share of training must lie in [0, 1].");
-    refuse(!(p.wholeExpertDropout >= 0 && p.wholeExpertDropout < 1), "perturb.whole_expert_dropout",
-           "The dropout rate must lie in [0, 1).");
     refuse(p.wholeExpertDropout > 0 && (r.select.kind == Select::hash || r.select.kind == Select::assignment),
            "perturb.whole_expert_dropout",
            "Hash and balanced assignment give every expert its share: none can be masked.");
@@ -86,10 +70,7 @@ class Check {
   }
 
   void adjust() {
-    if (const auto& bias = r.adjust.selectionBias) {
-      refuse(!topK(), "adjust.selection_bias", biasSentence());
-      atLeast(bias->rate, 0, "adjust.selection_bias.rate", "The rate must be 0 or more.");
-    }
+    if (r.adjust.selectionBias) { refuse(!topK(), "adjust.selection_bias", biasSentence()); }
     if (const auto& groups = r.adjust.expertGroups) {
       const std::string path = "adjust.expert_groups";
       refuse(!topK(), path, "Expert groups act on ranks: they need top-k selection.");
@@ -110,9 +91,7 @@ class Check {
   }
 
   void select() {
-    refuse(topK() && (r.select.k < 1 || r.select.k > r.experts.count), "select.k",
-           "k must lie between 1 and the number of experts.");
-    refuse(r.select.kind == Select::topP && !(r.select.p > 0 && r.select.p <= 1), "select.p", "p must lie in (0, 1].");
+    refuse(topK() && r.select.k > r.experts.count, "select.k", "k is at most the number of experts.");
     refuse(r.select.kind == Select::assignment && !r.capacity.dropless(), "capacity",
            "Balanced assignment fills every expert equally: it has no capacity.");
     if (r.select.kind != Select::expertChoice) return;
@@ -123,7 +102,7 @@ class Check {
   }
 
   void setEdits() {
-    if (const auto& second = r.select.randomSecond) {
+    if (r.select.randomSecond) {
       const std::string path = "select.random_second";
       const bool fits = topK() && r.select.k == 2 && r.weigh.kind == Weigh::renormalised && r.weigh.scale == 1 &&
                         r.capacity.order == Recipe::Capacity::Order::slot && r.capacity.overflow == Overflow::drop;
@@ -131,7 +110,6 @@ class Check {
           !fits, path,
           "A random second choice is tested on the renormalised second weight: it needs top-k with k = 2, renormalised "
           "weights of scale 1, slot order and dropping.");
-      atLeast(second->scale, 0, path + ".scale", "The scale must be 0 or more.");
     }
     if (const auto& force = r.select.force) {
       const std::string path = "select.force";
@@ -140,9 +118,6 @@ class Check {
       refuse(std::any_of(force->experts.begin(), force->experts.end(),
                          [&](int e) { return e < 0 || e >= r.experts.count; }),
              path + ".experts", "Experts are numbered from 0 to " + std::to_string(r.experts.count - 1) + ".");
-      refuse(!(force->fraction >= 0 && force->fraction <= 1), path + ".fraction",
-             "The share of tokens must lie in [0, 1].");
-      refuse(force->steps < 0, path + ".steps", "The number of steps must be 0 or more.");
     }
   }
 
@@ -159,26 +134,17 @@ class Check {
         "score.");
     refuse(w.kind == Weigh::one && r.logits.kind == Recipe::Logits::Kind::linear && routerLearns_, "weigh.kind",
            "A constant weight gives the router no gradient from the language loss.");
-    atLeast(w.epsilon, 0, "weigh.epsilon", "Epsilon must be 0 or more.");
-    refuse(!(w.scale > 0) || !std::isfinite(w.scale), "weigh.scale", "The scale must be above 0.");
   }
 
   void capacity() {
     const Recipe::Capacity& c = r.capacity;
-    refuse(c.slots && *c.slots < 1, "capacity.slots", "An expert needs at least one slot.");
     refuse(c.slots && c.factor, "capacity.factor", "Give slots or a factor, not both.");
-    refuse(c.factor && !(*c.factor > 0), "capacity.factor", "The factor must be above 0.");
-    refuse(c.evalFactor && !(*c.evalFactor > 0), "capacity.eval_factor", "The factor must be above 0.");
     refuse(c.evalFactor && !c.factor, "capacity.eval_factor",
            "An evaluation factor needs a training factor beside it.");
-    refuse(c.minimum < 1, "capacity.minimum", "The minimum must be at least 1.");
-    refuse(c.tokenGroups < 1, "capacity.token_groups", "There must be at least one token group.");
     refuse(c.overflow == Overflow::nextBest && c.order != Recipe::Capacity::Order::slot, "capacity.order",
            "Overflow to the next best expert is defined in slot order only.");
     refuse(c.overflow == Overflow::noTokenLeftBehind && r.slotsPerToken() > 1, "capacity.overflow",
            "No token left behind is defined for one expert a token (k = 1).");
-    refuse(c.overflow == Overflow::noTokenLeftBehind && c.tries < 1, "capacity.tries",
-           "Say how many experts a token may try.");
     refuse(c.overflow != Overflow::drop && r.logits.kind == Recipe::Logits::Kind::none, "capacity.overflow",
            "Hash routing ranks no experts: there is no next best.");
     refuse(c.renormaliseAfterDrop && (r.weigh.kind == Weigh::score || r.weigh.kind == Weigh::one),
@@ -186,27 +152,7 @@ class Check {
            "These weights do not depend on the set: there is nothing to renormalise.");
   }
 
-  void combine() {
-    if (const auto& shared = r.combine.shared) {
-      atLeast(shared->count, 1, "combine.shared.count", "There must be at least one shared expert.");
-      refuse(shared->hidden < 1 && r.experts.kind != ExpertKind::linear, "combine.shared.hidden",
-             "Shared experts need a hidden size of at least 1.");
-    }
-    if (const auto& dense = r.combine.denseResidual)
-      refuse(dense->hidden < 1 && dense->kind != ExpertKind::linear, "combine.dense_residual.hidden",
-             "The dense network needs a hidden size of at least 1.");
-    refuse(!(r.combine.expertDropout >= 0 && r.combine.expertDropout < 1), "combine.expert_dropout",
-           "The dropout rate must lie in [0, 1).");
-    refuse(r.block.normEpsilon && !(*r.block.normEpsilon > 0 && *r.block.normEpsilon < 1), "block.norm_epsilon",
-           "The norm's epsilon lies between 0 and 1; left out, it is the model's.");
-    for (std::size_t i = 0; i < r.head.losses.size(); ++i)
-      atLeast(r.head.losses[i].coefficient, 0, "head.losses." + std::to_string(i) + ".coefficient",
-              "A coefficient must be finite and 0 or more.");
-  }
-
   void term(const Term& t, const std::string& path) {
-    atLeast(t.coefficient, 0, path + ".coefficient", "A coefficient must be finite and 0 or more.");
-    atLeast(t.epsilon, 0, path + ".epsilon", "Epsilon must be 0 or more.");
     const bool blocks = t.kind == Term::Kind::device || t.kind == Term::Kind::communication;
     const bool load = t.kind == Term::Kind::load;
     refuse(r.score == Recipe::Score::identity && (load || blocks || t.kind == Term::Kind::entropy), path + ".kind",
@@ -215,8 +161,6 @@ class Check {
            "Expert choice is balanced by construction: there is no load to balance.");
     refuse(blocks && (t.devices < 1 || r.experts.count % std::max(1, t.devices) != 0), path + ".devices",
            "The number of devices must divide the number of experts.");
-    refuse(t.kind == Term::Kind::communication && t.maxDevices < 1, path + ".max_devices",
-           "Say on how many devices a token may run.");
     refuse(load && t.scope == Term::Scope::tokenGroup && r.capacity.tokenGroups < 2, path + ".scope",
            "There are no token groups: set capacity.token_groups above 1.");
     refuse(
@@ -239,7 +183,7 @@ class Check {
 
   const Recipe& r;
   const bool routerLearns_;
-  std::vector<Problem> found_;
+  std::vector<Problem> found_;  // values outside their range, then what does not go together
 };
 
 }  // namespace

@@ -6,6 +6,9 @@
 #include <type_traits>
 
 #include "core/base/vector_math.h"
+#include "core/config/table.h"
+#include "core/router/recipe.h"
+#include "core/router/routing.h"
 
 namespace moe {
 namespace {
@@ -96,5 +99,25 @@ template void score<float>(float*, const float*, const float*, Recipe::Score, st
 template void score<double>(double*, const double*, const double*, Recipe::Score, std::int64_t, std::int64_t);
 template void scoreBackward<float>(float*, const float*, const float*, Recipe::Score, std::int64_t, std::int64_t);
 template void scoreBackward<double>(double*, const double*, const double*, Recipe::Score, std::int64_t, std::int64_t);
+
+const Table<Recipe>& scoreRows() {
+  using namespace rows;
+  static const Table<Recipe> table = Table<Recipe>{
+      "score",
+      "Score",
+      "Turns logits into the scores that weights and balance terms are made of.",
+      {choice<&Recipe::score>(
+          {.path = "score.kind", .label = "Score", .tooltip = "How a logit becomes a score."},
+          Choices<Recipe::Score>{
+              {Recipe::Score::softmax,
+               {"softmax", "Softmax", "s = exp z / Σ exp z", "Experts compete: a token's scores sum to 1."}},
+              {Recipe::Score::sigmoid,
+               {"sigmoid", "Sigmoid", "s = 1 / (1 + exp(−z))", "Each expert is scored for itself, between 0 and 1."}},
+              {Recipe::Score::identity,
+               {"identity", "Identity", "s = z",
+                "The logits are the scores: not probabilities, they may be negative."}}})},
+      {}}.withDefaultsOf();
+  return table;
+}
 
 }  // namespace moe

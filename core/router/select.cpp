@@ -6,8 +6,11 @@
 #include <limits>
 
 #include "core/base/error.h"
+#include "core/config/table.h"
 #include "core/router/assignment.h"
 #include "core/router/expert_choice.h"
+#include "core/router/recipe.h"
+#include "core/router/routing.h"
 #include "core/router/schedule.h"
 #include "core/router/top_k.h"
 
@@ -142,5 +145,106 @@ template void askRandomSecond<float>(Routing&, const Recipe&, const RoutingInput
 template void askRandomSecond<double>(Routing&, const Recipe&, const RoutingInput&);
 template void selectUnadjusted<float>(Routing&, int);
 template void selectUnadjusted<double>(Routing&, int);
+
+const Table<Recipe>& selectRows() {
+  using namespace rows;
+  static const Table<Recipe> table = Table<Recipe>{
+      "select",
+      "Select",
+      "Decides which experts each token asks for.",
+      {choice<&Recipe::select, &Recipe::Select::kind>(
+           {.path = "select.kind",
+            .label = "Select",
+            .tooltip = "The rule by which tokens and experts find each other."},
+           Choices<Recipe::Select::Kind>{
+               {Recipe::Select::Kind::topK,
+                {"top_k", "Top-k", "the k largest r", "Every token takes its k best experts."}},
+               {Recipe::Select::Kind::topP,
+                {"top_p", "Top-p", "smallest set with Σ s ≥ p",
+                 "A token takes experts in falling score until their scores reach p: unsure tokens take more."}},
+               {Recipe::Select::Kind::all,
+                {"all", "All", "every expert", "Every token runs through every expert: a dense mixture."}},
+               {Recipe::Select::Kind::hash,
+                {"hash", "Hash", "table[token id]", "The token's id alone fixes its expert; nothing is learned."}},
+               {Recipe::Select::Kind::assignment,
+                {"assignment", "Balanced assignment", "max Σ r, T/E tokens an expert",
+                 "One expert a token, each expert equally many, chosen over the whole batch for the best total."}},
+               {Recipe::Select::Kind::expertChoice,
+                {"expert_choice", "Expert choice", "the C largest r of each expert",
+                 "Each expert takes its C favourite tokens: balanced by construction, but it sees later tokens."}}}),
+       value<&Recipe::select, &Recipe::Select::k>({.path = "select.k",
+                                                   .label = "k",
+                                                   .minimum = 1,
+                                                   .maximum = 65536,
+                                                   .step = 1,
+                                                   .unit = "experts a token",
+                                                   .formula = "the k largest r",
+                                                   .tooltip = "How many experts a token uses.",
+                                                   .changesLive = true})
+           .when([](const Recipe& recipe) { return recipe.select.kind == Recipe::Select::Kind::topK; }),
+       value<&Recipe::select, &Recipe::Select::p>({.path = "select.p",
+                                                   .label = "p",
+                                                   .minimum = 0.0001,
+                                                   .step = 0.05,
+                                                   .formula = "Σ s ≥ p",
+                                                   .tooltip = "Total score at which a token stops taking experts.",
+                                                   .changesLive = true})
+           .when([](const Recipe& recipe) { return recipe.select.kind == Recipe::Select::Kind::topP; }),
+       choice<&Recipe::select, &Recipe::Select::generation>(
+           {.path = "select.generation",
+            .label = "When generating",
+            .tooltip = "What expert choice does where the later tokens do not exist yet."},
+           Choices<Recipe::Select::Generation>{
+               {Recipe::Select::Generation::refuse,
+                {"refuse", "Refuse", "no generation", "Text is not generated: the rule needs tokens that come later."}},
+               {Recipe::Select::Generation::past,
+                {"past", "Choose from the past", "fewer than C t / S earlier r ≥ own",
+                 "An expert takes a token that ranks high among the earlier ones; not what was trained."}}})
+           .when([](const Recipe& recipe) { return recipe.select.kind == Recipe::Select::Kind::expertChoice; }),
+       value<&Recipe::select, &Recipe::Select::randomSecond, &Recipe::Select::RandomSecond::scale>(
+           {.path = "select.random_second.scale",
+            .label = "Second choice",
+            .maximum = 1000,
+            .step = 0.1,
+            .formula = "asked if scale · w₂ > u",
+            .tooltip = "How readily the second choice is asked for."}),
+       value<&Recipe::select, &Recipe::Select::randomSecond, &Recipe::Select::RandomSecond::skippedTakesSlot>(
+           {.path = "select.random_second.skipped_takes_slot",
+            .label = "Skipped takes a slot",
+            .formula = "counter advances all the same",
+            .tooltip = "A second choice that is not asked for still uses up a slot of its expert."}),
+       value<&Recipe::select, &Recipe::Select::force, &Recipe::Select::Force::experts>(
+           {.path = "select.force.experts",
+            .label = "Start experts",
+            .minimum = 0,
+            .maximum = 65535,
+            .step = 1,
+            .formula = "e = experts[⌊v n⌋]",
+            .tooltip = "The experts that tokens are sent to."}),
+       value<&Recipe::select, &Recipe::Select::force, &Recipe::Select::Force::fraction>(
+           {.path = "select.force.fraction",
+            .label = "Share of tokens",
+            .maximum = 1,
+            .step = 0.05,
+            .formula = "forced if u < fraction",
+            .tooltip = "Share of tokens whose last slot is given to a start expert."}),
+       constant<Recipe>("select.force.slot", "last"),
+       value<&Recipe::select, &Recipe::Select::force, &Recipe::Select::Force::steps>(
+           {.path = "select.force.steps",
+            .label = "For",
+            .maximum = 1e9,
+            .step = 100,
+            .unit = "steps",
+            .formula = "active while t < steps",
+            .tooltip = "How long the cold start lasts."})},
+      {part<&Recipe::select, &Recipe::Select::randomSecond>(
+           {"select.random_second", "Random second choice",
+            "Asks for the second expert only sometimes, the more often the larger its weight; top-k with k = 2."}),
+       part<&Recipe::select, &Recipe::Select::force>(
+           {"select.force", "Cold start",
+            "Sends a share of the tokens to chosen experts for some steps, so that new experts get something to "
+            "learn from."})}}.withDefaultsOf();
+  return table;
+}
 
 }  // namespace moe

@@ -4,6 +4,10 @@
 #include <cmath>
 #include <limits>
 
+#include "core/config/table.h"
+#include "core/router/recipe.h"
+#include "core/router/routing.h"
+
 namespace moe {
 namespace {
 
@@ -93,5 +97,50 @@ template void weighBackward<float>(float*, float*, const float*, const float*, c
                                    const Recipe::Weigh&);
 template void weighBackward<double>(double*, double*, const double*, const double*, const WeighInput<double>&,
                                     const Recipe::Weigh&);
+
+const Table<Recipe>& weighRows() {
+  using namespace rows;
+  static const Table<Recipe> table = Table<Recipe>{
+      "weigh",
+      "Weigh",
+      "How much each chosen expert counts in the token's output.",
+      {choice<&Recipe::weigh, &Recipe::Weigh::kind>(
+           {.path = "weigh.kind", .label = "Weight", .tooltip = "What the weight of a chosen expert is."},
+           Choices<Recipe::Weigh::Kind>{
+               {Recipe::Weigh::Kind::score,
+                {"score", "Score", "w = s", "The score itself: weights of a token may sum to less than 1."}},
+               {Recipe::Weigh::Kind::renormalised,
+                {"renormalised", "Renormalised", "w = s / (Σ s + ε)", "Scores of the chosen, made to sum to 1."}},
+               {Recipe::Weigh::Kind::softmaxSelected,
+                {"softmax_selected", "Softmax of the chosen", "w = softmax of the chosen z",
+                 "A softmax over the logits of the chosen experts alone."}},
+               {Recipe::Weigh::Kind::one,
+                {"one", "One", "w = 1",
+                 "Every chosen expert counts fully; the router learns nothing from the language loss."}}}),
+       value<&Recipe::weigh, &Recipe::Weigh::epsilon>({.path = "weigh.epsilon",
+                                                       .label = "ε",
+                                                       .maximum = 1000,
+                                                       .step = 1e-6,
+                                                       .formula = "Σ s + ε",
+                                                       .tooltip = "Added to the sum the weights are divided by."})
+           .when([](const Recipe& recipe) { return recipe.weigh.kind == Recipe::Weigh::Kind::renormalised; }),
+       value<&Recipe::weigh, &Recipe::Weigh::scale>({.path = "weigh.scale",
+                                                     .label = "Scale",
+                                                     .minimum = 0.0001,
+                                                     .maximum = 1e6,
+                                                     .step = 0.1,
+                                                     .formula = "w · scale",
+                                                     .tooltip = "Multiplies every weight last."}),
+       choice<&Recipe::weigh, &Recipe::Weigh::appliesTo>(
+           {.path = "weigh.applies_to", .label = "Weight on", .tooltip = "Where the weight is multiplied in."},
+           Choices<Recipe::Weigh::AppliesTo>{
+               {Recipe::Weigh::AppliesTo::output,
+                {"output", "Output", "y += w FFN(x)", "The expert's output is weighted."}},
+               {Recipe::Weigh::AppliesTo::input,
+                {"input", "Input", "y += FFN(w x)",
+                 "The expert's input is weighted, which its non-linearity then feels."}}})},
+      {}}.withDefaultsOf();
+  return table;
+}
 
 }  // namespace moe

@@ -2,9 +2,19 @@
 #include <cstdint>
 #include <span>
 
-#include "core/router/recipe.h"
+#include "core/router/declarations.h"
 
 namespace moe {
+
+struct WeighRecipe {
+  enum class Kind { score, renormalised, softmaxSelected, one } kind = Kind::renormalised;
+  double epsilon = 0, scale = 1;
+  enum class AppliesTo { output, input } appliesTo = AppliesTo::output;
+  bool operator==(const WeighRecipe&) const = default;
+};
+
+/// What a person can set of the stage, and what is said of it.
+const Table<Recipe>& weighRows();
 
 /// The tables one weighing reads. `set` (T, slots) experts, -1 unused; s and z (T, E), null where the recipe has no
 /// router.
@@ -18,11 +28,11 @@ struct WeighInput {
 
 /// w (T, slots), scale included; 0 in unused slots and over an empty set.
 template <class S>
-void weigh(S* w, const WeighInput<S>& in, const Recipe::Weigh& recipe);
+void weigh(S* w, const WeighInput<S>& in, const WeighRecipe& recipe);
 
 /// From dw (T, slots) to ds and dz (T, E). w: what `weigh` gave over the same set.
 template <class S>
 void weighBackward(S* ds /*+=*/, S* dz /*+=*/, const S* dw, const S* w, const WeighInput<S>& in,
-                   const Recipe::Weigh& recipe);
+                   const WeighRecipe& recipe);
 
 }  // namespace moe

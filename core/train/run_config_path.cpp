@@ -5,38 +5,14 @@
 
 #include "core/base/error.h"
 #include "core/base/json_text.h"
-#include "core/router/stages.h"
+#include "core/router/recipe_rows.h"
 #include "core/train/run_config.h"
+#include "core/train/run_rows.h"
 
 namespace moe {
 namespace {
 
 using nlohmann::json;
-
-/// What a recipe means where it says nothing, for showing a setting's present value. null: the option is absent.
-constexpr const char* kRecipeDefaults = R"json({
-  "experts": {"count": null, "kind": "glu", "activation": "silu", "hidden": null, "bias": false, "output_width": null,
-              "alpha": 1.702, "limit": 7.0, "init": {"kind": "random", "noise": 0}},
-  "logits": {"kind": "linear", "bias": false},
-  "perturb": {"input_jitter": 0, "noise": {"kind": "none", "sigma": 1.0, "epsilon": 0, "applies_to": "both"},
-              "anneal": {"kind": "none", "fraction": 0.1}, "whole_expert_dropout": 0},
-  "score": {"kind": "softmax"},
-  "adjust": {"rank_by": "scores", "selection_bias": {"rate": null, "update": null},
-             "expert_groups": {"count": null, "keep": null, "by": null}},
-  "select": {"kind": "top_k", "k": 2, "p": 0.4, "generation": "refuse",
-             "random_second": {"scale": null, "skipped_takes_slot": null},
-             "force": {"experts": null, "fraction": null, "steps": null, "slot": null}},
-  "weigh": {"kind": "renormalised", "epsilon": 0, "scale": 1, "applies_to": "output"},
-  "capacity": {"slots": null, "factor": null, "counts_k": false, "rounding": "ceil", "minimum": 1, "eval_factor": null,
-               "token_groups": 1, "order": "slot", "overflow": "drop", "tries": null, "renormalise_after_drop": false},
-  "combine": {"shared": {"count": null, "hidden": null, "token_gate": null},
-              "dense_residual": {"kind": null, "activation": null, "hidden": null, "bias": null}, "expert_dropout": 0},
-  "block": {"moe_reads": "post_attention", "norm": "rms", "norm_epsilon": null},
-  "head": {"kind": "linear", "density": "categorical", "losses": []},
-  "balance": []})json";
-constexpr const char* kTermDefaults = R"json({
-  "name": "", "kind": "load", "coefficient": 0, "normalisation": "unit", "counts": "all", "counts_from": "selected",
-  "scope": "micro_batch", "layers": "separate", "devices": null, "max_devices": null, "epsilon": 1e-10})json";
 
 std::vector<std::string> split(const std::string& path) {
   std::vector<std::string> words(1);
@@ -50,10 +26,11 @@ std::vector<std::string> split(const std::string& path) {
 
 /// Where a path's first word lives: itself at the top, or a stage of the recipe.
 std::vector<std::string> located(const std::string& path) {
-  static constexpr std::array kTop = {"preset", "label",   "recipe",  "model", "train",      "data",         "alerts",
-                                      "seed",   "threads", "backend", "dtype", "start_from", "layer_recipes"};
   std::vector<std::string> words = split(path);
-  if (std::find(kTop.begin(), kTop.end(), words.front()) == kTop.end()) words.insert(words.begin(), "recipe");
+  const std::string inside = words.front() + ".";
+  const bool stage = std::ranges::any_of(
+      recipeRows().paths(), [&](std::string_view row) { return row == words.front() || row.starts_with(inside); });
+  if (stage) words.insert(words.begin(), "recipe");
   return words;
 }
 
@@ -170,36 +147,19 @@ std::string getByPath(const RunConfig& config, const std::string& path) {
   const std::vector<std::string> words = located(path);
   const json all = toJson(config);
   if (const json* found = lookUp(all, words)) return found->dump();
-  if (words[0] != "recipe" || words.size() < 2) unknown(path);
-  if (words[1] == "balance" && words.size() == 4) {
-    const json defaults = json::parse(kTermDefaults);
-    const auto index = indexOf(words[2]);
-    const json* terms = lookUp(all, std::span(words).first(2));
-    if (!index || !defaults.contains(words[3])) unknown(path);
-    return terms && *index < terms->size() ? defaults[words[3]].dump() : "null";
-  }
-  const json defaults = json::parse(kRecipeDefaults);
-  const json* found = lookUp(defaults, std::span(words).subspan(1));
-  if (!found) unknown(path);
-  return found->dump();
+  if (words[0] != "recipe" || words.size() < 2 || config.model.layers.empty()) unknown(path);
+  const std::span inRecipe = std::span(words).subspan(1);
+  const json recipe = recipeRows().complete(config.model.layers.front().recipe);
+  if (const json* found = lookUp(recipe, inRecipe)) return found->dump();
+  // An entry beyond the list's end has the keys of its table, and no values.
+  for (const ListRow<Recipe>& list : recipeRows().lists())
+    if (path.starts_with(list.path) && findSetting(path)) return "null";
+  unknown(path);
 }
 
 bool changesLive(const std::string& path) {
-  if (const StageSetting* setting = findSetting(path)) return setting->changesLive;
-  static constexpr std::array kLive = {"train.learning_rate",
-                                       "train.schedule",
-                                       "train.weight_decay",
-                                       "train.clip",
-                                       "train.steps",
-                                       "train.recompute",
-                                       "train.freeze",
-                                       "train.frozen_experts",
-                                       "train.validate_every",
-                                       "train.checkpoint_every",
-                                       "label",
-                                       "threads",
-                                       "backend"};
-  return path.starts_with("alerts.") || std::find(kLive.begin(), kLive.end(), path) != kLive.end();
+  const Setting* setting = findSetting(path);
+  return setting && setting->changesLive;
 }
 
 }  // namespace moe

@@ -7,17 +7,17 @@
 #include "core/model/segments.h"
 #include "core/router/balance_scale.h"
 #include "core/router/problems.h"
-#include "core/router/stages.h"
+#include "core/router/recipe_rows.h"
 #include "core/telemetry/explanation_text.h"
 
 namespace moe {
 namespace {
 
-/// The row of the balance stage's first choice that names this kind.
-const StageOption* kindOption(const Recipe::BalanceTerm& term) {
-  const auto& kinds = findStage("balance")->settings.front().options;
-  const auto index = static_cast<std::size_t>(term.kind);
-  return index < kinds.size() ? &kinds[index] : nullptr;
+/// The word of the term's kind.
+const SettingWord* kindOf(const Recipe::BalanceTerm& term) {
+  for (const Row<Recipe::BalanceTerm>& row : balanceRows().rows)
+    if (row.setting.path == "kind") return row.wordIn(term);
+  return nullptr;
 }
 
 RouterFacts routerFacts(const Recipe& recipe, int layer) {
@@ -95,9 +95,9 @@ std::vector<RunFacts::Term> balanceTermsOf(const ModelConfig& model) {
     const Recipe::BalanceTerm& term = recipe.balance[i];
     const BalanceScale scale = balanceScale(recipe, i, 1);
     RunFacts::Term fact;
-    if (const StageOption* option = kindOption(term)) {
-      fact.label = option->label;
-      fact.formula = scale.formula.empty() ? option->formula : scale.formula;
+    if (const SettingWord* word = kindOf(term)) {
+      fact.label = word->label;
+      fact.formula = scale.formula.empty() ? word->formula : scale.formula;
     }
     fact.coefficient = term.coefficient;
     fact.z = term.kind == Recipe::BalanceTerm::Kind::z;

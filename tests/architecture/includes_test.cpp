@@ -9,9 +9,10 @@ namespace {
 
 // The floors of the house, from the ground up; an include only goes down, or stays in its own folder.
 const QMap<QString, int> kFloors = {
-    {"core/base", 0},    {"core/telemetry", 1}, {"core/tensor", 2},      {"core/router", 3},  {"core/data", 3},
-    {"core/backend", 4}, {"core/model", 5},     {"core/train", 6},       {"core/inspect", 6}, {"core/store", 6},
-    {"core/formats", 7}, {"core/session", 8},   {"core/experiments", 9}, {"ui", 10},          {"app", 11}};
+    {"core/base", 0},    {"core/tensor", 1},       {"core/config", 2},  {"core/telemetry", 3},
+    {"core/router", 4},  {"core/data", 4},         {"core/backend", 5}, {"core/model", 6},
+    {"core/train", 7},   {"core/inspect", 7},      {"core/store", 7},   {"core/formats", 8},
+    {"core/session", 9}, {"core/experiments", 10}, {"ui", 11},          {"app", 12}};
 
 QString houseOf(const QString& path) {
   const QStringList parts = path.split('/');

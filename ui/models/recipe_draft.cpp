@@ -5,7 +5,6 @@
 
 #include "core/base/error.h"
 #include "core/base/json_text.h"
-#include "core/base/number_text.h"
 #include "core/model/segments.h"
 #include "ui/models/run_settings.h"
 
@@ -27,16 +26,14 @@ const std::vector<Recipe::BalanceTerm>& termsOf(const RunConfig& config) {
 bool isTerm(const std::string& path) { return path.starts_with("balance."); }
 std::size_t termIndex(const std::string& path) { return static_cast<std::size_t>(std::atoi(path.c_str() + 8)); }
 
-std::string plain(double value) { return numberText(value, 10); }
-
 /// Why a typed number is none of this setting's; empty where it is one.
 std::string numberFault(const std::string& path, const std::string& value) {
-  const StageSetting* setting = settingAt(path);
+  const Setting* setting = findSetting(path);
   if (!setting || (setting->kind != SettingKind::number && setting->kind != SettingKind::integer)) return {};
-  const std::string range = " from " + plain(setting->minimum) + " to " + plain(setting->maximum);
   const bool integer = setting->kind == SettingKind::integer;
-  const std::string sentence = (integer ? "A whole number" : "A number") + range + " is needed here.";
-  if (value == "null") return mayBeNone(path) ? "" : sentence;
+  std::string sentence = expectedOf(*setting) + " is needed here.";
+  sentence.front() = 'A';
+  if (value == "null") return setting->mayBeNone ? "" : sentence;
   std::string problem;
   const nlohmann::json number = parseStrictJson(value, kDeepestJson, problem);
   if (!number.is_number() || (integer && !number.is_number_integer())) return sentence;
@@ -245,7 +242,8 @@ std::string RecipeDraft::value(const std::string& path) const { return valueIn(d
 std::optional<std::string> RecipeDraft::presetValue(const std::string& path) const {
   if (!preset_ || (isTerm(path) && termIndex(path) >= termsOf(*preset_).size())) return std::nullopt;
   std::string value = valueIn(presetValues_, *preset_, path);
-  if (value == "null" && !mayBeNone(path)) return std::nullopt;
+  if (const Setting* setting = findSetting(path); value == "null" && !(setting && setting->mayBeNone))
+    return std::nullopt;
   return value;
 }
 

@@ -3,6 +3,7 @@
 #include <QPushButton>
 #include <QVBoxLayout>
 
+#include "core/router/stages.h"
 #include "core/train/run_facts.h"
 #include "ui/models/recipe_draft.h"
 #include "ui/theme/theme.h"
@@ -43,7 +44,7 @@ void BalanceSection::build(int terms) {
     auto* term = new QWidget(this);
     auto* column = new QVBoxLayout(term);
     column->setContentsMargins(0, 0, 0, theme_.gap());
-    for (const StageSetting& setting : stage_.settings)
+    for (const Setting& setting : stage_.settings)
       addField(setting, "balance." + std::to_string(i) + '.' + std::string(setting.path), column);
     auto* live = new ExplainedLabel(theme_, term);
     live->setWordWrap(true);
@@ -109,7 +110,7 @@ void BalanceSection::summarise() {
   for (std::size_t i = 0; i < removes_.size(); ++i) {
     const std::string term = "balance." + std::to_string(i) + '.';
     const QString kind = QString::fromStdString(draft_.value(term + "kind")).remove('"');
-    for (const StageOption& option : stage_.settings.front().options) {
+    for (const SettingWord& option : stage_.settings.front().words) {
       if (QString::fromUtf8(option.id.data(), static_cast<qsizetype>(option.id.size())) != kind) continue;
       parts << QString::fromUtf8(option.label.data(), static_cast<qsizetype>(option.label.size())) + ' ' +
                    QString::fromStdString(draft_.value(term + "coefficient"));

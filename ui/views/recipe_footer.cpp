@@ -71,7 +71,7 @@ QString RecipeFooter::waiting() const {
   int more = 0;
   for (const std::string& path : settingPaths(draft_.config())) {
     if (!draft_.pending(path)) continue;
-    const StageSetting* setting = settingAt(path);
+    const Setting* setting = findSetting(path);
     const QString name =
         setting ? QString::fromUtf8(setting->label.data(), static_cast<qsizetype>(setting->label.size())) : tr("Text");
     if (names.size() < kNamed)

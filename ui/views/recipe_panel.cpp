@@ -10,6 +10,7 @@
 #include <QVBoxLayout>
 #include <algorithm>
 
+#include "core/router/stages.h"
 #include "ui/models/run_history.h"
 #include "ui/models/run_settings.h"
 #include "ui/session/session_bridge.h"
@@ -49,7 +50,7 @@ RecipePanel::RecipePanel(const PageContext& context, QWidget* parent)
   auto* inside = new QWidget;
   buildHead(inside);
   auto* routing = new StageTrack(context.theme, inside);
-  for (const StageInfo& stage : stages()) {
+  for (const SettingSection& stage : stages()) {
     if (stage.id == "balance")
       sections_.push_back(new BalanceSection(context.theme, draft_, routing));
     else
@@ -57,7 +58,7 @@ RecipePanel::RecipePanel(const PageContext& context, QWidget* parent)
     routing->add(sections_.back());
   }
   inside->layout()->addWidget(routing);
-  for (const StageInfo& section : runSections()) {
+  for (const SettingSection& section : runSections()) {
     sections_.push_back(new StageSection(context.theme, draft_, section, inside));
     inside->layout()->addWidget(sections_.back());
   }

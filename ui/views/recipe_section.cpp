@@ -17,11 +17,11 @@ QString words(std::string_view text) { return QString::fromUtf8(text.data(), sta
 
 }  // namespace
 
-RecipeSection::RecipeSection(Theme& theme, RecipeDraft& draft, const StageInfo& stage, QWidget* parent)
+RecipeSection::RecipeSection(Theme& theme, RecipeDraft& draft, const SettingSection& stage, QWidget* parent)
     : StageCard(theme, words(stage.label), words(stage.tooltip), parent), theme_(theme), draft_(draft), stage_(stage) {}
 
-SettingField* RecipeSection::addField(const StageSetting& setting, const std::string& path, QVBoxLayout* into) {
-  auto* field = new SettingField(theme_, setting, QString::fromStdString(path), mayBeNone(path), this);
+SettingField* RecipeSection::addField(const Setting& setting, const std::string& path, QVBoxLayout* into) {
+  auto* field = new SettingField(theme_, setting, QString::fromStdString(path), this);
   connect(field, &SettingField::edited, this, [this](const QString& where, const QString& value) {
     draft_.change(where.toStdString(), value.toStdString());
   });
@@ -31,9 +31,7 @@ SettingField* RecipeSection::addField(const StageSetting& setting, const std::st
   return field;
 }
 
-bool RecipeSection::shown(const std::string& path) const {
-  return matters([this](const std::string& other) { return draft_.value(other); }, path);
-}
+bool RecipeSection::shown(const std::string& path) const { return matters(draft_.config(), path); }
 
 QString RecipeSection::hostRouting() const {
   const RunConfig& config = draft_.config();

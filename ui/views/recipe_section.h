@@ -2,7 +2,7 @@
 #include <string>
 #include <vector>
 
-#include "core/router/stages.h"
+#include "core/config/setting.h"
 #include "ui/widgets/stage_card.h"
 
 namespace moe::ui {
@@ -15,15 +15,15 @@ class RecipeSection : public StageCard {
   Q_OBJECT
 
  public:
-  RecipeSection(Theme& theme, RecipeDraft& draft, const StageInfo& stage, QWidget* parent = nullptr);
+  RecipeSection(Theme& theme, RecipeDraft& draft, const SettingSection& stage, QWidget* parent = nullptr);
 
-  const StageInfo& stage() const { return stage_; }
+  const SettingSection& stage() const { return stage_; }
   const std::vector<SettingField*>& fields() const { return fields_; }
   /// Shows the draft as it is now.
   virtual void refresh();
 
  protected:
-  SettingField* addField(const StageSetting& setting, const std::string& path, QVBoxLayout* into);
+  SettingField* addField(const Setting& setting, const std::string& path, QVBoxLayout* into);
   void dropFields() { fields_.clear(); }
   /// Why the chosen backend routes this recipe on the host; empty where it does not.
   QString hostRouting() const;
@@ -32,7 +32,7 @@ class RecipeSection : public StageCard {
 
   Theme& theme_;
   RecipeDraft& draft_;
-  const StageInfo& stage_;
+  const SettingSection& stage_;
 
  private:
   std::vector<SettingField*> fields_;

@@ -4,6 +4,7 @@
 #include <QVBoxLayout>
 #include <algorithm>
 
+#include "core/router/stages.h"
 #include "ui/models/recipe_draft.h"
 #include "ui/models/run_settings.h"
 #include "ui/widgets/setting_field.h"
@@ -17,20 +18,20 @@ QString words(std::string_view text) { return QString::fromUtf8(text.data(), sta
 QString unquoted(const std::string& json) { return QString::fromStdString(json).remove('"'); }
 
 /// What a closed card says of its numbers; a routing stage that is not here says those that change live.
-std::vector<std::string_view> said(const StageInfo& stage) {
+std::vector<std::string_view> said(const SettingSection& stage) {
   if (stage.id == "model") return {"model.width", "model.layers", "model.context"};
   if (stage.id == "train") return {"train.learning_rate", "train.batch", "train.steps"};
   if (stage.id == "alerts") return {"alerts.threshold", "alerts.window"};
   if (stage.id == "experts") return {"experts.count", "experts.hidden"};
   std::vector<std::string_view> live;
-  for (const StageSetting& setting : stage.settings)
+  for (const Setting& setting : stage.settings)
     if (setting.changesLive && setting.kind != SettingKind::choice) live.push_back(setting.path);
   return live;
 }
 
 }  // namespace
 
-StageSection::StageSection(Theme& theme, RecipeDraft& draft, const StageInfo& stage, QWidget* parent)
+StageSection::StageSection(Theme& theme, RecipeDraft& draft, const SettingSection& stage, QWidget* parent)
     : RecipeSection(theme, draft, stage, parent) {
   if (stage.id == "data") {
     source_ = new SourceField(theme, this);
@@ -38,16 +39,16 @@ StageSection::StageSection(Theme& theme, RecipeDraft& draft, const StageInfo& st
             [this](const QString& source) { draft_.change("data.source", source.toStdString()); });
     body()->addWidget(source_);
   }
-  for (const StageSetting& setting : stage.settings)
+  for (const Setting& setting : stage.settings)
     if (!partOf(stage, setting.path)) addField(setting, std::string(setting.path), body());
-  for (const StagePart& part : stage.parts) {
+  for (const SettingPart& part : stage.parts) {
     Part entry{std::string(part.path), {}, new QCheckBox(words(part.label), this)};
     entry.on->setToolTip(words(part.tooltip));
     entry.on->setAccessibleDescription(words(part.tooltip));
     entry.on->setObjectName(words(part.path));
     entry.on->setFocusPolicy(Qt::TabFocus);
     body()->addWidget(entry.on);
-    for (const StageSetting& setting : stage.settings) {
+    for (const Setting& setting : stage.settings) {
       if (partOf(stage, setting.path) != &part) continue;
       if (entry.first.empty()) entry.first = setting.path;
       addField(setting, std::string(setting.path), body());
@@ -67,7 +68,7 @@ QCheckBox* StageSection::partSwitch(const std::string& part) const {
 }
 
 bool StageSection::shown(const std::string& path) const {
-  const StagePart* part = partOf(stage_, path);
+  const SettingPart* part = partOf(stage_, path);
   if (part && draft_.value(path) == "null" &&
       std::none_of(parts_.begin(), parts_.end(), [&](const Part& p) { return p.path == part->path && present(p); }))
     return false;
@@ -91,10 +92,10 @@ void StageSection::summarise() {
   };
   if (source_) parts << source_->label();
   const auto first = std::find_if(stage_.settings.begin(), stage_.settings.end(),
-                                  [](const StageSetting& s) { return s.kind == SettingKind::choice; });
+                                  [](const Setting& s) { return s.kind == SettingKind::choice; });
   if ((routing || source_) && first != stage_.settings.end() && shown(std::string(first->path))) {
     const QString value = unquoted(draft_.value(std::string(first->path)));
-    for (const StageOption& option : first->options) {
+    for (const SettingWord& option : first->words) {
       if (words(option.id) != value) continue;
       if (!partOf(stage_, first->path)) parts << words(option.label);
       say(option.formula);
@@ -103,14 +104,14 @@ void StageSection::summarise() {
   const auto sayNumber = [&](const std::string& path) {
     const std::string value = draft_.value(path);
     if (value == "null" || value == "0" || value == "0.0" || !shown(path)) return;
-    const StageSetting* setting = settingAt(path);
+    const Setting* setting = findSetting(path);
     parts << words(setting->label) + ' ' + QString::fromStdString(value).remove('[').remove(']').replace(",", ", ");
     if (setting->changesLive) say(setting->formula);
   };
   for (const std::string_view path : said(stage_)) sayNumber(std::string(path));
   for (const Part& part : parts_)
     if (present(part) && !changesLive(part.first)) {
-      const StageSetting* setting = settingAt(part.first);
+      const Setting* setting = findSetting(part.first);
       if (setting->kind == SettingKind::integer)
         sayNumber(part.first);
       else

@@ -14,7 +14,7 @@ class StageSection : public RecipeSection {
   Q_OBJECT
 
  public:
-  StageSection(Theme& theme, RecipeDraft& draft, const StageInfo& stage, QWidget* parent = nullptr);
+  StageSection(Theme& theme, RecipeDraft& draft, const SettingSection& stage, QWidget* parent = nullptr);
   void refresh() override;
   /// The switch of a part that may be absent ("adjust.selection_bias").
   QCheckBox* partSwitch(const std::string& part) const;

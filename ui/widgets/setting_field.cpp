@@ -48,8 +48,7 @@ QString listJson(const QString& text, const QString& before) {
 
 }  // namespace
 
-SettingField::SettingField(Theme& theme, const StageSetting& setting, const QString& path, bool mayBeNone,
-                           QWidget* parent)
+SettingField::SettingField(Theme& theme, const Setting& setting, const QString& path, QWidget* parent)
     : QWidget(parent),
       theme_(theme),
       setting_(setting),
@@ -71,7 +70,7 @@ SettingField::SettingField(Theme& theme, const StageSetting& setting, const QStr
     label->setMinimumWidth(1);
   }
   problem_->hide();
-  makeEditor(mayBeNone);
+  makeEditor();
   const QString tip =
       setting.formula.empty() ? words(setting.tooltip) : words(setting.tooltip) + '\n' + words(setting.formula);
   for (QWidget* widget : {static_cast<QWidget*>(name_), editor_}) widget->setToolTip(tip);
@@ -88,7 +87,7 @@ SettingField::SettingField(Theme& theme, const StageSetting& setting, const QStr
   arrange();
 }
 
-void SettingField::makeEditor(bool mayBeNone) {
+void SettingField::makeEditor() {
   const auto edit = [this](const QString& value) { Q_EMIT edited(path_, value); };
   switch (setting_.kind) {
     case SettingKind::choice:
@@ -96,7 +95,7 @@ void SettingField::makeEditor(bool mayBeNone) {
       combo_->setFocusPolicy(Qt::StrongFocus);
       combo_->setSizeAdjustPolicy(QComboBox::AdjustToMinimumContentsLengthWithIcon);
       combo_->setMinimumContentsLength(8);
-      for (const StageOption& option : setting_.options) {
+      for (const SettingWord& option : setting_.words) {
         combo_->addItem(words(option.label), '"' + words(option.id) + '"');
         const int row = combo_->count() - 1;
         combo_->setItemData(row, words(option.tooltip) + '\n' + words(option.formula), Qt::ToolTipRole);
@@ -118,10 +117,11 @@ void SettingField::makeEditor(bool mayBeNone) {
     case SettingKind::integer:
       number_ = new NumberField(
           {setting_.minimum, setting_.maximum, setting_.step, setting_.kind == SettingKind::integer}, this);
-      if (mayBeNone) number_->setPlaceholder(tr("none"));
+      if (setting_.mayBeNone) number_->setPlaceholder(tr("none"));
       connect(number_, &NumberField::committed, this, [this, edit] { edit(number_->value()); });
       editor_ = number_;
       break;
+    case SettingKind::text:
     case SettingKind::integerList:
       list_ = new QLineEdit(this);
       list_->setPlaceholderText(tr("none"));

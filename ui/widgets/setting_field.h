@@ -2,7 +2,7 @@
 #include <QWidget>
 #include <optional>
 
-#include "core/router/stages.h"
+#include "core/config/setting.h"
 
 class QCheckBox;
 class QComboBox;
@@ -33,12 +33,11 @@ class SettingField : public QWidget {
     bool operator==(const State&) const = default;
   };
 
-  /// `path`: the whole dotted path; `mayBeNone`: an empty field is a value.
-  SettingField(Theme& theme, const StageSetting& setting, const QString& path, bool mayBeNone,
-               QWidget* parent = nullptr);
+  /// `path`: the whole dotted path. A text has no field of this kind.
+  SettingField(Theme& theme, const Setting& setting, const QString& path, QWidget* parent = nullptr);
 
   const QString& path() const { return path_; }
-  const StageSetting& setting() const { return setting_; }
+  const Setting& setting() const { return setting_; }
   void setState(const State& state);
   const State& state() const { return *state_; }
   /// The editor itself: a combo box, check box, number field or line edit.
@@ -55,14 +54,14 @@ class SettingField : public QWidget {
   void showEvent(QShowEvent* event) override;
 
  private:
-  void makeEditor(bool mayBeNone);
+  void makeEditor();
   void arrange();
   void paint();
   void showValue();
   void showFormula();
 
   Theme& theme_;
-  const StageSetting& setting_;
+  const Setting& setting_;
   QString path_;
   std::optional<State> state_;
   QGridLayout* grid_;

@@ -69,7 +69,7 @@ class RecipeJsonTest : public QObject {
       QTest::newRow(name) << recipe << begins;
     };
     row("no object", "[1]", "[recipe] ");
-    row("no experts", "{}", "[recipe] experts: expected an object with count, found nothing");
+    row("no experts", "{}", "[recipe] experts.count: expected the number of experts, found nothing");
     row("no count", "{'experts': {}}", "[recipe] experts.count: expected the number of experts, found nothing");
     row("key", "{'experts': {'count': 4}, 'selct': {}}",
         "[recipe] selct: unknown key; expected one of experts, logits");

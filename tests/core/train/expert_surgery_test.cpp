@@ -255,7 +255,7 @@ class ExpertSurgeryTest : public QObject {
     QVERIFY(refusal(trained(biased(), 0), {}).find("no expert is the busiest") != std::string::npos);
     RunConfig config = biased();
     for (LayerConfig& layer : config.model.layers) layer.recipe.select.k = 4;
-    QVERIFY(refusal(trained(config), {.kind = Kind::remove}).find("select.k: k must lie between") != std::string::npos);
+    QVERIFY(refusal(trained(config), {.kind = Kind::remove}).find("select.k: k is at most") != std::string::npos);
     config = biased();
     for (LayerConfig& layer : config.model.layers)
       layer.recipe.adjust.expertGroups = Recipe::Adjust::ExpertGroups{.count = 2, .keep = 1};

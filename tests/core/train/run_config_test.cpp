@@ -167,14 +167,14 @@ class RunConfigTest : public QObject {
       QVERIFY2(!changesLive(path), path);
   }
   void everySettingOfTheStageTablesHasAValueAndTakesAnother() {
-    for (const StageInfo& stage : stages())
-      for (const StageSetting& setting : stage.settings) {
+    for (const SettingSection& stage : stages())
+      for (const Setting& setting : stage.settings) {
         RunConfig config = test::tinyConfig();
         const std::string path = (stage.id == "balance" ? "balance.0." : "") + std::string(setting.path);
         getByPath(config, path);  // throws where there is no such setting
         QCOMPARE(changesLive(path), setting.changesLive);
         std::string value = json(setting.maximum).dump();
-        if (setting.kind == SettingKind::choice) value = json(setting.options.back().id).dump();
+        if (setting.kind == SettingKind::choice) value = json(setting.words.back().id).dump();
         if (setting.kind == SettingKind::boolean) value = "true";
         if (setting.kind == SettingKind::integer) value = json(static_cast<std::int64_t>(setting.maximum)).dump();
         if (setting.kind == SettingKind::integerList) value = "[1,2]";
@@ -192,8 +192,8 @@ class RunConfigTest : public QObject {
       return {};
     };
     QCOMPARE(said(100'000, 8), std::string());
-    QCOMPARE(said(100'001, 8), std::string("The alert's window is 1 to 100,000 steps."));
-    QCOMPARE(said(0, 8), std::string("The alert's window is 1 to 100,000 steps."));
+    QCOMPARE(said(100'001, 8), std::string("Window: expected a whole number from 1 to 100,000, found 100001."));
+    QCOMPARE(said(0, 8), std::string("Window: expected a whole number from 1 to 100,000, found 0."));
     const std::int64_t experts = 4096 * std::ranges::count_if(config.model.layers, &LayerConfig::hasExperts);
     const int most = static_cast<int>((std::int64_t{1} << 26) / experts);
     QCOMPARE(said(most, 4096), std::string());

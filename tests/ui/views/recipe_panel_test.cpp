@@ -232,7 +232,7 @@ class RecipePanelTest : public QObject {
       stage.choosePreset(QString::fromStdString(preset.id));
       QCOMPARE(stage.panel.draft().config().preset, preset.id);
       QVERIFY2(stage.panel.draft().problems().empty(), preset.id.c_str());
-      for (const StageInfo& info : stages())
+      for (const SettingSection& info : stages())
         QVERIFY2(!stage.panel.section(QString::fromStdString(std::string(info.id)))->choice().isEmpty(),
                  preset.id.c_str());
       if (preset.id == "mixtral") continue;
@@ -331,13 +331,13 @@ class RecipePanelTest : public QObject {
   }
 
   void everyOptionAndSettingOfTheTablesIsUnderstood() {
-    for (const StageInfo& section : runSections())
-      for (const StageSetting& setting : section.settings) {
+    for (const SettingSection& section : runSections())
+      for (const Setting& setting : section.settings) {
         RunConfig config = runConfigOfPreset("mixtral");
         const std::string path(setting.path);
         QVERIFY2(!setting.tooltip.empty() && !setting.label.empty(), path.c_str());
         setByPath(config, path, getByPath(config, path));
-        for (const StageOption& option : setting.options) {
+        for (const SettingWord& option : setting.words) {
           setByPath(config, path, std::string(option.id));
           QCOMPARE(getByPath(config, path), '"' + std::string(option.id) + '"');
         }
@@ -359,9 +359,9 @@ class RecipePanelTest : public QObject {
     Stage stage;
     for (const bool presenter : {false, true}) {
       stage.theme.setPresenter(presenter);
-      for (const StageInfo& info : stages())
+      for (const SettingSection& info : stages())
         stage.panel.section(QString::fromStdString(std::string(info.id)))->setOpen(true);
-      for (const StageInfo& info : runSections())
+      for (const SettingSection& info : runSections())
         stage.panel.section(QString::fromStdString(std::string(info.id)))->setOpen(true);
       stage.panel.resize(stage.panel.sizeHint().width(), 700);
       stage.panel.show();
