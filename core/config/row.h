@@ -12,7 +12,7 @@ namespace moe {
 
 /// A row: what is said of a setting, and where its value stands in a configuration.
 template <class Config>
-struct Row {
+struct SettingRow {
   using Read = std::function<void(Config&, const nlohmann::json&, const ValuePlace&)>;
   using Write = std::function<nlohmann::json(const Config&)>;
   using Asks = std::function<bool(const Config&)>;
@@ -24,15 +24,15 @@ struct Row {
   bool written = false;  // in files even where it is the default
   std::string_view required = {};  // what is expected where a file leaves it out; empty: it may be left out
 
-  Row when(Asks asks) && {
+  SettingRow when(Asks asks) && {
     relevant = std::move(asks);
     return std::move(*this);
   }
-  Row alwaysWritten() && {
+  SettingRow alwaysWritten() && {
     written = true;
     return std::move(*this);
   }
-  Row requires_(std::string_view expected) && {
+  SettingRow requires_(std::string_view expected) && {
     written = true;
     required = expected;
     return std::move(*this);
@@ -49,7 +49,7 @@ struct Row {
 
 /// A part that is absent until it is switched on.
 template <class Config>
-struct PartRow {
+struct SettingPartRow {
   SettingPart part;
   std::function<bool(const Config&)> present;
   std::function<void(Config&)> make;
@@ -123,14 +123,14 @@ auto value(Setting setting) {
   using Value = std::remove_cvref_t<decltype(make<Members...>(std::declval<Config&>()))>;
   setting.kind = kindOf<Value>();
   setting.mayBeNone = isOptional<Value>;
-  return Row<Config>{std::move(setting),
-                     [](Config& config, const nlohmann::json& json, const ValuePlace& place) {
-                       readValue(json, place, make<Members...>(config));
-                     },
-                     [](const Config& config) -> nlohmann::json {
-                       const auto* found = find<Members...>(config);
-                       return found ? valueJson(*found) : nlohmann::json();
-                     }};
+  return SettingRow<Config>{std::move(setting),
+                            [](Config& config, const nlohmann::json& json, const ValuePlace& place) {
+                              readValue(json, place, make<Members...>(config));
+                            },
+                            [](const Config& config) -> nlohmann::json {
+                              const auto* found = find<Members...>(config);
+                              return found ? valueJson(*found) : nlohmann::json();
+                            }};
 }
 
 /// The row of a text of any bytes, such as a path.
@@ -164,24 +164,24 @@ auto choice(Setting setting, const Choices<Value>& choices) {
     setting.words.push_back(each.word);
     values->emplace_back(each.word.id, each.value);
   }
-  return Row<Config>{std::move(setting),
-                     [values](Config& config, const nlohmann::json& json, const ValuePlace& place) {
-                       std::vector<std::string_view> words;
-                       for (const auto& [word, value] : *values) words.push_back(word);
-                       make<Members...>(config) = (*values)[readWord(json, place, words)].second;
-                     },
-                     [values](const Config& config) -> nlohmann::json {
-                       const auto* found = find<Members...>(config);
-                       if (!found) return {};
-                       for (const auto& [word, value] : *values)
-                         if (value == *found) return word;
-                       return {};
-                     }};
+  return SettingRow<Config>{std::move(setting),
+                            [values](Config& config, const nlohmann::json& json, const ValuePlace& place) {
+                              std::vector<std::string_view> words;
+                              for (const auto& [word, value] : *values) words.push_back(word);
+                              make<Members...>(config) = (*values)[readWord(json, place, words)].second;
+                            },
+                            [values](const Config& config) -> nlohmann::json {
+                              const auto* found = find<Members...>(config);
+                              if (!found) return {};
+                              for (const auto& [word, value] : *values)
+                                if (value == *found) return word;
+                              return {};
+                            }};
 }
 
 /// A key with one word only: said aloud in files, nothing to keep.
 template <class Config>
-Row<Config> constant(std::string_view path, std::string_view word) {
+SettingRow<Config> constant(std::string_view path, std::string_view word) {
   Setting setting{.path = path, .kind = SettingKind::choice};
   setting.words = {{word, {}, {}, {}}};
   return {std::move(setting),
@@ -195,12 +195,12 @@ Row<Config> constant(std::string_view path, std::string_view word) {
 template <auto... Members>
 auto part(SettingPart words) {
   using Config = OwnerOf<Members...>;
-  return PartRow<Config>{words,
-                         [](const Config& config) {
-                           const auto* found = find<Members...>(config);
-                           return found && found->has_value();
-                         },
-                         [](Config& config) { make<Members...>(config).emplace(); }};
+  return SettingPartRow<Config>{words,
+                                [](const Config& config) {
+                                  const auto* found = find<Members...>(config);
+                                  return found && found->has_value();
+                                },
+                                [](Config& config) { make<Members...>(config).emplace(); }};
 }
 
 }  // namespace rows

@@ -23,26 +23,26 @@ std::string rangeFault(const Setting& setting, const nlohmann::json& value);
 
 /// All rows of a configuration, and what derives from them: reading and writing JSON, defaults, ranges, relevance.
 template <class Config>
-class Rows {
+class SettingRows {
  public:
-  Rows(std::vector<Table<Config>> tables, std::vector<ListRow<Config>> lists = {})
+  SettingRows(std::vector<SettingTable<Config>> tables, std::vector<SettingList<Config>> lists = {})
       : tables_(std::move(tables)), lists_(std::move(lists)) {
-    for (const Table<Config>& table : tables_) {
-      for (const Row<Config>& row : table.rows) paths_.push_back(row.setting.path);
-      for (const PartRow<Config>& row : table.parts) parts_.push_back(row.part.path);
+    for (const SettingTable<Config>& table : tables_) {
+      for (const SettingRow<Config>& row : table.rows) paths_.push_back(row.setting.path);
+      for (const SettingPartRow<Config>& row : table.parts) parts_.push_back(row.part.path);
     }
-    for (const ListRow<Config>& list : lists_) paths_.push_back(list.path);
+    for (const SettingList<Config>& list : lists_) paths_.push_back(list.path);
   }
 
-  const std::vector<Table<Config>>& tables() const { return tables_; }
-  const std::vector<ListRow<Config>>& lists() const { return lists_; }
+  const std::vector<SettingTable<Config>>& tables() const { return tables_; }
+  const std::vector<SettingList<Config>>& lists() const { return lists_; }
   /// Of all rows and lists.
   const std::vector<std::string_view>& paths() const { return paths_; }
 
   /// Null where no row has this path.
-  const Row<Config>* find(std::string_view path) const {
-    for (const Table<Config>& table : tables_)
-      for (const Row<Config>& row : table.rows)
+  const SettingRow<Config>* find(std::string_view path) const {
+    for (const SettingTable<Config>& table : tables_)
+      for (const SettingRow<Config>& row : table.rows)
         if (row.setting.path == path) return &row;
     return nullptr;
   }
@@ -54,11 +54,11 @@ class Rows {
     std::vector<std::string_view> known = paths_;
     known.insert(known.end(), others.begin(), others.end());
     rows::refuseUnknownKeys(source, place, known, parts_);
-    for (const Table<Config>& table : tables_) {
-      for (const PartRow<Config>& row : table.parts)
+    for (const SettingTable<Config>& table : tables_) {
+      for (const SettingPartRow<Config>& row : table.parts)
         if (const nlohmann::json* part = rows::valueAt(source, row.part.path); part && !part->is_null())
           row.make(config);
-      for (const Row<Config>& row : table.rows) {
+      for (const SettingRow<Config>& row : table.rows) {
         const ValuePlace at{place.tag, rows::joined(place.path, row.setting.path)};
         if (const nlohmann::json* value = rows::valueAt(source, row.setting.path)) {
           if (!(row.setting.mayBeNone && value->is_null())) row.read(config, *value, at);
@@ -67,7 +67,7 @@ class Rows {
         }
       }
     }
-    for (const ListRow<Config>& list : lists_)
+    for (const SettingList<Config>& list : lists_)
       if (const nlohmann::json* value = rows::valueAt(source, list.path))
         list.read(config, *value, {place.tag, rows::joined(place.path, list.path)});
   }
@@ -76,14 +76,14 @@ class Rows {
   /// would read as on but say nothing.
   nlohmann::json write(const Config& config) const {
     nlohmann::json out = nlohmann::json::object();
-    for (const Table<Config>& table : tables_)
-      for (const Row<Config>& row : table.rows) {
+    for (const SettingTable<Config>& table : tables_)
+      for (const SettingRow<Config>& row : table.rows) {
         nlohmann::json value = row.write(config);
         if (value.is_null()) continue;
         const bool differs = row.written || inPart(table, row) || value.dump() != row.setting.standard;
         if (differs && !isConstant(row)) rows::putAt(out, row.setting.path, std::move(value));
       }
-    for (const ListRow<Config>& list : lists_)
+    for (const SettingList<Config>& list : lists_)
       if (nlohmann::json value = list.write(config); !value.empty()) rows::putAt(out, list.path, std::move(value));
     return out;
   }
@@ -91,36 +91,36 @@ class Rows {
   /// Every key with its present value, null where there is none.
   nlohmann::json complete(const Config& config) const {
     nlohmann::json out = nlohmann::json::object();
-    for (const Table<Config>& table : tables_)
-      for (const Row<Config>& row : table.rows) rows::putAt(out, row.setting.path, row.write(config));
-    for (const ListRow<Config>& list : lists_) rows::putAt(out, list.path, list.complete(config));
+    for (const SettingTable<Config>& table : tables_)
+      for (const SettingRow<Config>& row : table.rows) rows::putAt(out, row.setting.path, row.write(config));
+    for (const SettingList<Config>& list : lists_) rows::putAt(out, list.path, list.complete(config));
     return out;
   }
 
   /// Every value outside its range, of the settings that mean something as the others stand.
   std::vector<Problem> outOfRange(const Config& config, const std::string& path = {}) const {
     std::vector<Problem> found;
-    for (const Table<Config>& table : tables_)
-      for (const Row<Config>& row : table.rows)
+    for (const SettingTable<Config>& table : tables_)
+      for (const SettingRow<Config>& row : table.rows)
         if (row.relevantIn(config))
           if (std::string sentence = rows::rangeFault(row.setting, row.write(config)); !sentence.empty())
             found.push_back({rows::joined(path, row.setting.path), std::move(sentence)});
-    for (const ListRow<Config>& list : lists_) list.check(config, rows::joined(path, list.path), found);
+    for (const SettingList<Config>& list : lists_) list.check(config, rows::joined(path, list.path), found);
     return found;
   }
 
  private:
-  static bool inPart(const Table<Config>& table, const Row<Config>& row) {
-    return std::ranges::any_of(table.parts, [&](const PartRow<Config>& part) {
+  static bool inPart(const SettingTable<Config>& table, const SettingRow<Config>& row) {
+    return std::ranges::any_of(table.parts, [&](const SettingPartRow<Config>& part) {
       return row.setting.path.starts_with(part.part.path) && row.setting.path[part.part.path.size()] == '.';
     });
   }
-  static bool isConstant(const Row<Config>& row) {
+  static bool isConstant(const SettingRow<Config>& row) {
     return row.setting.kind == SettingKind::choice && row.setting.words.size() == 1;
   }
 
-  std::vector<Table<Config>> tables_;
-  std::vector<ListRow<Config>> lists_;
+  std::vector<SettingTable<Config>> tables_;
+  std::vector<SettingList<Config>> lists_;
   std::vector<std::string_view> paths_, parts_;
 };
 
@@ -128,10 +128,10 @@ namespace rows {
 
 /// The list that a chain of members ends in. `named` is called on every entry once it has been read.
 template <auto... Members, class Entry>
-auto list(std::string_view path, const Rows<Entry>& entries,
+auto list(std::string_view path, const SettingRows<Entry>& entries,
           std::type_identity_t<void (*)(Entry&, const nlohmann::json&)> named) {
   using Config = OwnerOf<Members...>;
-  ListRow<Config> row;
+  SettingList<Config> row;
   row.path = path;
   row.read = [&entries, named](Config& config, const nlohmann::json& json, const ValuePlace& place) {
     if (!json.is_array()) refuseValue(place, json, "a list");
@@ -160,11 +160,11 @@ auto list(std::string_view path, const Rows<Entry>& entries,
   };
   row.relevant = [&entries](const Config& config, std::size_t entry, std::string_view key) {
     const auto& all = *find<Members...>(config);
-    const Row<Entry>* found = entry < all.size() ? entries.find(key) : nullptr;
+    const SettingRow<Entry>* found = entry < all.size() ? entries.find(key) : nullptr;
     return !found || found->relevantIn(all[entry]);
   };
   row.setting = [&entries](std::string_view key) -> const Setting* {
-    const Row<Entry>* found = entries.find(key);
+    const SettingRow<Entry>* found = entries.find(key);
     return found ? &found->setting : nullptr;
   };
   row.standard = entries.complete(Entry{});

@@ -2,9 +2,9 @@
 
 namespace moe {
 
-const Table<DataConfig>& dataRows() {
+const SettingTable<DataConfig>& dataRows() {
   using namespace rows;
-  static const Table<DataConfig> table = Table<DataConfig>{
+  static const SettingTable<DataConfig> table = SettingTable<DataConfig>{
       "data",
       "Data",
       "The text the model learns from.",

@@ -5,6 +5,6 @@
 namespace moe {
 
 /// What a person can set of the text, and what is said of it; paths as in a run's configuration ("data.tokenizer").
-const Table<DataConfig>& dataRows();
+const SettingTable<DataConfig>& dataRows();
 
 }  // namespace moe

@@ -5,7 +5,6 @@
 #include "core/base/number_text.h"
 #include "core/base/utf8.h"
 #include "core/formats/exports.h"
-#include "core/formats/layer_metrics.h"
 #include "core/telemetry/event_kind.h"
 
 namespace moe {
@@ -67,18 +66,16 @@ Json toJson(const RunEvent& event) {
 }
 
 Json toJson(const StepPoint& point) {
-  Json json = {{"step", point.step}, {"loss", number(point.loss)}};
-  if (point.validationLoss) json["val_loss"] = number(*point.validationLoss);
-  json["aux_loss"] = number(point.auxLoss);
-  json["z_loss"] = number(point.zLoss);
-  json["gradient_norm"] = number(point.gradientNorm);
-  json["learning_rate"] = number(point.learningRate);
-  json["tokens_per_second"] = number(point.tokensPerSecond);
+  Json json = {{"step", point.step}};
+  for (const MetricRow& row : metricsOfRun())
+    if (const double value = row.of(point); !row.id.empty() && !(row.nowAndThen && std::isnan(value)))
+      json[row.id] = number(value);
   if (!point.balance.empty()) json["balance"] = numbers(point.balance);
   json["layers"] = Json::array();
   for (const LayerPoint& layer : point.layers) {
     Json at = {{"layer", layerNumber(layer.layer)}};
-    for (const LayerMetricName& metric : kLayerMetricNames) at[metric.name] = number(layer.*metric.value);
+    for (const MetricRow& row : metricsOfLayers())
+      if (!row.id.empty()) at[row.id] = number(static_cast<float>(row.ofLayer(layer)));
     at["balance"] = numbers(layer.balance);
     if (!layer.termGradient.empty()) at["term_gradient"] = numbers(layer.termGradient);
     at["load"] = numbers(layer.load);

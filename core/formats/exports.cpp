@@ -7,7 +7,6 @@
 
 #include "core/base/number_text.h"
 #include "core/formats/csv.h"
-#include "core/formats/layer_metrics.h"
 
 namespace moe {
 namespace {
@@ -70,27 +69,30 @@ void exportCsv(const RunStore& store, RunId run, const TextSink& sink) {
       width.experts = std::max(width.experts, layer.load.size());
     }
   });
-  std::string text =
-      "step,train_loss_nats_per_token,validation_loss_nats_per_token,aux_loss,z_loss,gradient_norm,learning_rate,"
-      "tokens_per_second";
+  std::string text = "step";
+  for (const MetricRow& row : metricsOfRun())
+    if (!row.id.empty()) text += ',' + std::string(row.csv.empty() ? row.id : row.csv);
   for (const auto& [layer, width] : widths) {
     const std::string prefix = layer == kHeadLayer ? std::string(",head_") : ",layer" + std::to_string(layer) + "_";
-    for (const LayerMetricName& metric : kLayerMetricNames) text += prefix + metric.name;
+    for (const MetricRow& row : metricsOfLayers())
+      if (!row.id.empty()) text += prefix + std::string(row.csv.empty() ? row.id : row.csv);
     for (std::size_t term = 0; term < width.terms; ++term) text += prefix + "balance" + std::to_string(term);
     for (std::size_t e = 0; e < width.experts; ++e) text += prefix + "expert" + std::to_string(e) + "_load_share";
   }
   sink(text + "\n");
   eachPoint(store, run, [&](const StepPoint& point) {
-    text = std::to_string(point.step) + ',' + shortestText(point.loss) + ',' +
-           (point.validationLoss ? shortestText(*point.validationLoss) : "");
-    for (const double value :
-         {point.auxLoss, point.zLoss, point.gradientNorm, point.learningRate, point.tokensPerSecond})
-      text += ',' + shortestText(value);
+    text = std::to_string(point.step);
+    for (const MetricRow& row : metricsOfRun()) {
+      if (row.id.empty()) continue;
+      const double value = row.of(point);
+      text += ',' + (row.nowAndThen && std::isnan(value) ? std::string() : shortestText(value));
+    }
     auto layer = point.layers.begin();
     for (const auto& [number, width] : widths) {
       const bool there = layer != point.layers.end() && layer->layer == number;
-      for (const LayerMetricName& metric : kLayerMetricNames)
-        text += ',' + (there ? measuredText((*layer).*metric.value) : std::string());
+      for (const MetricRow& row : metricsOfLayers())
+        if (!row.id.empty())
+          text += ',' + (there ? measuredText(static_cast<float>(row.ofLayer(*layer))) : std::string());
       const auto list = [&](std::size_t count, const std::vector<float>* values) {
         for (std::size_t i = 0; i < count; ++i)
           text += ',' + (values != nullptr && i < values->size() ? shortestText((*values)[i]) : std::string());

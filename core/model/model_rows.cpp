@@ -15,7 +15,7 @@ const LayerConfig& firstLayer(const ModelConfig& model) {
 }
 
 /// Of the first layer, and written to all. `path`: where it is not the row's own.
-Row<ModelConfig> ofLayers(Row<LayerConfig> row, std::string_view path = {}) {
+SettingRow<ModelConfig> ofLayers(SettingRow<LayerConfig> row, std::string_view path = {}) {
   if (!path.empty()) row.setting.path = path;
   return {std::move(row.setting),
           [read = row.read](ModelConfig& model, const json& value, const ValuePlace& place) {
@@ -24,7 +24,7 @@ Row<ModelConfig> ofLayers(Row<LayerConfig> row, std::string_view path = {}) {
           [write = row.write](const ModelConfig& model) { return write(firstLayer(model)); }};
 }
 
-Row<ModelConfig> layers(Setting setting) {
+SettingRow<ModelConfig> layers(Setting setting) {
   setting.kind = SettingKind::integer;
   return {std::move(setting),
           [](ModelConfig& model, const json& value, const ValuePlace& place) {
@@ -36,7 +36,7 @@ Row<ModelConfig> layers(Setting setting) {
           [](const ModelConfig& model) -> json { return model.layers.size(); }};
 }
 
-Row<ModelConfig> denseLayers(Setting setting) {
+SettingRow<ModelConfig> denseLayers(Setting setting) {
   setting.kind = SettingKind::integerList;
   return {std::move(setting),
           [](ModelConfig& model, const json& value, const ValuePlace& place) {
@@ -60,7 +60,7 @@ Row<ModelConfig> denseLayers(Setting setting) {
 }
 
 /// One hidden width for all layers, or a list of one a layer (a dense twin's layers may differ).
-Row<ModelConfig> denseHidden(Setting setting) {
+SettingRow<ModelConfig> denseHidden(Setting setting) {
   setting.kind = SettingKind::integerList;
   return {std::move(setting),
           [](ModelConfig& model, const json& value, const ValuePlace& place) {
@@ -88,7 +88,7 @@ void followHeads(ModelConfig& model) {
   }
 }
 
-Row<ModelConfig> andHeadsFollow(Row<ModelConfig> row) {
+SettingRow<ModelConfig> andHeadsFollow(SettingRow<ModelConfig> row) {
   row.read = [read = row.read](ModelConfig& model, const json& value, const ValuePlace& place) {
     read(model, value, place);
     followHeads(model);
@@ -106,10 +106,10 @@ rows::Choices<ExpertKind> denseKinds() {
 
 }  // namespace
 
-const Table<LayerConfig>& attentionRows() {
+const SettingTable<LayerConfig>& attentionRows() {
   using namespace rows;
-  static const Table<LayerConfig> table =
-      Table<LayerConfig>{
+  static const SettingTable<LayerConfig> table =
+      SettingTable<LayerConfig>{
           "attention",
           "Attention",
           "What a token reads of the earlier ones.",
@@ -143,11 +143,11 @@ const Table<LayerConfig>& attentionRows() {
   return table;
 }
 
-const Table<ModelConfig>& modelRows() {
+const SettingTable<ModelConfig>& modelRows() {
   using namespace rows;
   static const auto make = [] {
-    const std::vector<Row<LayerConfig>>& attention = attentionRows().rows;
-    Table<ModelConfig> table{
+    const std::vector<SettingRow<LayerConfig>>& attention = attentionRows().rows;
+    SettingTable<ModelConfig> table{
         "model",
         "Model",
         "The transformer around the experts.",
@@ -250,7 +250,7 @@ const Table<ModelConfig>& modelRows() {
     standard.layers.resize(kUsualLayers);
     return std::move(table).withDefaultsOf(standard);
   };
-  static const Table<ModelConfig> table = make();
+  static const SettingTable<ModelConfig> table = make();
   return table;
 }
 

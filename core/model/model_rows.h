@@ -8,10 +8,10 @@ namespace moe {
 inline constexpr int kUsualLayers = 4;
 
 /// Of one layer's attention ("heads"); modelRows() has the same for all layers ("model.heads").
-const Table<LayerConfig>& attentionRows();
+const SettingTable<LayerConfig>& attentionRows();
 
 /// What a person can set of the transformer around the experts; paths as in a run's configuration ("model.width"). Rows
 /// of what every layer has of its own read the first layer and set all.
-const Table<ModelConfig>& modelRows();
+const SettingTable<ModelConfig>& modelRows();
 
 }  // namespace moe

@@ -26,7 +26,7 @@ class List {
 };
 
 void checkAttention(List& list, const LayerConfig& layer, Positions positions) {
-  static const Rows<LayerConfig> rows({attentionRows()});
+  static const SettingRows<LayerConfig> rows({attentionRows()});
   list.add(rows.outOfRange(layer, "model"));
   const AttentionConfig& attention = layer.attention;
   list.require(attention.heads % std::max(1, attention.kvHeads) == 0, "model.kv_heads",
@@ -105,7 +105,7 @@ void checkJoinedTerms(List& list, const ModelConfig& config) {
 
 std::vector<Problem> problems(const ModelConfig& config, bool routerLearns) {
   List list;
-  static const Rows<ModelConfig> rows({modelRows()});
+  static const SettingRows<ModelConfig> rows({modelRows()});
   list.add(rows.outOfRange(config));
   list.require(!config.layers.empty(), "model.layers", "A model needs at least one layer.");
   for (const LayerConfig& layer : config.layers) {

@@ -79,10 +79,10 @@ void adjust(Routing& routing, const Recipe& recipe, const RoutingInput& input) {
 template void adjust<float>(Routing&, const Recipe&, const RoutingInput&);
 template void adjust<double>(Routing&, const Recipe&, const RoutingInput&);
 
-const Table<Recipe>& adjustRows() {
+const SettingTable<Recipe>& adjustRows() {
   using namespace rows;
-  static const Table<Recipe> table =
-      Table<Recipe>{
+  static const SettingTable<Recipe> table =
+      SettingTable<Recipe>{
           "adjust",
           "Adjust",
           "Changes the values experts are ranked by, without touching weights or losses.",

@@ -23,7 +23,7 @@ struct AdjustRecipe {
 };
 
 /// What a person can set of the stage, and what is said of it.
-const Table<Recipe>& adjustRows();
+const SettingTable<Recipe>& adjustRows();
 
 /// routing.ranking r from scores or logits (with noise), + selection bias, -inf for masked experts and outside the kept
 /// groups; groupScores and groupIndex where there are groups. Const: nothing flows back.

@@ -179,9 +179,9 @@ bool countsLoad(const BalanceTerm& term) {
 
 }  // namespace
 
-const Table<BalanceTerm>& balanceRows() {
+const SettingTable<BalanceTerm>& balanceRows() {
   using namespace rows;
-  static const Table<BalanceTerm> table = Table<BalanceTerm>{
+  static const SettingTable<BalanceTerm> table = SettingTable<BalanceTerm>{
       "balance",
       "Balance",
       "Terms added to the loss that keep the experts evenly used, any number at once; coefficient 0 only measures.",
@@ -295,8 +295,8 @@ const Table<BalanceTerm>& balanceRows() {
   return table;
 }
 
-ListRow<Recipe> balanceList() {
-  static const Rows<BalanceTerm> terms({balanceRows()});
+SettingList<Recipe> balanceList() {
+  static const SettingRows<BalanceTerm> terms({balanceRows()});
   return rows::list<&Recipe::balance>("balance", terms, [](BalanceTerm& term, const nlohmann::json& json) {
     if (!json.contains("name")) term.name = json["kind"];
   });

@@ -23,8 +23,8 @@ struct BalanceTerm {
 };
 
 /// What a person can set of a term, and what is said of it.
-const Table<BalanceTerm>& balanceRows();
-ListRow<Recipe> balanceList();
+const SettingTable<BalanceTerm>& balanceRows();
+SettingList<Recipe> balanceList();
 
 /// Assignments of a whole optimiser step, for terms of scope global_batch. Only the counts must be known before
 /// backward: P enters linearly, so each micro-batch contributes its own.

@@ -5,9 +5,9 @@
 
 namespace moe {
 
-const Table<Recipe>& blockRows() {
+const SettingTable<Recipe>& blockRows() {
   using namespace rows;
-  static const Table<Recipe> table = Table<Recipe>{
+  static const SettingTable<Recipe> table = SettingTable<Recipe>{
       "block",
       "Block",
       "Where the experts stand in a layer.",

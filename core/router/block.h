@@ -13,6 +13,6 @@ struct BlockRecipe {
 };
 
 /// What a person can set of the stage, and what is said of it.
-const Table<Recipe>& blockRows();
+const SettingTable<Recipe>& blockRows();
 
 }  // namespace moe

@@ -151,9 +151,9 @@ void admit(Routing& routing, const Recipe& recipe, const RoutingInput& input) {
 template void admit<float>(Routing&, const Recipe&, const RoutingInput&);
 template void admit<double>(Routing&, const Recipe&, const RoutingInput&);
 
-const Table<Recipe>& capacityRows() {
+const SettingTable<Recipe>& capacityRows() {
   using namespace rows;
-  static const Table<Recipe> table = Table<Recipe>{
+  static const SettingTable<Recipe> table = SettingTable<Recipe>{
       "capacity",
       "Capacity",
       "How many tokens an expert accepts in a step, and what becomes of the rest.",

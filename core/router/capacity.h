@@ -22,7 +22,7 @@ struct CapacityRecipe {
 };
 
 /// What a person can set of the stage, and what is said of it.
-const Table<Recipe>& capacityRows();
+const SettingTable<Recipe>& capacityRows();
 
 /// C for a token group of `groupTokens`; 0 where the recipe is dropless. Evaluation uses eval_factor, generation has
 /// none (callers that need training's C ask for that phase).

@@ -5,10 +5,10 @@
 
 namespace moe {
 
-const Table<Recipe>& combineRows() {
+const SettingTable<Recipe>& combineRows() {
   using namespace rows;
-  static const Table<Recipe> table =
-      Table<Recipe>{
+  static const SettingTable<Recipe> table =
+      SettingTable<Recipe>{
           "combine",
           "Combine",
           "Adds up what a token's experts gave, and what runs beside them.",

@@ -27,6 +27,6 @@ struct CombineRecipe {
 };
 
 /// What a person can set of the stage, and what is said of it.
-const Table<Recipe>& combineRows();
+const SettingTable<Recipe>& combineRows();
 
 }  // namespace moe

@@ -30,7 +30,7 @@ const rows::Choices<Activation>& activationChoices() {
 namespace {
 
 /// A list of one is written as its number; none at all says nothing.
-Row<Recipe> hiddenSizes(Row<Recipe> row) {
+SettingRow<Recipe> hiddenSizes(SettingRow<Recipe> row) {
   row.write = [](const Recipe& recipe) -> nlohmann::json {
     const std::vector<int>& sizes = recipe.experts.hidden;
     return sizes.empty() ? nlohmann::json() : sizes.size() == 1 ? nlohmann::json(sizes[0]) : nlohmann::json(sizes);
@@ -40,9 +40,9 @@ Row<Recipe> hiddenSizes(Row<Recipe> row) {
 
 }  // namespace
 
-const Table<Recipe>& expertsRows() {
+const SettingTable<Recipe>& expertsRows() {
   using namespace rows;
-  static const Table<Recipe> table = Table<Recipe>{
+  static const SettingTable<Recipe> table = SettingTable<Recipe>{
       "experts",
       "Experts",
       "The networks that tokens are switched onto.",

@@ -22,7 +22,7 @@ struct ExpertsRecipe {
 };
 
 /// What a person can set of the stage, and what is said of it.
-const Table<Recipe>& expertsRows();
+const SettingTable<Recipe>& expertsRows();
 
 namespace rows {
 template <class Value>

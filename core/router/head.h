@@ -21,8 +21,8 @@ struct HeadRecipe {
 };
 
 /// What a person can set of the stage, and what is said of it.
-const Table<Recipe>& headRows();
+const SettingTable<Recipe>& headRows();
 /// The losses of a mixture head.
-ListRow<Recipe> headLossList();
+SettingList<Recipe> headLossList();
 
 }  // namespace moe

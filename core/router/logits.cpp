@@ -70,9 +70,9 @@ template void logitsBackward<float>(const TensorView&, const TensorView&, const 
 template void logitsBackward<double>(const TensorView&, const TensorView&, const TensorView&, const TensorView&,
                                      const TensorView&, const TensorView&, const TensorView&);
 
-const Table<Recipe>& logitsRows() {
+const SettingTable<Recipe>& logitsRows() {
   using namespace rows;
-  static const Table<Recipe> table = Table<Recipe>{
+  static const SettingTable<Recipe> table = SettingTable<Recipe>{
       "logits",
       "Logits",
       "The router's raw opinion of every expert for a token, always in f32 or better.",

@@ -11,7 +11,7 @@ struct LogitsRecipe {
 };
 
 /// What a person can set of the stage, and what is said of it.
-const Table<Recipe>& logitsRows();
+const SettingTable<Recipe>& logitsRows();
 
 /// out (T, E) = x (T, D) W^T (E, D) + b (E). bias may be empty.
 template <class S>

@@ -72,9 +72,9 @@ template void perturbLogits<double>(Routing&, const Recipe&, const RoutingInput&
 template void perturbLogitsBackward<float>(Routing&, const Recipe&, const RoutingInput&);
 template void perturbLogitsBackward<double>(Routing&, const Recipe&, const RoutingInput&);
 
-const Table<Recipe>& perturbRows() {
+const SettingTable<Recipe>& perturbRows() {
   using namespace rows;
-  static const Table<Recipe> table = Table<Recipe>{
+  static const SettingTable<Recipe> table = SettingTable<Recipe>{
       "perturb",
       "Perturb",
       "Randomness in training that makes the router try other experts; off when evaluating and generating.",

@@ -15,7 +15,7 @@ struct PerturbRecipe {
 };
 
 /// What a person can set of the stage, and what is said of it.
-const Table<Recipe>& perturbRows();
+const SettingTable<Recipe>& perturbRows();
 
 /// routerInput = x * jitter (T, D).
 template <class S>

@@ -4,10 +4,11 @@
 
 namespace moe {
 
-const Rows<Recipe>& recipeRows() {
-  static const Rows<Recipe> all({expertsRows(), logitsRows(), perturbRows(), scoreRows(), adjustRows(), selectRows(),
-                                 weighRows(), capacityRows(), combineRows(), blockRows(), headRows()},
-                                {balanceList(), headLossList()});
+const SettingRows<Recipe>& recipeRows() {
+  static const SettingRows<Recipe> all(
+      {expertsRows(), logitsRows(), perturbRows(), scoreRows(), adjustRows(), selectRows(), weighRows(), capacityRows(),
+       combineRows(), blockRows(), headRows()},
+      {balanceList(), headLossList()});
   return all;
 }
 

@@ -5,6 +5,6 @@
 namespace moe {
 
 /// Every setting of a recipe: the stages in the order a token passes them, then what is no stage (block, head).
-const Rows<Recipe>& recipeRows();
+const SettingRows<Recipe>& recipeRows();
 
 }  // namespace moe

@@ -100,9 +100,9 @@ template void score<double>(double*, const double*, const double*, Recipe::Score
 template void scoreBackward<float>(float*, const float*, const float*, Recipe::Score, std::int64_t, std::int64_t);
 template void scoreBackward<double>(double*, const double*, const double*, Recipe::Score, std::int64_t, std::int64_t);
 
-const Table<Recipe>& scoreRows() {
+const SettingTable<Recipe>& scoreRows() {
   using namespace rows;
-  static const Table<Recipe> table = Table<Recipe>{
+  static const SettingTable<Recipe> table = SettingTable<Recipe>{
       "score",
       "Score",
       "Turns logits into the scores that weights and balance terms are made of.",

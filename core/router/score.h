@@ -8,7 +8,7 @@ namespace moe {
 enum class ScoreKind { softmax, sigmoid, identity };
 
 /// What a person can set of the stage, and what is said of it.
-const Table<Recipe>& scoreRows();
+const SettingTable<Recipe>& scoreRows();
 
 /// s (T, E) from z (T, E). keep (E) of 0/1 or null: a masked expert counts as z = -inf.
 template <class S>

@@ -146,9 +146,9 @@ template void askRandomSecond<double>(Routing&, const Recipe&, const RoutingInpu
 template void selectUnadjusted<float>(Routing&, int);
 template void selectUnadjusted<double>(Routing&, int);
 
-const Table<Recipe>& selectRows() {
+const SettingTable<Recipe>& selectRows() {
   using namespace rows;
-  static const Table<Recipe> table = Table<Recipe>{
+  static const SettingTable<Recipe> table = SettingTable<Recipe>{
       "select",
       "Select",
       "Decides which experts each token asks for.",

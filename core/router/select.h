@@ -29,7 +29,7 @@ struct SelectRecipe {
 };
 
 /// What a person can set of the stage, and what is said of it.
-const Table<Recipe>& selectRows();
+const SettingTable<Recipe>& selectRows();
 
 /// routing.asked from routing.ranking (or the hash table), before set edits. Expert choice also fills expertTokens and
 /// the order inside each expert (position). Throws Error("recipe") for expert choice in generation where it is refused.

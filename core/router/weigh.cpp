@@ -98,9 +98,9 @@ template void weighBackward<float>(float*, float*, const float*, const float*, c
 template void weighBackward<double>(double*, double*, const double*, const double*, const WeighInput<double>&,
                                     const Recipe::Weigh&);
 
-const Table<Recipe>& weighRows() {
+const SettingTable<Recipe>& weighRows() {
   using namespace rows;
-  static const Table<Recipe> table = Table<Recipe>{
+  static const SettingTable<Recipe> table = SettingTable<Recipe>{
       "weigh",
       "Weigh",
       "How much each chosen expert counts in the token's output.",

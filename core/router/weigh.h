@@ -14,7 +14,7 @@ struct WeighRecipe {
 };
 
 /// What a person can set of the stage, and what is said of it.
-const Table<Recipe>& weighRows();
+const SettingTable<Recipe>& weighRows();
 
 /// The tables one weighing reads. `set` (T, slots) experts, -1 unused; s and z (T, E), null where the recipe has no
 /// router.

@@ -1,34 +1,25 @@
 #include "core/store/layer_blocks.h"
 
 #include <algorithm>
+#include <array>
 #include <bit>
 #include <cassert>
 #include <cmath>
 #include <cstring>
-#include <iterator>
 #include <stdexcept>
+#include <type_traits>
 
 namespace moe {
 namespace {
 
 static_assert(std::endian::native == std::endian::little, "blocks are written as they lie in memory");
 
-// The order is the file's: append only, with a migration.
-constexpr float LayerPoint::*kMetrics[] = {&LayerPoint::maxVio,
-                                           &LayerPoint::cv2,
-                                           &LayerPoint::dropRate,
-                                           &LayerPoint::tokenDropRate,
-                                           &LayerPoint::routerEntropy,
-                                           &LayerPoint::loadEntropy,
-                                           &LayerPoint::meanProbEntropy,
-                                           &LayerPoint::margin,
-                                           &LayerPoint::biasJaccard,
-                                           &LayerPoint::unused,
-                                           &LayerPoint::dead,
-                                           &LayerPoint::importanceCv2,
-                                           &LayerPoint::languageGradient,
-                                           &LayerPoint::balanceGradient};
-constexpr std::size_t kFirstMetrics = 9;  // of stores of version 1, which had neither assignments nor term gradients
+// A record holds the step's offset, the layer's metrics as they lie in memory, its assignments, and twice its terms.
+static_assert(std::is_trivially_copyable_v<LayerMetrics>);
+using Metrics = std::array<float, kLayerMetrics>;
+
+constexpr std::size_t kFirstMetrics = 9;   // of stores of version 1, which had neither assignments nor term gradients
+constexpr std::size_t kLeastMetrics = 14;  // of those that came after it
 
 template <class T>
 void put(std::vector<std::byte>& out, const T* values, std::size_t count) {
@@ -69,7 +60,8 @@ std::vector<std::byte> encodeMetrics(std::span<const LayerRecord> records) {
   for (const LayerRecord& record : records) {
     const auto offset = static_cast<std::uint32_t>(record.step - records.front().step);
     put(out, &offset, 1);
-    for (const auto metric : kMetrics) put(out, &(record.point.*metric), 1);
+    const auto metrics = std::bit_cast<Metrics>(static_cast<const LayerMetrics&>(record.point));
+    put(out, metrics.data(), metrics.size());
     const auto assignments = static_cast<float>(record.point.assignments);
     put(out, &assignments, 1);
     put(out, record.point.balance.data(), record.point.balance.size());
@@ -87,13 +79,14 @@ std::vector<std::byte> encodeLoads(std::span<const LayerRecord> records) {
 }
 
 std::vector<LayerRecord> decodeRecords(const BlockShape& shape, Bytes metrics, Bytes loads) {
-  const auto terms = static_cast<std::size_t>(shape.terms);
-  const std::size_t firstBytes = sizeof(float) * (1 + kFirstMetrics + terms);
-  const bool first = metrics.size() == firstBytes * static_cast<std::size_t>(shape.count);
-  const std::size_t metricBytes = first ? firstBytes : sizeof(float) * (2 + std::size(kMetrics) + 2 * terms);
+  const auto terms = static_cast<std::size_t>(shape.terms), count = static_cast<std::size_t>(shape.count);
+  if (count == 0 || metrics.size() % (count * sizeof(float)) != 0) throw std::length_error("metrics");
+  const std::size_t perRecord = metrics.size() / count / sizeof(float);
+  const bool first = perRecord == 1 + kFirstMetrics + terms;
+  // A later version may have more metrics at the end, an earlier one fewer.
+  if (!first && perRecord < 2 + kLeastMetrics + 2 * terms) throw std::length_error("metrics");
+  const std::size_t stored = first ? kFirstMetrics : perRecord - 2 - 2 * terms;
   const std::size_t loadBytes = sizeof(float) * static_cast<std::size_t>(shape.experts);
-  const auto count = static_cast<std::size_t>(shape.count);
-  if (metrics.size() % metricBytes != 0 || metrics.size() / metricBytes != count) throw std::length_error("metrics");
   if (!loads.empty() && (loadBytes == 0 || loads.size() % loadBytes != 0 || loads.size() / loadBytes != count))
     throw std::length_error("loads");
   Taker metricsLeft(metrics), loadsLeft(loads);
@@ -103,13 +96,11 @@ std::vector<LayerRecord> decodeRecords(const BlockShape& shape, Bytes metrics, B
     metricsLeft.take(&offset, 1);
     record.step = shape.firstStep + offset;
     record.point.layer = shape.layer;
-    for (std::size_t i = 0; i < std::size(kMetrics); ++i) {
-      float& value = record.point.*kMetrics[i];
-      if (first && i >= kFirstMetrics)
-        value = kNotMeasured;
-      else
-        metricsLeft.take(&value, 1);
-    }
+    std::vector<float> values(std::max(stored, kLayerMetrics), kNotMeasured);
+    metricsLeft.take(values.data(), stored);
+    Metrics known;
+    std::copy_n(values.begin(), known.size(), known.begin());
+    static_cast<LayerMetrics&>(record.point) = std::bit_cast<LayerMetrics>(known);
     float assignments = 0;
     if (!first) metricsLeft.take(&assignments, 1);
     record.point.assignments = assignments;

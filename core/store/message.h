@@ -29,17 +29,21 @@ auto membersOf(
     auto& row) requires std::is_same_v<std::remove_const_t<std::remove_reference_t<decltype(row)>>, CheckpointRow> {
   return std::tie(row.run, row.step, row.path, row.healthy, row.pinned, row.bytes);
 }
+/// The numbers that a point inherits, as they are: of the point's own constness.
+template <class Numbers>
+auto& numbersOf(auto& point) {
+  using Point = std::remove_reference_t<decltype(point)>;
+  return static_cast<std::conditional_t<std::is_const_v<Point>, const Numbers, Numbers>&>(point);
+}
 auto membersOf(
     auto& point) requires std::is_same_v<std::remove_const_t<std::remove_reference_t<decltype(point)>>, StepPoint> {
-  return std::tie(point.run, point.step, point.loss, point.validationLoss, point.auxLoss, point.zLoss,
-                  point.gradientNorm, point.learningRate, point.tokensPerSecond, point.balance, point.layers);
+  return std::tie(numbersOf<RunMetrics>(point), point.run, point.step, point.validationLoss, point.balance,
+                  point.layers);
 }
 auto membersOf(
     auto& point) requires std::is_same_v<std::remove_const_t<std::remove_reference_t<decltype(point)>>, LayerPoint> {
-  return std::tie(point.layer, point.load, point.assignments, point.maxVio, point.cv2, point.dropRate,
-                  point.tokenDropRate, point.routerEntropy, point.loadEntropy, point.meanProbEntropy, point.margin,
-                  point.biasJaccard, point.unused, point.dead, point.importanceCv2, point.languageGradient,
-                  point.balanceGradient, point.balance, point.termGradient);
+  return std::tie(numbersOf<LayerMetrics>(point), point.layer, point.load, point.assignments, point.balance,
+                  point.termGradient);
 }
 auto membersOf(
     auto& event) requires std::is_same_v<std::remove_const_t<std::remove_reference_t<decltype(event)>>, RunEvent> {
@@ -75,6 +79,11 @@ struct IsMap : std::false_type {};
 template <class K, class V>
 struct IsMap<std::map<K, V>> : std::true_type {};
 
+/// Nothing but numbers: travels as it lies in memory.
+template <class T>
+inline constexpr bool kNumbers =
+    std::is_arithmetic_v<T> || std::is_same_v<T, RunMetrics> || std::is_same_v<T, LayerMetrics>;
+
 /// Stands for any value in an aggregate's braces.
 struct Anything {
   template <class T>
@@ -96,7 +105,7 @@ class MessageWriter {
     using namespace message_detail;
     if constexpr (std::is_same_v<T, bool>) {
       put(static_cast<std::uint8_t>(value));
-    } else if constexpr (std::is_arithmetic_v<T> || std::is_enum_v<T>) {
+    } else if constexpr (kNumbers<T> || std::is_enum_v<T>) {
       bytes_.append(reinterpret_cast<const char*>(&value), sizeof value);
     } else if constexpr (std::is_convertible_v<const T&, std::string_view>) {
       const std::string_view text = value;
@@ -145,7 +154,7 @@ class MessageReader {
       using Number = std::underlying_type_t<T>;
       if (static_cast<Number>(value) < 0 || static_cast<Number>(value) > static_cast<Number>(lastOf(T{}))) damaged();
       return value;
-    } else if constexpr (std::is_arithmetic_v<T>) {
+    } else if constexpr (kNumbers<T>) {
       T value{};
       copy(&value, sizeof value);
       return value;

@@ -39,6 +39,40 @@ std::vector<StepPoint> thinned(std::vector<StepPoint> points, std::int64_t atMos
   return kept;
 }
 
+/// "loss, validation_loss, ...": the metrics that stand in the table of points.
+const std::string& metricColumns() {
+  static const std::string names = [] {
+    std::string text;
+    for (const MetricRow& row : metricsOfRun())
+      if (!row.column.empty()) text += std::string(row.column) + ", ";
+    return text;
+  }();
+  return names;
+}
+
+std::vector<double> metricValues(const StepPoint& point) {
+  std::vector<double> values;
+  for (const MetricRow& row : metricsOfRun())
+    if (!row.column.empty()) values.push_back(row.of(point));
+  return values;
+}
+
+const char* insertPoint() {
+  static const std::string sql = [] {
+    std::string text = "INSERT INTO points(run, step, " + metricColumns() + "balance) VALUES(?, ?, ";
+    for (std::size_t i = metricValues({}).size(); i > 0; --i) text += "?, ";
+    return text + "?)";
+  }();
+  return sql.c_str();
+}
+
+const char* selectPoints(bool withBalance) {
+  static const std::string from = " FROM points WHERE run = ? AND step > ? AND step <= ? ORDER BY step";
+  static const std::string with = "SELECT step, " + metricColumns() + "balance" + from,
+                           without = "SELECT step, " + metricColumns() + "NULL" + from;
+  return (withBalance ? with : without).c_str();
+}
+
 }  // namespace
 
 void RunStore::append(RunId run, std::span<const StepPoint> points) {
@@ -58,12 +92,7 @@ void RunStore::append(RunId run, std::span<const StepPoint> points) {
                                  " behind step " + std::to_string(newest) + ", found step " +
                                  std::to_string(point.step) + "; drop the later ones first");
       newest = point.step;
-      impl_->db.run(
-          "INSERT INTO points(run, step, loss, validation_loss, aux_loss, z_loss, gradient_norm, learning_rate, "
-          "tokens_per_second, balance) "
-          "VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-          run, point.step, point.loss, point.validationLoss, point.auxLoss, point.zLoss, point.gradientNorm,
-          point.learningRate, point.tokensPerSecond, std::as_bytes(std::span(point.balance)));
+      impl_->db.run(insertPoint(), run, point.step, metricValues(point), std::as_bytes(std::span(point.balance)));
       if (point.validationLoss)
         impl_->db.run("UPDATE runs SET validation_loss = ? WHERE id = ?", point.validationLoss, run);
       for (const LayerPoint& layer : point.layers) layers[layer.layer].push_back({point.step, layer});
@@ -101,25 +130,15 @@ std::vector<StepPoint> RunStore::points(RunId run, std::int64_t after, std::int6
                                         bool withLoads) const {
   std::vector<StepPoint> points;
   {
-    Rows rows = impl_->db.query(
-        impl_->version < 2
-            ? "SELECT step, loss, validation_loss, aux_loss, z_loss, gradient_norm, learning_rate, tokens_per_second, "
-              "NULL FROM points WHERE run = ? AND step > ? AND step <= ? ORDER BY step"
-            : "SELECT step, loss, validation_loss, aux_loss, z_loss, gradient_norm, learning_rate, tokens_per_second, "
-              "balance FROM points WHERE run = ? AND step > ? AND step <= ? ORDER BY step",
-        run, after, until);
+    Rows rows = impl_->db.query(selectPoints(impl_->version >= 2), run, after, until);
     while (rows.next()) {
       StepPoint& point = points.emplace_back();
       point.run = run;
       point.step = rows.integer(0);
-      point.loss = rows.real(1);
-      point.validationLoss = rows.optionalReal(2);
-      point.auxLoss = rows.real(3);
-      point.zLoss = rows.real(4);
-      point.gradientNorm = rows.real(5);
-      point.learningRate = rows.real(6);
-      point.tokensPerSecond = rows.real(7);
-      const Bytes balance = rows.blob(8);
+      int column = 0;
+      for (const MetricRow& row : metricsOfRun())
+        if (!row.column.empty()) row.put(point, rows.real(++column));
+      const Bytes balance = rows.blob(++column);
       point.balance.resize(balance.size() / sizeof(float));
       if (!balance.empty()) std::memcpy(point.balance.data(), balance.data(), point.balance.size() * sizeof(float));
     }

@@ -24,7 +24,7 @@ class Rows {
   Rows(sqlite3* database, sqlite3_stmt* statement, const std::filesystem::path& file, const Values&... values)
       : database_(database), statement_(statement), file_(file) {
     int index = 0;
-    (bind(++index, values), ...);
+    (bindNext(index, values), ...);
   }
   ~Rows();
   Rows(const Rows&) = delete;
@@ -39,6 +39,14 @@ class Rows {
   Bytes blob(int column) const;  // valid until next()
 
  private:
+  template <class Value>
+  void bindNext(int& index, const Value& value) {
+    bind(++index, value);
+  }
+  /// One parameter each.
+  void bindNext(int& index, const std::vector<double>& values) {
+    for (const double value : values) bind(++index, value);
+  }
   void bind(int index, std::int64_t value);
   void bind(int index, int value) { bind(index, static_cast<std::int64_t>(value)); }
   void bind(int index, bool value) { bind(index, static_cast<std::int64_t>(value)); }

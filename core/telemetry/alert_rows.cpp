@@ -2,9 +2,9 @@
 
 namespace moe {
 
-const Table<AlertConfig>& alertRows() {
+const SettingTable<AlertConfig>& alertRows() {
   using namespace rows;
-  static const Table<AlertConfig> table = Table<AlertConfig>{
+  static const SettingTable<AlertConfig> table = SettingTable<AlertConfig>{
       "alerts",
       "Alerts",
       "When an expert counts as dead.",

@@ -5,6 +5,6 @@
 namespace moe {
 
 /// What a person can set of the alerts, and what is said of it; paths as in a run's configuration.
-const Table<AlertConfig>& alertRows();
+const SettingTable<AlertConfig>& alertRows();
 
 }  // namespace moe

@@ -7,18 +7,6 @@
 namespace moe {
 namespace {
 
-std::string sumOfTerms(const StepPoint& point, const RunFacts& facts, bool z, double total) {
-  std::string text;
-  for (std::size_t i = 0; i < facts.terms.size() && i < point.balance.size(); ++i) {
-    const RunFacts::Term& term = facts.terms[i];
-    if (term.z != z) continue;
-    if (!text.empty()) text += " + ";
-    text += figureText(term.coefficient) + " \u00b7 " + figureText(static_cast<double>(point.balance[i]));
-    if (term.copies > 1) text += " \u00b7 " + std::to_string(term.copies) + " layers";
-  }
-  return text.empty() ? "= " + figureText(total) : text + " = " + figureText(total);
-}
-
 /// "embedding 32,768 + experts 4,227,072 "
 std::string partsText(const RunFacts& facts) {
   std::string text;
@@ -28,20 +16,6 @@ std::string partsText(const RunFacts& facts) {
 }
 
 std::string mebibytes(double bytes) { return figureText(std::round(bytes / 1048576)) + " MiB"; }
-
-Explanation lossOf(double loss, const std::string& name, std::int64_t step, const std::string& text) {
-  return {nameAt(name, -1, step), "mean over tokens of \u2212log p(next token)",
-          "= " + figureText(loss) + " nats / token = " + figureText(loss / std::log(2.0)) + " bits; perplexity e^" +
-              figureText(loss) + " = " + figureText(std::exp(loss)),
-          text};
-}
-
-std::string validationMeaning(const RunFacts& facts) {
-  const std::string over = overHeldOut(facts.validatedTokens, facts.heldOutTokens);
-  if (over.empty()) return "The same over held-out text, which the model never trains on.";
-  return "The same " + over +
-         ", which the model never trains on: the same ones every time, spread evenly over all the text.";
-}
 
 /// The term's value at perfect balance with the assignments a token has at this step.
 std::optional<double> atBalance(const StepPoint& point, const RunFacts::Term& term, const RunFacts& facts) {
@@ -55,43 +29,27 @@ std::optional<double> atBalance(const StepPoint& point, const RunFacts::Term& te
 
 }  // namespace
 
-Explanation explain(RunQuantity quantity, const StepPoint& point, const RunFacts& facts) {
-  const auto at = [&](const char* what) { return nameAt(what, -1, point.step); };
+Explanation explain(Metric metric, const StepPoint& point, const RunFacts& facts) {
+  const MetricRow& row = rowOf(metric);
+  return {nameAt(std::string(row.name), -1, point.step),
+          row.formulaOf ? row.formulaOf(facts) : std::string(row.formula), row.values(point, facts),
+          row.meaningOf ? row.meaningOf(facts) : std::string(row.meaning)};
+}
+
+Explanation explain(Metric metric, const LayerPoint& layer, std::int64_t step, const RunFacts& facts) {
+  const MetricRow& row = rowOf(metric);
+  return {nameAt(std::string(row.name), layer.layer, step),
+          row.formulaOf ? row.formulaOf(facts) : std::string(row.formula), row.layerValues(layer, facts),
+          row.meaningOf ? row.meaningOf(facts) : std::string(row.meaning)};
+}
+
+Explanation explain(ModelQuantity quantity, const RunFacts& facts) {
   switch (quantity) {
-    case RunQuantity::loss:
-      return lossOf(point.loss, "Training loss", point.step,
-                    "How surprised the model is by the next token of this step's batch; lower is better.");
-    case RunQuantity::validationLoss:
-      if (!point.validationLoss)
-        return {at("Validation loss"), "mean over tokens of \u2212log p(next token)",
-                "Not measured yet: it comes with every validation.", ""};
-      return lossOf(*point.validationLoss, "Validation loss", point.step, validationMeaning(facts));
-    case RunQuantity::auxLoss:
-      return {at("Aux loss"), "\u03a3 coefficient \u00b7 value, over all balance terms but z",
-              sumOfTerms(point, facts, false, point.auxLoss),
-              "What the balance terms add to the loss that is minimised."};
-    case RunQuantity::zLoss:
-      return {at("z loss"), "\u03a3 coefficient \u00b7 mean (log \u03a3 exp z)\u00b2",
-              sumOfTerms(point, facts, true, point.zLoss),
-              "Keeps the router's logits small, which keeps training stable."};
-    case RunQuantity::gradientNorm:
-      return {at("Gradient norm"), "\u221a(\u03a3 g\u00b2) over all trained weights, before clipping",
-              "= " + figureText(point.gradientNorm), "How steep the loss is where the model stands."};
-    case RunQuantity::learningRate:
-      return {at("Learning rate"), "schedule at this step", "= " + figureText(point.learningRate),
-              "How far one step goes."};
-    case RunQuantity::tokensPerSecond:
-      return {at("Speed"), "tokens of the step / its seconds",
-              point.tokensPerSecond > 0 ? figureText(static_cast<double>(facts.tokens)) + " / " +
-                                              figureText(static_cast<double>(facts.tokens) / point.tokensPerSecond) +
-                                              " s = " + figureText(point.tokensPerSecond) + " tokens / s"
-                                        : "Not measured yet.",
-              "Training alone: validation, checkpoints and pauses do not count."};
-    case RunQuantity::totalParameters:
+    case ModelQuantity::totalParameters:
       return {"Parameters", "every trained number of the model, once",
               partsText(facts) + "= " + figureText(static_cast<double>(facts.totalParameters)),
               "What has to be kept in memory, whichever experts are used."};
-    case RunQuantity::activeParameters: {
+    case ModelQuantity::activeParameters: {
       const auto total = static_cast<double>(facts.totalParameters),
                  active = static_cast<double>(facts.activeParameters);
       return {
@@ -99,12 +57,12 @@ Explanation explain(RunQuantity quantity, const StepPoint& point, const RunFacts
           figureText(total) + " \u2212 " + figureText(total - active) + " = " + figureText(active),
           "What one token is worked on by: the cost of a token follows these, not the total." + facts.assumedActive};
     }
-    case RunQuantity::flops:
+    case ModelQuantity::flops:
       return {"Work a token", "3 \u00b7 2 \u00b7 multiply-adds forward; backward counts twice",
               "3 \u00b7 2 \u00b7 " + figureText(facts.flopsPerToken / 6) + " = " + figureText(facts.flopsPerToken) +
                   " floating-point operations",
               "Attention is counted at half the context on average."};
-    case RunQuantity::memory: {
+    case ModelQuantity::memory: {
       const RunFacts::Memory& memory = facts.memory;
       const double total = memory.training(facts.totalParameters), loading = static_cast<double>(memory.loading);
       const bool text = memory.text > 0;

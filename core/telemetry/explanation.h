@@ -69,42 +69,19 @@ struct RunFacts {
   } memory;
 };
 
-enum class RunQuantity {
-  loss,
-  validationLoss,
-  auxLoss,
-  zLoss,
-  gradientNorm,
-  learningRate,
-  tokensPerSecond,
-  totalParameters,
-  activeParameters,
-  flops,
-  memory
-};
-Explanation explain(RunQuantity quantity, const StepPoint& point, const RunFacts& facts);
+/// How a metric of the whole run came about at a point, and one of a layer. Name, formula and meaning are its row's.
+Explanation explain(Metric metric, const StepPoint& point, const RunFacts& facts);
+Explanation explain(Metric metric, const LayerPoint& layer, std::int64_t step, const RunFacts& facts);
+
+/// Sizes that a person decides by, the same at every step.
+enum class ModelQuantity { totalParameters, activeParameters, flops, memory };
+Explanation explain(ModelQuantity quantity, const RunFacts& facts);
 
 /// What a token of the newest step really passed, mean over its tokens.
 Explanation explainRouted(double parameters, double flops, const RunFacts& facts);
 /// Why an alert stands. `experts`: of its layer.
 Explanation explainAlert(const Alert& alert, std::size_t experts, const RunFacts& facts);
 
-enum class LayerQuantity {
-  maxVio,
-  cv2,
-  importanceCv2,
-  dropRate,
-  tokenDropRate,
-  routerEntropy,
-  loadEntropy,
-  mutualInformation,
-  margin,
-  biasJaccard,
-  unused,
-  dead,
-  balancer
-};
-Explanation explain(LayerQuantity quantity, const LayerPoint& layer, std::int64_t step, const RunFacts& facts);
 /// Norm of the balance terms' gradient / norm of the language loss's; nothing where it was not measured or that is 0.
 std::optional<double> balancerShare(const LayerPoint& layer);
 /// Load and utilisation of one expert.

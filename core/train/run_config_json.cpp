@@ -50,8 +50,8 @@ void readLayerRecipes(const json& source, ModelConfig& model) {
   });
 }
 
-const Rows<LayerConfig>& layerRows() {
-  static const Rows<LayerConfig> rows({attentionRows()});
+const SettingRows<LayerConfig>& layerRows() {
+  static const SettingRows<LayerConfig> rows({attentionRows()});
   return rows;
 }
 

@@ -152,7 +152,7 @@ std::string getByPath(const RunConfig& config, const std::string& path) {
   const json recipe = recipeRows().complete(config.model.layers.front().recipe);
   if (const json* found = lookUp(recipe, inRecipe)) return found->dump();
   // An entry beyond the list's end has the keys of its table, and no values.
-  for (const ListRow<Recipe>& list : recipeRows().lists())
+  for (const SettingList<Recipe>& list : recipeRows().lists())
     if (path.starts_with(list.path) && findSetting(path)) return "null";
   unknown(path);
 }

@@ -15,7 +15,7 @@ namespace {
 
 /// The word of the term's kind.
 const SettingWord* kindOf(const Recipe::BalanceTerm& term) {
-  for (const Row<Recipe::BalanceTerm>& row : balanceRows().rows)
+  for (const SettingRow<Recipe::BalanceTerm>& row : balanceRows().rows)
     if (row.setting.path == "kind") return row.wordIn(term);
   return nullptr;
 }

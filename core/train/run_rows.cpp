@@ -22,7 +22,7 @@ json placesJson(const std::vector<ExpertPlace>& places) {
 }
 
 /// "2:5": layer and expert.
-Row<RunConfig> frozenExperts() {
+SettingRow<RunConfig> frozenExperts() {
   return {{.path = "train.frozen_experts", .kind = SettingKind::text, .changesLive = true},
           [](RunConfig& config, const json& value, const ValuePlace& at) {
             const std::string expected = "a list of layer:expert, such as [\"2:5\"]";
@@ -46,8 +46,8 @@ Row<RunConfig> frozenExperts() {
 }
 
 /// Any name is read: which backends there are, and why not, is said when the run is looked over (problems).
-Row<RunConfig> computeOn() {
-  Row<RunConfig> row = rows::value<&RunConfig::backend>(
+SettingRow<RunConfig> computeOn() {
+  SettingRow<RunConfig> row = rows::value<&RunConfig::backend>(
       {.path = "backend",
        .label = "Compute on",
        .tooltip = "What does the mathematics. A run that trains goes on there from the next step.",
@@ -57,9 +57,9 @@ Row<RunConfig> computeOn() {
   return row;
 }
 
-Table<RunConfig> runTable() {
+SettingTable<RunConfig> runTable() {
   using namespace rows;
-  return Table<RunConfig>{
+  return SettingTable<RunConfig>{
       "run",
       "Run",
       "What the run is called and what it began from.",
@@ -68,10 +68,10 @@ Table<RunConfig> runTable() {
       .withDefaultsOf();
 }
 
-Table<RunConfig> trainTable() {
+SettingTable<RunConfig> trainTable() {
   using namespace rows;
   using Train = TrainConfig;
-  return Table<RunConfig>{
+  return SettingTable<RunConfig>{
       "train",
       "Training",
       "The optimizer, AdamW, and how long it works.",
@@ -262,10 +262,10 @@ std::optional<std::pair<std::size_t, std::string_view>> entryIn(std::string_view
 
 }  // namespace
 
-const Rows<RunConfig>& runRows() {
-  static const Rows<RunConfig> all({runTable(), rows::within<&RunConfig::data>(dataRows()),
-                                    rows::within<&RunConfig::model>(modelRows()), trainTable(),
-                                    rows::within<&RunConfig::alerts>(alertRows())});
+const SettingRows<RunConfig>& runRows() {
+  static const SettingRows<RunConfig> all({runTable(), rows::within<&RunConfig::data>(dataRows()),
+                                           rows::within<&RunConfig::model>(modelRows()), trainTable(),
+                                           rows::within<&RunConfig::alerts>(alertRows())});
   return all;
 }
 
@@ -287,31 +287,31 @@ std::vector<NamedSetting> settingsAt(std::string_view path) {
     const bool below = named.starts_with(path) && (named.size() == path.size() || named[path.size()] == '.');
     if (path.empty() || below) found.push_back({std::move(named), &setting});
   };
-  for (const Table<Recipe>& table : recipeRows().tables())
-    for (const Row<Recipe>& row : table.rows) add(std::string(row.setting.path), row.setting);
-  for (const ListRow<Recipe>& list : recipeRows().lists())
+  for (const SettingTable<Recipe>& table : recipeRows().tables())
+    for (const SettingRow<Recipe>& row : table.rows) add(std::string(row.setting.path), row.setting);
+  for (const SettingList<Recipe>& list : recipeRows().lists())
     for (const auto& [key, value] : list.standard.items())
       add(std::string(list.path) + ".N." + key, *list.setting(key));
-  for (const Table<RunConfig>& table : runRows().tables())
-    for (const Row<RunConfig>& row : table.rows) add(std::string(row.setting.path), row.setting);
+  for (const SettingTable<RunConfig>& table : runRows().tables())
+    for (const SettingRow<RunConfig>& row : table.rows) add(std::string(row.setting.path), row.setting);
   if (found.empty())
     if (const Setting* setting = findSetting(path)) found.push_back({std::string(path), setting});
   return found;
 }
 
 const Setting* findSetting(std::string_view path) {
-  if (const Row<RunConfig>* row = runRows().find(path)) return &row->setting;
-  if (const Row<Recipe>* row = recipeRows().find(path)) return &row->setting;
-  for (const ListRow<Recipe>& list : recipeRows().lists())
+  if (const SettingRow<RunConfig>* row = runRows().find(path)) return &row->setting;
+  if (const SettingRow<Recipe>* row = recipeRows().find(path)) return &row->setting;
+  for (const SettingList<Recipe>& list : recipeRows().lists())
     if (const auto entry = entryIn(path, list.path)) return list.setting(entry->second);
   return nullptr;
 }
 
 bool matters(const RunConfig& config, std::string_view path) {
-  if (const Row<RunConfig>* row = runRows().find(path)) return row->relevantIn(config);
+  if (const SettingRow<RunConfig>* row = runRows().find(path)) return row->relevantIn(config);
   const Recipe& recipe = recipeOf(config);
-  if (const Row<Recipe>* row = recipeRows().find(path)) return row->relevantIn(recipe);
-  for (const ListRow<Recipe>& list : recipeRows().lists())
+  if (const SettingRow<Recipe>* row = recipeRows().find(path)) return row->relevantIn(recipe);
+  for (const SettingList<Recipe>& list : recipeRows().lists())
     if (const auto entry = entryIn(path, list.path)) return list.relevant(recipe, entry->first, entry->second);
   return true;
 }

@@ -8,7 +8,7 @@
 namespace moe {
 
 /// Every setting of a run but its recipe, with paths from the top ("train.steps", "model.width", "seed").
-const Rows<RunConfig>& runRows();
+const SettingRows<RunConfig>& runRows();
 
 /// What is not routing, in the same form as the routing stages: model, data, training, alerts. Words that cannot be
 /// chosen on this machine say why; the first call opens the backends' modules.

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <iterator>
 #include <limits>
 
 namespace moe::ui {
@@ -16,10 +15,6 @@ std::vector<float> fitted(const std::vector<float>& values, const Pyramid& to) {
   std::vector<float> row = values;
   row.resize(static_cast<std::size_t>(to.width()), kNone);
   return row;
-}
-
-bool nowAndThen(Metric metric) {
-  return metric == Metric::validationLoss || metric == Metric::languageGradient || metric == Metric::balanceGradient;
 }
 
 /// Of the last row at or before `index` that has a number.
@@ -48,7 +43,7 @@ void RunColumns::append(const StepPoint& point) {
       layers_.push_back({.layer = layer.layer,
                          .experts = experts,
                          .load = Pyramid(std::max(experts, 1)),
-                         .metrics = {},
+                         .metrics = std::vector<Pyramid>(metricsOfLayers().size()),
                          .balance = Pyramid(terms),
                          .termGradient = Pyramid(terms)});
     }
@@ -58,11 +53,7 @@ void RunColumns::append(const StepPoint& point) {
         experts > 0 && experts != layers_[l].experts)
       resize(l, experts);
   steps_.push_back(point.step);
-  const double whole[] = {point.loss,           point.validationLoss.value_or(kNone),
-                          point.auxLoss,        point.zLoss,
-                          point.gradientNorm,   point.learningRate,
-                          point.tokensPerSecond};
-  for (std::size_t i = 0; i < whole_.size(); ++i) whole_[i].append(static_cast<float>(whole[i]));
+  for (std::size_t i = 0; i < whole_.size(); ++i) whole_[i].append(static_cast<float>(metricsOfRun()[i].of(point)));
   balance_.append(fitted(point.balance, balance_));
   std::vector<float> relative;
   for (std::size_t l = 0; l < layers_.size(); ++l) {
@@ -78,23 +69,8 @@ void RunColumns::append(const StepPoint& point) {
     to.load.append(relative);
     const LayerPoint none;
     const LayerPoint& p = from ? *from : none;
-    const float values[] = {p.maxVio,
-                            p.cv2,
-                            p.dropRate,
-                            p.tokenDropRate,
-                            p.routerEntropy,
-                            p.loadEntropy,
-                            p.meanProbEntropy,
-                            p.margin,
-                            p.biasJaccard,
-                            p.unused,
-                            p.dead,
-                            p.importanceCv2,
-                            p.languageGradient,
-                            p.balanceGradient,
-                            static_cast<float>(p.assignments),
-                            p.meanProbEntropy - p.routerEntropy};
-    for (std::size_t i = 0; i < to.metrics.size(); ++i) to.metrics[i].append(from ? values[i] : kNone);
+    for (std::size_t i = 0; i < to.metrics.size(); ++i)
+      to.metrics[i].append(from ? static_cast<float>(metricsOfLayers()[i].ofLayer(p)) : kNone);
     to.balance.append(fitted(p.balance, to.balance));
     to.termGradient.append(fitted(p.termGradient, to.termGradient));
   }
@@ -148,47 +124,25 @@ std::size_t RunColumns::indexFrom(std::int64_t step) const {
 }
 
 const Pyramid& RunColumns::metric(Metric metric, std::size_t layer) const {
-  if (!isPerLayer(metric)) return whole_[static_cast<std::size_t>(metric)];
-  return layers_.at(layer).metrics[static_cast<std::size_t>(metric) - static_cast<std::size_t>(Metric::maxVio)];
+  const auto index = static_cast<std::size_t>(metric);
+  return isPerLayer(metric) ? layers_.at(layer).metrics[index - whole_.size()] : whole_[index];
 }
 
 StepPoint RunColumns::pointAt(std::size_t index) const {
   StepPoint point;
   point.step = steps_.at(index);
-  const auto whole = [&](Metric metric) { return valueAt(metric, 0, index).value_or(kNone); };
-  point.loss = whole(Metric::loss);
-  point.validationLoss = valueAt(Metric::validationLoss, 0, index);
-  point.auxLoss = whole(Metric::auxLoss);
-  point.zLoss = whole(Metric::zLoss);
-  point.gradientNorm = whole(Metric::gradientNorm);
-  point.learningRate = whole(Metric::learningRate);
-  point.tokensPerSecond = whole(Metric::tokensPerSecond);
+  for (const MetricRow& row : metricsOfRun())
+    if (row.put) row.put(point, valueAt(row.metric, 0, index).value_or(kNone));
   point.balance = newestRow(balance_, index);
-  constexpr float LayerPoint::*kMembers[] = {&LayerPoint::maxVio,
-                                             &LayerPoint::cv2,
-                                             &LayerPoint::dropRate,
-                                             &LayerPoint::tokenDropRate,
-                                             &LayerPoint::routerEntropy,
-                                             &LayerPoint::loadEntropy,
-                                             &LayerPoint::meanProbEntropy,
-                                             &LayerPoint::margin,
-                                             &LayerPoint::biasJaccard,
-                                             &LayerPoint::unused,
-                                             &LayerPoint::dead,
-                                             &LayerPoint::importanceCv2,
-                                             &LayerPoint::languageGradient,
-                                             &LayerPoint::balanceGradient};
   for (std::size_t l = 0; l < layers_.size(); ++l) {
     LayerPoint& layer = point.layers.emplace_back();
     layer.layer = layers_[l].layer;
     const auto load = layers_[l].load.row(index);
     for (const float relative : load) layer.load.push_back(relative / static_cast<float>(layers_[l].experts));
-    for (std::size_t i = 0; i < std::size(kMembers); ++i)
-      layer.*kMembers[i] = static_cast<float>(
-          valueAt(static_cast<Metric>(static_cast<std::size_t>(Metric::maxVio) + i), l, index).value_or(kNone));
+    for (const MetricRow& row : metricsOfLayers())
+      if (row.putLayer) row.putLayer(layer, valueAt(row.metric, l, index).value_or(kNone));
     const std::optional<std::size_t> looked = newestIndex(metric(Metric::balanceGradient, l), index);
     layer.languageGradient = looked ? metric(Metric::languageGradient, l).row(*looked)[0] : kNone;
-    layer.assignments = valueAt(Metric::assignments, l, index).value_or(0);
     layer.balance = newestRow(layers_[l].balance, index);
     layer.termGradient = newestRow(layers_[l].termGradient, index);
   }
@@ -210,7 +164,7 @@ std::optional<double> RunColumns::valueAt(Metric metric, std::size_t layer, std:
   for (std::size_t i = index + 1; i-- > 0;) {
     const float value = values.row(i)[0];
     if (std::isfinite(value)) return value;
-    if (!nowAndThen(metric)) break;
+    if (!rowOf(metric).nowAndThen) break;
   }
   return std::nullopt;
 }

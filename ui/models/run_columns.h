@@ -1,5 +1,4 @@
 #pragma once
-#include <array>
 #include <cstdint>
 #include <optional>
 #include <vector>
@@ -9,34 +8,6 @@
 
 namespace moe::ui {
 
-/// What a curve may show. The second group has one curve an expert layer.
-enum class Metric {
-  loss,
-  validationLoss,
-  auxLoss,
-  zLoss,
-  gradientNorm,
-  learningRate,
-  tokensPerSecond,
-  maxVio,
-  cv2,
-  dropRate,
-  tokenDropRate,
-  routerEntropy,
-  loadEntropy,
-  meanProbEntropy,
-  margin,
-  biasJaccard,
-  unused,
-  dead,
-  importanceCv2,
-  languageGradient,
-  balanceGradient,
-  assignments,
-  mutualInformation
-};
-constexpr bool isPerLayer(Metric metric) { return metric >= Metric::maxVio; }
-
 /// A run's points turned into columns: what the views draw from. A point at a step already there replaces it and all after
 /// it (a resumed run goes over its last steps again).
 class RunColumns {
@@ -44,9 +15,9 @@ class RunColumns {
   struct Layer {
     int layer = 0;  // index in the model's list of layers
     int experts = 0;
-    Pyramid load;                     // (steps, E) load / fair share: 1 is balance
-    std::array<Pyramid, 16> metrics;  // from Metric::maxVio on
-    Pyramid balance, termGradient;    // (steps, terms)
+    Pyramid load;                   // (steps, E) load / fair share: 1 is balance
+    std::vector<Pyramid> metrics;   // metricsOfLayers(), each (steps)
+    Pyramid balance, termGradient;  // (steps, terms)
   };
 
   void append(const StepPoint& point);
@@ -82,8 +53,8 @@ class RunColumns {
  private:
   int revision_ = 0;
   std::vector<std::int64_t> steps_;
-  std::array<Pyramid, 7> whole_;
-  Pyramid balance_;  // (steps, terms)
+  std::vector<Pyramid> whole_ = std::vector<Pyramid>(metricsOfRun().size());  // each (steps)
+  Pyramid balance_;                                                           // (steps, terms)
   std::vector<Layer> layers_;
 };
 

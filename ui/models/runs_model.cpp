@@ -78,12 +78,11 @@ std::vector<Explanation> RunsModel::explanations(int row, int column) const {
     case trainLoss:
       if (!run.trainLoss) return {};
       point.loss = *run.trainLoss;
-      return {explain(RunQuantity::loss, point, facts)};
-    case validationLoss: return {explain(RunQuantity::validationLoss, point, facts)};
+      return {explain(Metric::loss, point, facts)};
+    case validationLoss: return {explain(Metric::validationLoss, point, facts)};
     case parameters:
       if (!config) return {};
-      return {explain(RunQuantity::activeParameters, point, facts),
-              explain(RunQuantity::totalParameters, point, facts)};
+      return {explain(ModelQuantity::activeParameters, facts), explain(ModelQuantity::totalParameters, facts)};
     case alerts:
       return plain(tr("Alerts"), tr("alerts raised since step 0"), tr("= %1").arg(run.alerts),
                    tr("How often an expert fell below the threshold; one that recovers and falls again counts twice."));

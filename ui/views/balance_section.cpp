@@ -56,7 +56,7 @@ void BalanceSection::build(int terms) {
       if (static_cast<std::size_t>(i) < facts_.terms.size())
         all.push_back(explainTerm(point_, static_cast<std::size_t>(i), facts_));
       for (const LayerPoint& layer : point_.layers)
-        all.push_back(explain(LayerQuantity::balancer, layer, point_.step, facts_));
+        all.push_back(explain(Metric::balanceGradient, layer, point_.step, facts_));
       return all;
     });
     column->addWidget(live);

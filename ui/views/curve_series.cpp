@@ -24,36 +24,8 @@ Explanation explainMetric(const RunHistory::Run& run, Metric metric, std::size_t
   const auto index = run.columns.indexAt(static_cast<std::int64_t>(step));
   if (!index) return {};
   const StepPoint point = run.columns.pointAt(*index);
-  if (!isPerLayer(metric)) {
-    switch (metric) {
-      case Metric::validationLoss: return explain(RunQuantity::validationLoss, point, run.facts);
-      case Metric::auxLoss: return explain(RunQuantity::auxLoss, point, run.facts);
-      case Metric::zLoss: return explain(RunQuantity::zLoss, point, run.facts);
-      case Metric::gradientNorm: return explain(RunQuantity::gradientNorm, point, run.facts);
-      case Metric::learningRate: return explain(RunQuantity::learningRate, point, run.facts);
-      case Metric::tokensPerSecond: return explain(RunQuantity::tokensPerSecond, point, run.facts);
-      default: return explain(RunQuantity::loss, point, run.facts);
-    }
-  }
-  if (layer >= point.layers.size()) return {};
-  const auto of = [&](LayerQuantity quantity) { return explain(quantity, point.layers[layer], point.step, run.facts); };
-  switch (metric) {
-    case Metric::cv2: return of(LayerQuantity::cv2);
-    case Metric::dropRate: return of(LayerQuantity::dropRate);
-    case Metric::tokenDropRate: return of(LayerQuantity::tokenDropRate);
-    case Metric::routerEntropy: return of(LayerQuantity::routerEntropy);
-    case Metric::loadEntropy: return of(LayerQuantity::loadEntropy);
-    case Metric::meanProbEntropy:
-    case Metric::mutualInformation: return of(LayerQuantity::mutualInformation);
-    case Metric::margin: return of(LayerQuantity::margin);
-    case Metric::biasJaccard: return of(LayerQuantity::biasJaccard);
-    case Metric::unused: return of(LayerQuantity::unused);
-    case Metric::dead: return of(LayerQuantity::dead);
-    case Metric::importanceCv2: return of(LayerQuantity::importanceCv2);
-    case Metric::languageGradient:
-    case Metric::balanceGradient: return of(LayerQuantity::balancer);
-    default: return of(LayerQuantity::maxVio);
-  }
+  if (!isPerLayer(metric)) return explain(metric, point, run.facts);
+  return layer < point.layers.size() ? explain(metric, point.layers[layer], point.step, run.facts) : Explanation{};
 }
 
 /// The study at or before a step.
@@ -151,15 +123,25 @@ PlotSeries seriesOf(const RunHistory& history, RunId run, Metric metric, std::si
 
 namespace {
 
+QString words(std::string_view text) { return QString::fromUtf8(text.data(), static_cast<qsizetype>(text.size())); }
+
 QString nameOf(Metric metric) {
-  switch (metric) {
-    case Metric::loss: return QObject::tr("train");
-    case Metric::validationLoss: return QObject::tr("validation");
-    case Metric::auxLoss: return QObject::tr("aux");
-    case Metric::zLoss: return QObject::tr("z");
-    default: return QObject::tr("this run");
-  }
+  const std::string_view legend = rowOf(metric).legend;
+  return legend.empty() ? QObject::tr("this run") : words(legend);
 }
+
+QString (*formatOf(MetricForm form))(double) {
+  switch (form) {
+    case MetricForm::plain: return number;
+    case MetricForm::decimals: return twoDecimals;
+    case MetricForm::share: return percent;
+    case MetricForm::count: return shortCount;
+  }
+  return number;
+}
+
+/// Nothing where the row says nothing.
+std::optional<double> said(double bound) { return std::isnan(bound) ? std::nullopt : std::optional(bound); }
 
 QColor colourOf(const Theme& theme, Metric metric) {
   switch (metric) {
@@ -172,6 +154,24 @@ QColor colourOf(const Theme& theme, Metric metric) {
 }
 
 }  // namespace
+
+Plot* metricPlot(Theme& theme, TimeAxis& time, const std::vector<Metric>& metrics, const QString& title,
+                 const QString& ofLayers) {
+  const MetricRow& first = rowOf(metrics.front());
+  QStringList unit, tips;
+  if (!first.unit.empty()) unit << words(first.unit);
+  if (first.scope == MetricScope::layer) unit << ofLayers;
+  for (const Metric metric : metrics) {
+    const MetricRow& row = rowOf(metric);
+    const QString tip = words(row.meaning) + '\n' + words(row.formula);
+    tips << (metrics.size() > 1 ? words(row.name) + ": " + tip : tip);
+  }
+  auto* plot = new Plot(theme, time, title.isEmpty() ? words(first.name) : title, unit.join(", "));
+  plot->setToolTip(tips.join('\n'));
+  plot->setFormat(formatOf(first.form));
+  plot->setLeastRange(said(first.axisFrom), said(first.axisTo));
+  return plot;
+}
 
 std::vector<PlotSeries> seriesFor(const RunHistory& history, const Theme& theme, const std::vector<Metric>& metrics) {
   std::vector<PlotSeries> all;

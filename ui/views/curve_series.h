@@ -10,6 +10,11 @@ namespace moe::ui {
 PlotSeries seriesOf(const RunHistory& history, RunId run, Metric metric, std::size_t layer, const QString& name,
                     const QColor& colour, Qt::PenStyle pen = Qt::SolidLine);
 
+/// A plot whose title, axis, form and tooltip are what the metrics' rows say; `title` where it shows several together.
+/// `ofLayers`: what is said of a metric of layers behind its unit.
+Plot* metricPlot(Theme& theme, TimeAxis& time, const std::vector<Metric>& metrics, const QString& title = {},
+                 const QString& ofLayers = QObject::tr("by layer"));
+
 /// All curves of a plot: of the main run one a layer for metrics of layers; twin and overlays beside it for metrics of the
 /// whole run.
 std::vector<PlotSeries> seriesFor(const RunHistory& history, const Theme& theme, const std::vector<Metric>& metrics);

@@ -109,45 +109,25 @@ ExpertsPage::ExpertsPage(const PageContext& context, QWidget* parent)
   Plot* saturation = addPlot(tr("Saturation"), tr("share, by layer"),
                              tr("Share of the experts of the newest study that were chosen already at this step, mean "
                                 "over tokens. Earlier values move until the run ends."),
-                             {StudyQuantity::saturation}, {});
-  Plot* churn =
-      addPlot(tr("Churn"), tr("share, by layer"), tr("Share of the assignments that changed since the study before."),
-              {StudyQuantity::churn}, {});
+                             {StudyQuantity::saturation});
+  Plot* churn = addPlot(tr("Churn"), tr("share, by layer"),
+                        tr("Share of the assignments that changed since the study before."), {StudyQuantity::churn});
   Plot* words = addPlot(
       tr("Vocabulary specialisation"), tr("share, of the layer"),
       tr("Mean over token ids of the largest share of an id's first choices that one expert has: by the id read, the "
          "true next id, and the predicted one."),
-      {StudyQuantity::inputSpecialisation, StudyQuantity::nextSpecialisation, StudyQuantity::predictedSpecialisation},
-      {});
+      {StudyQuantity::inputSpecialisation, StudyQuantity::nextSpecialisation, StudyQuantity::predictedSpecialisation});
   Plot* global = addPlot(tr("MaxVio, global"), tr("whole validation, by layer"),
                          tr("max load / mean load - 1 over all tokens of the validation: chance evens out, so it is "
                             "below that of single batches."),
-                         {StudyQuantity::maxVioGlobal}, {});
-  Plot* information = addPlot(
-      tr("Mutual information"), tr("nats, by layer"),
-      tr("Entropy of the mean probabilities minus the mean entropy: high where experts are specialised and all used."),
-      {}, {Metric::mutualInformation});
-  Plot* margin = addPlot(
-      tr("Margin"), tr("ranking value, by layer"),
-      tr("Smallest chosen minus largest not chosen ranking value, mean over tokens: how close another choice was."), {},
-      {Metric::margin});
-  Plot* variation =
-      addPlot(tr("CV² of the loads"), tr("by layer"),
-              tr("Variance of the loads over their squared mean; 0 is perfect balance."), {}, {Metric::cv2});
-  Plot* bias =
-      addPlot(tr("Before / after bias"), tr("Jaccard, by layer"),
-              tr("How alike the choices with and without the selection bias are; at 1 the bias changes nothing."), {},
-              {Metric::biasJaccard});
-  Plot* dead = addPlot(tr("Dead experts"), tr("number, by layer"),
-                       tr("Experts below the alert's threshold over its window. An expert without tokens in one step "
-                          "is unused, not dead."),
-                       {}, {Metric::dead});
+                         {StudyQuantity::maxVioGlobal});
+  for (const Metric metric :
+       {Metric::mutualInformation, Metric::margin, Metric::cv2, Metric::biasJaccard, Metric::dead})
+    addPanel(metricPlot(context_.theme, context_.time, {metric}), {}, {metric});
   for (Plot* plot : {saturation, churn, words}) plot->setFormat(percent);
-  for (Plot* plot : {saturation, churn, words, bias}) plot->setLeastRange(0, 1);
-  for (Plot* plot : {global, information, variation})
-    plot->setLeastRange(0, std::nullopt), plot->setFormat(twoDecimals);
-  margin->setFormat(number);
-  dead->setLeastRange(0, 1);
+  for (Plot* plot : {saturation, churn, words}) plot->setLeastRange(0, 1);
+  global->setLeastRange(0, std::nullopt);
+  global->setFormat(twoDecimals);
 
   connect(layer_, &QComboBox::currentIndexChanged, this, [this] {
     if (const RunStudy* at = study()) context_.selection.setLayer(at->layers[layer()].layer);
@@ -177,14 +157,18 @@ ExpertsPage::ExpertsPage(const PageContext& context, QWidget* parent)
 }
 
 Plot* ExpertsPage::addPlot(const QString& title, const QString& unit, const QString& tip,
-                           std::vector<StudyQuantity> quantities, std::vector<Metric> metrics) {
+                           std::vector<StudyQuantity> quantities) {
   auto* plot = new Plot(context_.theme, context_.time, title, unit);
   plot->setToolTip(tip);
+  addPanel(plot, std::move(quantities), {});
+  return plot;
+}
+
+void ExpertsPage::addPanel(Plot* plot, std::vector<StudyQuantity> quantities, std::vector<Metric> metrics) {
   plot->setHint(quantities.empty() ? tr("appears with the first step") : tr("appears with the first validation"));
   grid_->add(plot);
   connect(plot, &Plot::cursorMoved, this, [this](std::int64_t step) { context_.selection.setStep(step); });
   panels_.push_back({plot, std::move(quantities), std::move(metrics)});
-  return plot;
 }
 
 Plot* ExpertsPage::plot(StudyQuantity quantity) const {

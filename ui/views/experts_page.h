@@ -33,8 +33,8 @@ class ExpertsPage : public QWidget {
   QString caption() const;
 
  private:
-  Plot* addPlot(const QString& title, const QString& unit, const QString& tip, std::vector<StudyQuantity> quantities,
-                std::vector<Metric> metrics);
+  Plot* addPlot(const QString& title, const QString& unit, const QString& tip, std::vector<StudyQuantity> quantities);
+  void addPanel(Plot* plot, std::vector<StudyQuantity> quantities, std::vector<Metric> metrics);
   void fillLayers();
   void showStudy();
   void showCurves();

@@ -46,9 +46,9 @@ RecipeFooter::RecipeFooter(Theme& theme, RecipeDraft& draft, QWidget* parent)
     std::vector<Explanation> all;
     if (!moe::problems(draft_.config()).empty()) return all;
     const RunFacts facts = factsOf(draft_.config(), draft_.textSize());
-    for (const RunQuantity quantity :
-         {RunQuantity::totalParameters, RunQuantity::activeParameters, RunQuantity::flops, RunQuantity::memory})
-      all.push_back(explain(quantity, StepPoint{}, facts));
+    for (const ModelQuantity quantity :
+         {ModelQuantity::totalParameters, ModelQuantity::activeParameters, ModelQuantity::flops, ModelQuantity::memory})
+      all.push_back(explain(quantity, facts));
     return all;
   });
   for (QPushButton* button : {restart_, discard_}) {

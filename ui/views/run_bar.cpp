@@ -94,9 +94,9 @@ RunBar::RunBar(SessionBridge& session, RunHistory& history, Theme& theme, QWidge
     const RunHistory::Run* run = history_.mainRun();
     if (!run || run->columns.empty()) return all;
     const StepPoint point = run->columns.pointAt(run->columns.size() - 1);
-    for (const RunQuantity quantity : {RunQuantity::loss, RunQuantity::validationLoss, RunQuantity::tokensPerSecond,
-                                       RunQuantity::gradientNorm, RunQuantity::learningRate})
-      all.push_back(explain(quantity, point, run->facts));
+    for (const Metric metric :
+         {Metric::loss, Metric::validationLoss, Metric::tokensPerSecond, Metric::gradientNorm, Metric::learningRate})
+      all.push_back(explain(metric, point, run->facts));
     return all;
   });
   connect(&session, &SessionBridge::statusChanged, this, &RunBar::showStatus);

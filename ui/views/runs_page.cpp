@@ -75,10 +75,8 @@ RunsPage::RunsPage(const PageContext& context, QWidget* parent)
   });
   again->start(kRefresh);
 
-  addPlot(tr("Training loss"), tr("nats / token"), Metric::loss, number);
-  addPlot(tr("Validation loss"), tr("nats / token"), Metric::validationLoss, number);
-  addPlot(tr("MaxVio"), tr("of one layer"), Metric::maxVio, number);
-  addPlot(tr("Token entropy"), tr("nats, of one layer"), Metric::routerEntropy, number);
+  for (const Metric metric : {Metric::loss, Metric::validationLoss, Metric::maxVio, Metric::routerEntropy})
+    addPlot(metric);
 
   RunLibrary& library = context_.library;
   connect(&library, &RunLibrary::runsListed, table_, &RunsTable::showRuns);
@@ -110,9 +108,9 @@ RunsPage::RunsPage(const PageContext& context, QWidget* parent)
   showCurves();
 }
 
-void RunsPage::addPlot(const QString& title, const QString& unit, Metric metric, QString (*format)(double)) {
-  auto* plot = new Plot(context_.theme, *time_, title, unit);
-  plot->setFormat(format);
+void RunsPage::addPlot(Metric metric) {
+  Plot* plot = metricPlot(context_.theme, *time_, {metric}, {}, tr("of one layer"));
+  plot->setFormat(number);
   plot->setHint(tr("no ticked run has it"));
   grid_->add(plot);
   connect(plot, &Plot::cursorMoved, this, [this](std::int64_t step) {

@@ -37,7 +37,7 @@ class RunsPage : public QWidget {
     Plot* plot;
     Metric metric;
   };
-  void addPlot(const QString& title, const QString& unit, Metric metric, QString (*format)(double));
+  void addPlot(Metric metric);
   void tick(RunId run, bool on);
   void showRead(std::shared_ptr<const StoredRun> run);
   void showCurves();

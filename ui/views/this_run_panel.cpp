@@ -57,17 +57,16 @@ ThisRunPanel::ThisRunPanel(const PageContext& context, QWidget* parent)
   form_->setRowWrapPolicy(QFormLayout::WrapLongRows);
   addFact("name", tr("run"), tr("Name of the run; it can be changed on the Runs page."));
   addFact("preset", tr("preset"), tr("What the recipe began from."));
-  const auto one = [](RunQuantity quantity) {
-    return [quantity](const RunHistory::Run& run, const StepPoint& point) {
-      return std::vector{explain(quantity, point, run.facts)};
-    };
+  const auto one = [](ModelQuantity quantity) {
+    return
+        [quantity](const RunHistory::Run& run, const StepPoint&) { return std::vector{explain(quantity, run.facts)}; };
   };
-  addFact("total", tr("total"), tr("Parameters of the whole model."), one(RunQuantity::totalParameters));
+  addFact("total", tr("total"), tr("Parameters of the whole model."), one(ModelQuantity::totalParameters));
   addFact("active", tr("active"), tr("Parameters one token passes: all but the experts not chosen."),
-          one(RunQuantity::activeParameters));
+          one(ModelQuantity::activeParameters));
   addFact("flops", tr("work"),
           tr("Floating-point operations a token in training: forward and backward, two a multiply-add."),
-          one(RunQuantity::flops));
+          one(ModelQuantity::flops));
   addFact(
       "balance", tr("balance"),
       tr("Each balance term on one scale where 1 is perfect balance, then its raw value and whose convention that is."),
@@ -83,7 +82,7 @@ ThisRunPanel::ThisRunPanel(const PageContext& context, QWidget* parent)
             const StepPoint point = balancerPoint();
             std::vector<Explanation> all;
             for (const LayerPoint& layer : point.layers)
-              all.push_back(explain(LayerQuantity::balancer, layer, point.step, run.facts));
+              all.push_back(explain(Metric::balanceGradient, layer, point.step, run.facts));
             return all;
           });
   addFact(
@@ -100,10 +99,10 @@ ThisRunPanel::ThisRunPanel(const PageContext& context, QWidget* parent)
   addFact("memory", tr("memory"),
           tr("Peak memory of training, predicted and so far measured: weights, gradients, optimizer, activations, and "
              "a checkpoint being written."),
-          [this](const RunHistory::Run&, const StepPoint& point) {
+          [this](const RunHistory::Run&, const StepPoint&) {
             const SessionStatus& status = context_.session.status();
             if (!status.config) return std::vector<Explanation>{};
-            return std::vector<Explanation>{explain(RunQuantity::memory, point, factsOf(*status.config, status.text))};
+            return std::vector<Explanation>{explain(ModelQuantity::memory, factsOf(*status.config, status.text))};
           });
   addFact("seed", tr("seed"), tr("With the same seed and thread count every number comes out the same."));
   addFact("backend", tr("backend"), tr("What does the mathematics, its number type and its threads."));

@@ -42,57 +42,21 @@ TrainPage::TrainPage(const PageContext& context, QWidget* parent)
     for (const LayerPoint& at : point.layers) {
       if (at.layer != layer) continue;
       all.push_back(explainLoad(at, static_cast<std::size_t>(expert), point.step));
-      for (const LayerQuantity quantity :
-           {LayerQuantity::maxVio, LayerQuantity::cv2, LayerQuantity::unused, LayerQuantity::dead,
-            LayerQuantity::importanceCv2, LayerQuantity::mutualInformation, LayerQuantity::margin,
-            LayerQuantity::biasJaccard, LayerQuantity::tokenDropRate, LayerQuantity::balancer})
-        all.push_back(moe::explain(quantity, at, point.step, run->facts));
+      for (const Metric metric :
+           {Metric::maxVio, Metric::cv2, Metric::unused, Metric::dead, Metric::importanceCv2, Metric::mutualInformation,
+            Metric::margin, Metric::biasJaccard, Metric::tokenDropRate, Metric::balanceGradient})
+        all.push_back(moe::explain(metric, at, point.step, run->facts));
     }
     return all;
   });
   heatmap_->setHint(
       tr("The load of every expert in every layer appears here with the first step. Press play, or the space bar."));
 
-  Plot* loss = addPlot(tr("Loss"), tr("nats / token"),
-                       tr("Cross-entropy of the next token: mean of -log p(token). Lower is better; validation is text "
-                          "never trained on."),
-                       {Metric::loss, Metric::validationLoss});
-  Plot* vio =
-      addPlot(tr("MaxVio"), tr("by layer"),
-              tr("How far the busiest expert is above its fair share: max load / mean load - 1. 0 is perfect balance."),
-              {Metric::maxVio});
-  vio->setLeastRange(0, 0.5);
-  for (Plot* plot : {vio, loss}) plot->setFormat(twoDecimals);
-  Plot* pull = addPlot(tr("Balancer's pull"), tr("norm on the router, by layer"),
-                       tr("Norm of the balance terms' gradient on the router's weights, every ten steps; press a value "
-                          "to see it beside the language loss's."),
-                       {Metric::balanceGradient});
-  pull->setLeastRange(0, std::nullopt);
-  Plot* token = addPlot(tr("Token entropy"), tr("nats, by layer"),
-                        tr("How undecided the router is about a single token: mean over tokens of -sum p log p."),
-                        {Metric::routerEntropy});
-  token->setLeastRange(0, std::nullopt);
-  token->setFormat(twoDecimals);
-  Plot* load = addPlot(tr("Load entropy"), tr("0 to 1, by layer"),
-                       tr("How evenly all tokens together use the experts: -sum q log q / log E of the load shares q. "
-                          "1 is perfect balance."),
-                       {Metric::loadEntropy});
-  load->setLeastRange(std::nullopt, 1);
-  load->setFormat(twoDecimals);
-  Plot* aux = addPlot(tr("Balance loss"), tr("coefficient × value"),
-                      tr("What the balance terms add to the loss: aux terms push towards equal loads, z keeps the "
-                         "router's logits small."),
-                      {Metric::auxLoss, Metric::zLoss});
-  aux->setLeastRange(0, std::nullopt);
-  Plot* dropped =
-      addPlot(tr("Dropped"), tr("share of assignments"),
-              tr("Assignments refused because their expert's slots were full: dropped / asked."), {Metric::dropRate});
-  dropped->setLeastRange(0, 0.01);
-  dropped->setFormat(percent);
-  Plot* fast =
-      addPlot(tr("Speed"), tr("tokens / s"), tr("Training tokens a second, of each step."), {Metric::tokensPerSecond});
-  fast->setLeastRange(0, std::nullopt);
-  fast->setFormat(shortCount);
+  addPlot({Metric::loss, Metric::validationLoss}, tr("Loss"));
+  for (const Metric metric : {Metric::maxVio, Metric::balanceGradient, Metric::routerEntropy, Metric::loadEntropy})
+    addPlot({metric});
+  addPlot({Metric::auxLoss, Metric::zLoss}, tr("Balance loss"));
+  for (const Metric metric : {Metric::dropRate, Metric::tokensPerSecond}) addPlot({metric});
 
   connect(heatmap_, &ExpertHeatmap::menuOpens, this,
           [this](QMenu* menu, int layer, int expert) { addExpertActions(*menu, context_, layer, expert, this); });
@@ -111,14 +75,12 @@ TrainPage::TrainPage(const PageContext& context, QWidget* parent)
   dress();
 }
 
-Plot* TrainPage::addPlot(const QString& title, const QString& unit, const QString& tip, std::vector<Metric> metrics) {
-  auto* plot = new Plot(context_.theme, context_.time, title, unit);
-  plot->setToolTip(tip);
+void TrainPage::addPlot(std::vector<Metric> metrics, const QString& title) {
+  Plot* plot = metricPlot(context_.theme, context_.time, metrics, title);
   plot->setHint(tr("appears with the first step"));
   grid_->add(plot);
   connect(plot, &Plot::cursorMoved, this, [this](std::int64_t step) { context_.selection.setStep(step); });
   panels_.push_back({plot, std::move(metrics)});
-  return plot;
 }
 
 Plot* TrainPage::plot(Metric metric) const {

@@ -30,7 +30,7 @@ class TrainPage : public QWidget {
     Plot* plot;
     std::vector<Metric> metrics;
   };
-  Plot* addPlot(const QString& title, const QString& unit, const QString& tip, std::vector<Metric> metrics);
+  void addPlot(std::vector<Metric> metrics, const QString& title = {});
   void showRuns();
   void showCaution();
   void showData();

@@ -78,44 +78,46 @@ class ExplanationTest : public QObject {
     QCOMPARE(figureText(NAN), std::string("\u2013"));
   }
   void maxVioIsWrittenWithItsCounts() {
-    const Explanation text = explain(LayerQuantity::maxVio, layerPoint(), 400, facts());
+    const Explanation text = explain(Metric::maxVio, layerPoint(), 400, facts());
     QCOMPARE(text.name, std::string("MaxVio, layer 2, step 400"));
     SAYS(text.values, "412 / 256");
     SAYS(text.values, "1 = 0.609");
   }
   void everyQuantityOfALayerSaysFormulaAndValue() {
-    for (int i = 0; i <= static_cast<int>(LayerQuantity::balancer); ++i) {
-      const Explanation text = explain(static_cast<LayerQuantity>(i), layerPoint(), 400, facts());
+    for (const MetricRow& row : metricsOfLayers()) {
+      const Explanation text = explain(row.metric, layerPoint(), 400, facts());
       QVERIFY(!text.name.empty() && !text.formula.empty() && !text.values.empty() && !text.meaning.empty());
       SAYS(text.name, "layer 2, step 400");
     }
-    SAYS(explain(LayerQuantity::dropRate, layerPoint(), 400, facts()).values, "256 / 1,024 = 25 %");
-    SAYS(explain(LayerQuantity::mutualInformation, layerPoint(), 400, facts()).values, "= 0.2 nats");
-    SAYS(explain(LayerQuantity::balancer, layerPoint(), 400, facts()).values, "0.002 / 0.1 = 2 %");
+    SAYS(explain(Metric::dropRate, layerPoint(), 400, facts()).values, "256 / 1,024 = 25 %");
+    SAYS(explain(Metric::mutualInformation, layerPoint(), 400, facts()).values, "= 0.2 nats");
+    SAYS(explain(Metric::balanceGradient, layerPoint(), 400, facts()).values, "0.002 / 0.1 = 2 %");
     SAYS(explainLoad(layerPoint(), 0, 400).values, "412 / 1,024 = 40.2 %");
     SAYS(explainLoad(layerPoint(), 0, 400).values, "412 / 256 = 1.61 of the fair share");
   }
   void whatWasNotMeasuredIsSaid() {
     LayerPoint layer = layerPoint();
     layer.balanceGradient = layer.dead = kNotMeasured;
-    SAYS(explain(LayerQuantity::balancer, layer, 400, facts()).values, "Not measured");
-    SAYS(explain(LayerQuantity::dead, layer, 400, facts()).values, "50 steps");
+    SAYS(explain(Metric::balanceGradient, layer, 400, facts()).values, "Not measured");
+    SAYS(explain(Metric::dead, layer, 400, facts()).values, "50 steps");
     QVERIFY(!balancerShare(layer));
     layer.assignments = 0;  // a run of an older version: shares stand in for counts
-    SAYS(explain(LayerQuantity::maxVio, layer, 400, facts()).values, "0.402 / 0.25");
+    SAYS(explain(Metric::maxVio, layer, 400, facts()).values, "0.402 / 0.25");
   }
   void theRunsNumbersAreSubstituted() {
-    SAYS(explain(RunQuantity::loss, point(), facts()).values, "2 nats / token = 2.89 bits; perplexity e^2 = 7.39");
-    SAYS(explain(RunQuantity::auxLoss, point(), facts()).values, "0.01 \u00b7 2.12 \u00b7 4 layers = 0.0848");
-    SAYS(explain(RunQuantity::zLoss, point(), facts()).values, "0.001 \u00b7 3 \u00b7 4 layers = 0.012");
-    SAYS(explain(RunQuantity::tokensPerSecond, point(), facts()).values, "512 / 0.5 s = 1,024 tokens / s");
-    SAYS(explain(RunQuantity::activeParameters, point(), facts()).values, "4,600,000 \u2212 2,900,000 = 1,700,000");
-    SAYS(explain(RunQuantity::totalParameters, point(), facts()).values,
-         "embedding 600,000 + experts 4,000,000 = 4,600,000");
-    SAYS(explain(RunQuantity::memory, point(), facts()).values,
+    SAYS(explain(Metric::loss, point(), facts()).values, "2 nats / token = 2.89 bits; perplexity e^2 = 7.39");
+    SAYS(explain(Metric::auxLoss, point(), facts()).values, "0.01 \u00b7 2.12 \u00b7 4 layers = 0.0848");
+    SAYS(explain(Metric::zLoss, point(), facts()).values, "0.001 \u00b7 3 \u00b7 4 layers = 0.012");
+    SAYS(explain(Metric::tokensPerSecond, point(), facts()).values, "512 / 0.5 s = 1,024 tokens / s");
+    SAYS(explain(ModelQuantity::activeParameters, facts()).values, "4,600,000 \u2212 2,900,000 = 1,700,000");
+    SAYS(explain(ModelQuantity::totalParameters, facts()).values, "embedding 600,000 + experts 4,000,000 = 4,600,000");
+    SAYS(explain(ModelQuantity::memory, facts()).values,
          "4,600,000 \u00b7 16 B + 512 \u00b7 10,240 B + 16 MiB = 91 MiB");
-    for (int i = 0; i <= static_cast<int>(RunQuantity::memory); ++i)
-      QVERIFY(!explain(static_cast<RunQuantity>(i), point(), facts()).values.empty());
+    for (const MetricRow& row : metricsOfRun()) {
+      const Explanation text = explain(row.metric, point(), facts());
+      QVERIFY2(!text.name.empty() && !text.formula.empty() && !text.values.empty() && !text.meaning.empty(),
+               text.name.c_str());
+    }
   }
   void anAlertSaysItsSharesTheThresholdAndSinceWhen() {
     const Explanation text = explainAlert({.layer = 2, .expert = 5, .since = 1212, .utilization = 0.02}, 8, facts());

@@ -67,7 +67,7 @@ class RunHistoryTest : public QObject {
     const LayerPoint newest = run.pointAt(44).layers[0];
     QCOMPARE(newest.balanceGradient, 0.01f * 41);
     QVERIFY(!balancerShare(newest));
-    const std::string said = explain(LayerQuantity::balancer, newest, 45, RunFacts{}).values;
+    const std::string said = explain(Metric::balanceGradient, newest, 45, RunFacts{}).values;
     QVERIFY2(said.find("was not measured at this step") != std::string::npos, said.c_str());
   }
   void aCurveIsThinnedToItsColumnsAndKeepsItsExtremes() {

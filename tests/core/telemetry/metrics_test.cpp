@@ -1,0 +1,52 @@
+#include "core/telemetry/metrics.h"
+
+#include <cmath>
+#include <set>
+
+#include "core/telemetry/points.h"
+#include "tests/support/register.h"
+
+using namespace moe;
+
+class MetricsTest : public QObject {
+  Q_OBJECT
+ private Q_SLOTS:
+  void everyMetricHasARowOfItsOwnThatSaysWhatItIs() {
+    std::set<std::string_view> ids;
+    for (const MetricRow& row : metricRows()) {
+      QCOMPARE(&rowOf(row.metric), &row);
+      QVERIFY(!row.name.empty() && !row.formula.empty() && row.meaning.size() > 1 && row.meaning.back() == '.');
+      QVERIFY2(row.id.empty() || ids.insert(row.id).second, std::string(row.id).c_str());
+      QCOMPARE(row.of != nullptr, row.scope == MetricScope::run);
+      QCOMPARE(row.ofLayer != nullptr, row.scope == MetricScope::layer);
+      QCOMPARE(row.values != nullptr, row.scope == MetricScope::run);
+      QCOMPARE(row.layerValues != nullptr, row.scope == MetricScope::layer);
+    }
+    QCOMPARE(metricsOfRun().size() + metricsOfLayers().size(), metricRows().size());
+  }
+  void whatIsPutIsReadAgainAndNothingElseMoves() {
+    for (const MetricRow& row : metricsOfRun()) {
+      if (!row.put) continue;
+      StepPoint point;
+      row.put(point, 0.625);
+      for (const MetricRow& other : metricsOfRun())
+        if (other.put) QCOMPARE(other.of(point) == 0.625, other.metric == row.metric);
+    }
+    for (const MetricRow& row : metricsOfLayers()) {
+      if (!row.putLayer) continue;
+      LayerPoint layer;
+      row.putLayer(layer, 0.625);
+      for (const MetricRow& other : metricsOfLayers())
+        if (other.putLayer) QCOMPARE(other.ofLayer(layer) == 0.625, other.metric == row.metric);
+    }
+  }
+  void whatIsStoredCanBePutBackAndWhatIsDerivedCannot() {
+    for (const MetricRow& row : metricRows()) {
+      const bool derived = row.storage == MetricStorage::derived;
+      QCOMPARE(row.put != nullptr || row.putLayer != nullptr, !derived);
+      QCOMPARE(!row.column.empty(), row.storage == MetricStorage::column);
+    }
+  }
+};
+SWITCHYARD_TEST(MetricsTest)
+#include "metrics_test.moc"
