@@ -68,7 +68,7 @@ Json toJson(const RunEvent& event) {
 Json toJson(const StepPoint& point) {
   Json json = {{"step", point.step}};
   for (const MetricRow& row : metricsOfRun())
-    if (const double value = row.of(point); !row.id.empty() && !(row.nowAndThen && std::isnan(value)))
+    if (const double value = row.of(point); !row.id.empty() && !(row.maybeMissing() && std::isnan(value)))
       json[row.id] = number(value);
   if (!point.balance.empty()) json["balance"] = numbers(point.balance);
   json["layers"] = Json::array();

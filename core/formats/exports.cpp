@@ -85,7 +85,7 @@ void exportCsv(const RunStore& store, RunId run, const TextSink& sink) {
     for (const MetricRow& row : metricsOfRun()) {
       if (row.id.empty()) continue;
       const double value = row.of(point);
-      text += ',' + (row.nowAndThen && std::isnan(value) ? std::string() : shortestText(value));
+      text += ',' + (row.maybeMissing() && std::isnan(value) ? std::string() : shortestText(value));
     }
     auto layer = point.layers.begin();
     for (const auto& [number, width] : widths) {

@@ -1,7 +1,9 @@
 #include "core/telemetry/metrics.h"
 
+#include <algorithm>
 #include <cmath>
 #include <iterator>
+#include <vector>
 
 #include "core/telemetry/explanation.h"
 #include "core/telemetry/explanation_text.h"
@@ -54,6 +56,39 @@ std::string sumOfTerms(const StepPoint& point, const RunFacts& facts, bool z, do
     if (term.copies > 1) text += " \u00b7 " + std::to_string(term.copies) + " layers";
   }
   return text.empty() ? "= " + figureText(total) : text + " = " + figureText(total);
+}
+
+/// c_e / mean c of every expert of every layer together, at a percentile between the ordered values; not a number where
+/// the loads are not known.
+double loadAt(const StepPoint& point, double percentile) {
+  std::vector<float> relative;
+  for (const LayerPoint& layer : point.layers)
+    for (const float share : layer.load)
+      if (std::isfinite(share)) relative.push_back(share * static_cast<float>(layer.load.size()));
+  if (relative.empty()) return std::nan("");
+  std::ranges::sort(relative);
+  const double place = percentile / 100 * static_cast<double>(relative.size() - 1);
+  const auto below = static_cast<std::size_t>(place), above = std::min(below + 1, relative.size() - 1);
+  return std::lerp(static_cast<double>(relative[below]), static_cast<double>(relative[above]),
+                   place - static_cast<double>(below));
+}
+
+template <int Percentile>
+constexpr MetricRow loadPercentile(MetricRow row) {
+  row.scope = MetricScope::run;
+  row.storage = MetricStorage::derived;
+  row.name = "Load over fair share";
+  row.unit = "c / mean c";
+  row.meaning = "How unequal the experts of all layers are together: with perfect balance all five are 1.";
+  row.form = MetricForm::decimals;
+  row.axisFrom = 0;
+  row.axisTo = 2;
+  row.of = [](const StepPoint& point) { return loadAt(point, Percentile); };
+  row.values = [](const StepPoint& point, const RunFacts&) {
+    const double value = loadAt(point, Percentile);
+    return std::isnan(value) ? std::string("Not measured at this step.") : "= " + figureText(value);
+  };
+  return row;
 }
 
 std::string largestCount(const LayerPoint& layer) {
@@ -172,6 +207,26 @@ constexpr MetricRow kRows[] = {
                                                                 " tokens / s"
                                                           : std::string("Not measured yet.");
                                              }}),
+    loadPercentile<0>({.metric = Metric::loadLeast,
+                       .id = "load_least",
+                       .formula = "least of c / mean c, over all experts of all layers",
+                       .legend = "least"}),
+    loadPercentile<10>({.metric = Metric::loadLow,
+                        .id = "load_10_percent",
+                        .formula = "10th percentile of c / mean c, over all experts of all layers",
+                        .legend = "10 %"}),
+    loadPercentile<50>({.metric = Metric::loadMedian,
+                        .id = "load_median",
+                        .formula = "median of c / mean c, over all experts of all layers",
+                        .legend = "median"}),
+    loadPercentile<90>({.metric = Metric::loadHigh,
+                        .id = "load_90_percent",
+                        .formula = "90th percentile of c / mean c, over all experts of all layers",
+                        .legend = "90 %"}),
+    loadPercentile<100>({.metric = Metric::loadMost,
+                         .id = "load_most",
+                         .formula = "most of c / mean c, over all experts of all layers",
+                         .legend = "most"}),
     ofLayer<&LayerMetrics::maxVio>(
         {.metric = Metric::maxVio,
          .id = "max_vio",

@@ -53,6 +53,11 @@ enum class Metric {
   gradientNorm,
   learningRate,
   tokensPerSecond,
+  loadLeast,
+  loadLow,
+  loadMedian,
+  loadHigh,
+  loadMost,
   maxVio,
   cv2,
   dropRate,
@@ -98,6 +103,8 @@ struct MetricRow {
   void (*put)(StepPoint&, double) = nullptr;
   double (*ofLayer)(const LayerPoint&) = nullptr;  // scope layer
   void (*putLayer)(LayerPoint&, double) = nullptr;
+  /// Where it is not a number it is left out, not said to be none.
+  bool maybeMissing() const { return nowAndThen || storage == MetricStorage::derived; }
   // With the present values in them, and facts of the run in the words where they belong there; empty: as above.
   std::string (*values)(const StepPoint&, const RunFacts&) = nullptr;
   std::string (*layerValues)(const LayerPoint&, const RunFacts&) = nullptr;

@@ -164,7 +164,7 @@ Plot* metricPlot(Theme& theme, TimeAxis& time, const std::vector<Metric>& metric
   for (const Metric metric : metrics) {
     const MetricRow& row = rowOf(metric);
     const QString tip = words(row.meaning) + '\n' + words(row.formula);
-    tips << (metrics.size() > 1 ? words(row.name) + ": " + tip : tip);
+    tips << (title.isEmpty() ? tip : words(row.name) + ": " + tip);
   }
   auto* plot = new Plot(theme, time, title.isEmpty() ? words(first.name) : title, unit.join(", "));
   plot->setToolTip(tips.join('\n'));
@@ -178,7 +178,11 @@ std::vector<PlotSeries> seriesFor(const RunHistory& history, const Theme& theme,
   const RunId main = history.main();
   for (const Metric metric : metrics) {
     if (!isPerLayer(metric)) {
-      all.push_back(seriesOf(history, main, metric, 0, nameOf(metric), colourOf(theme, metric)));
+      // More than two are steps of one quantity, such as percentiles, and have the colours of a scale.
+      const QColor colour = metrics.size() > 2
+                                ? theme.layer(static_cast<int>(all.size()), static_cast<int>(metrics.size()))
+                                : colourOf(theme, metric);
+      all.push_back(seriesOf(history, main, metric, 0, nameOf(metric), colour));
       continue;
     }
     const RunHistory::Run* run = history.mainRun();

@@ -56,6 +56,7 @@ TrainPage::TrainPage(const PageContext& context, QWidget* parent)
   for (const Metric metric : {Metric::maxVio, Metric::balanceGradient, Metric::routerEntropy, Metric::loadEntropy})
     addPlot({metric});
   addPlot({Metric::auxLoss, Metric::zLoss}, tr("Balance loss"));
+  addPlot({Metric::loadMost, Metric::loadHigh, Metric::loadMedian, Metric::loadLow, Metric::loadLeast});
   for (const Metric metric : {Metric::dropRate, Metric::tokensPerSecond}) addPlot({metric});
 
   connect(heatmap_, &ExpertHeatmap::menuOpens, this,

@@ -164,7 +164,7 @@ void SettingField::showValue() {
 void SettingField::showFormula() {
   QString formula;
   if (combo_ && combo_->currentIndex() >= 0)
-    formula = words(setting_.options[static_cast<std::size_t>(combo_->currentIndex())].formula);
+    formula = words(setting_.words[static_cast<std::size_t>(combo_->currentIndex())].formula);
   formula_->setText(formula);
   formula_->setVisible(!formula.isEmpty());
 }

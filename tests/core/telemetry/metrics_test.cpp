@@ -40,6 +40,20 @@ class MetricsTest : public QObject {
         if (other.putLayer) QCOMPARE(other.ofLayer(layer) == 0.625, other.metric == row.metric);
     }
   }
+  void percentilesAreOfEveryExpertOfEveryLayerTogether() {
+    StepPoint point;
+    QVERIFY(std::isnan(rowOf(Metric::loadMedian).of(point)));
+    point.layers.resize(2);
+    point.layers[0].load = {0.5f, 0.25f, 0.25f, 0};  // of the fair share 2, 1, 1, 0
+    point.layers[1].load = {0.75f, 0.25f};           // 1.5, 0.5
+    // In order 0, 0.5, 1, 1, 1.5, 2: the 10th and the 90th percentile lie halfway between two.
+    const auto at = [&](Metric metric) { return rowOf(metric).of(point); };
+    QCOMPARE(at(Metric::loadLeast), 0.0);
+    QCOMPARE(at(Metric::loadLow), 0.25);
+    QCOMPARE(at(Metric::loadMedian), 1.0);
+    QCOMPARE(at(Metric::loadHigh), 1.75);
+    QCOMPARE(at(Metric::loadMost), 2.0);
+  }
   void whatIsStoredCanBePutBackAndWhatIsDerivedCannot() {
     for (const MetricRow& row : metricRows()) {
       const bool derived = row.storage == MetricStorage::derived;
