@@ -2,6 +2,7 @@
 
 #include <cstdio>
 
+#include "core/backend/backend.h"
 #include "core/backend/registry.h"
 
 namespace moe::cli {

@@ -3,7 +3,11 @@
 #include <memory>
 #include <string>
 
-#include "core/backend/backend.h"
+#include "core/backend/backend_options.h"
+
+namespace moe {
+class Backend;
+}
 
 namespace moe::cli {
 

@@ -5,6 +5,7 @@
 
 #include "app/cli/backend_option.h"
 #include "app/cli/commands.h"
+#include "core/backend/backend.h"
 #include "core/backend/onednn/gemm_peak.h"
 #include "core/backend/product_peak.h"
 #include "core/backend/registry.h"

@@ -8,6 +8,7 @@
 #include "app/cli/commands.h"
 #include "app/cli/json_lines.h"
 #include "app/cli/progress_line.h"
+#include "core/backend/backend.h"
 #include "core/base/checksum.h"
 #include "core/base/error.h"
 #include "core/base/utf8.h"
@@ -15,7 +16,7 @@
 #include "core/model/segments.h"
 #include "core/session/run_preparation.h"
 #include "core/session/stored_model.h"
-#include "core/telemetry/explanation_text.h"
+#include "core/telemetry/figure_text.h"
 #include "core/train/evaluation.h"
 
 namespace moe::cli {

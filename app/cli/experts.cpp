@@ -4,6 +4,7 @@
 
 #include "app/cli/commands.h"
 #include "app/cli/json_lines.h"
+#include "core/backend/backend.h"
 #include "core/base/error.h"
 #include "core/formats/checkpoint.h"
 #include "core/session/checkpoints.h"

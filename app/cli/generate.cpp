@@ -5,6 +5,7 @@
 #include "app/cli/backend_option.h"
 #include "app/cli/commands.h"
 #include "app/cli/json_lines.h"
+#include "core/backend/backend.h"
 #include "core/base/error.h"
 #include "core/base/utf8.h"
 #include "core/inspect/text_routing.h"

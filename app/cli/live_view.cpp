@@ -10,7 +10,7 @@
 #include "app/cli/view_text.h"
 #include "core/base/utf8.h"
 #include "core/session/speedometer.h"
-#include "core/telemetry/explanation_text.h"
+#include "core/telemetry/figure_text.h"
 
 namespace moe::cli {
 

@@ -10,7 +10,7 @@
 #include "core/base/utf8.h"
 #include "core/formats/exports.h"
 #include "core/store/run_store.h"
-#include "core/telemetry/explanation_text.h"
+#include "core/telemetry/figure_text.h"
 
 namespace moe::cli {
 namespace {

@@ -13,6 +13,7 @@
 #include "app/cli/progress_line.h"
 #include "app/cli/train_options.h"
 #include "app/cli/train_view.h"
+#include "core/backend/backend.h"
 #include "core/base/error.h"
 #include "core/base/number_text.h"
 #include "core/base/signals.h"

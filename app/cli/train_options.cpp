@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "app/cli/backend_option.h"
+#include "core/backend/backend.h"
 #include "core/base/atomic_file.h"
 #include "core/base/error.h"
 #include "core/base/json_text.h"

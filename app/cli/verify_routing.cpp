@@ -9,7 +9,7 @@
 #include "app/cli/commands.h"
 #include "core/backend/backend.h"
 #include "core/base/error.h"
-#include "core/inspect/verify_routing.h"
+#include "core/golden/verify_routing.h"
 
 namespace moe::cli {
 

@@ -6,7 +6,7 @@
 #include <span>
 
 #include "core/base/utf8.h"
-#include "core/telemetry/explanation_text.h"
+#include "core/telemetry/figure_text.h"
 
 namespace moe::cli {
 

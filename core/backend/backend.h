@@ -17,6 +17,12 @@
 #include <utility>
 #include <vector>
 
+#include "core/backend/backend_options.h"
+#include "core/backend/ops/adamw.h"
+#include "core/backend/ops/attention.h"
+#include "core/backend/ops/experts.h"
+#include "core/backend/ops/gradients.h"
+#include "core/backend/ops/norm.h"
 #include "core/router/balance.h"
 #include "core/router/dispatch.h"
 #include "core/router/recipe.h"
@@ -26,67 +32,6 @@
 #include "core/tensor/tensor.h"
 
 namespace moe {
-
-enum class NormKind { rms, layer };
-
-/// What backward does with the numbers that stand where a weight's gradient goes. overwrite writes all of it, whatever
-/// was there: zeros for an expert that no token reached.
-enum class Gradients { add, overwrite };
-
-/// Causal self-attention over B sequences of S tokens, grouped-query: query head h reads key head h / (heads/kvHeads).
-struct AttentionSpec {
-  std::int64_t sequences = 1, length = 1;  // B, S
-  std::int64_t heads = 1, kvHeads = 1, headWidth = 1;
-  double ropeTheta = 0;  // 0: no rotary positions. Else pairs (i, i + headWidth/2) are rotated
-  std::int64_t qkvWidth() const { return (heads + 2 * kvHeads) * headWidth; }
-};
-
-/// Keys and values of one layer's past, for generation: (capacity, kvHeads, headWidth) each, keys already rotated.
-struct KeyValueCache {
-  TensorView keys, values;
-};
-
-/// A bank of E feed-forward networks.
-struct ExpertsSpec {
-  ExpertKind kind = ExpertKind::glu;
-  Activation activation = Activation::silu;
-  std::int64_t width = 0;             // D
-  std::int64_t outputWidth = 0;       // O
-  std::vector<std::int64_t> hidden;   // F_e, one an expert; H = their sum. linear: all 0
-  double alpha = 1.702, limit = 7.0;  // clampedGlu
-  bool weightOnInput = false;         // y += FFN(w x) instead of y += w FFN(x)
-  double dropout = 0;                 // q on the hidden activation: h * keep / (1 - q)
-
-  std::int64_t experts() const { return static_cast<std::int64_t>(hidden.size()); }
-  /// Sum of the hidden widths of experts before e.
-  std::int64_t hiddenBegin(std::int64_t e) const {
-    std::int64_t sum = 0;
-    for (std::int64_t i = 0; i < e; ++i) sum += hidden[static_cast<std::size_t>(i)];
-    return sum;
-  }
-  std::int64_t hiddenTotal() const { return hiddenBegin(experts()); }
-};
-
-/// Weights of a bank, or their gradients. Experts of different sizes lie one behind the other, so with equal sizes
-/// gate is exactly [E, F, D] and down exactly [E, O, F]. Empty views where the kind has none or bias is off.
-struct ExpertsWeights {
-  TensorView gate;      // (H, D)           glu
-  TensorView up;        // (H, D)           mlp, glu; (2H, D) clampedGlu: even rows gate, odd rows up
-  TensorView down;      // (O*H) expert e: [O, F_e] at O*hiddenBegin(e). linear: (E, O, D)
-  TensorView gateBias;  // (H)              glu
-  TensorView upBias;    // (H), (2H) for clampedGlu
-  TensorView downBias;  // (E, O)
-};
-
-/// One stretch of parameters with its moments and gradient, all of one shape.
-struct AdamWPart {
-  TensorView parameter, m, v, gradient;
-  double weightDecay = 0;
-};
-struct AdamWSettings {
-  double learningRate = 0, beta1 = 0.9, beta2 = 0.95, epsilon = 1e-8;
-  std::int64_t step = 1;  // from 1, for bias correction
-};
 
 /// How far the backend's work had been asked for at some moment; see Backend::submit.
 using Ticket = std::uint64_t;
@@ -237,12 +182,6 @@ class Backend {
   /// Time by operation; empty unless profiling was switched on.
   virtual void setProfiling(bool on) = 0;
   virtual std::vector<OperationTime> profile() const = 0;
-};
-
-struct BackendOptions {
-  std::string name = "onednn";  // reference, onednn
-  int threads = 0;              // 0: all cores
-  DType computeType = DType::f32;
 };
 
 /// Whether this backend computes in this type on this processor.

@@ -1,4 +1,5 @@
 #include "core/backend/product_peak.h"
+#include "core/backend/backend.h"
 
 #include <algorithm>
 #include <chrono>

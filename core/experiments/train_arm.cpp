@@ -4,6 +4,7 @@
 #include <chrono>
 #include <deque>
 
+#include "core/backend/backend.h"
 #include "core/base/checksum.h"
 #include "core/base/error.h"
 #include "core/experiments/removals.h"

@@ -3,6 +3,7 @@
 #include <span>
 #include <vector>
 
+#include "core/backend/backend.h"
 #include "core/inspect/text_routing.h"
 #include "core/inspect/token_routing.h"
 #include "core/tensor/philox.h"

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <charconv>
 
+#include "core/backend/backend.h"
 #include "core/base/error.h"
 #include "core/model/moe_segments.h"
 #include "core/model/segments.h"

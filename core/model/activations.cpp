@@ -1,4 +1,5 @@
 #include "core/model/activations.h"
+#include "core/backend/backend.h"
 
 #include <cstddef>
 

@@ -1,9 +1,11 @@
 #pragma once
 #include <vector>
 
-#include "core/backend/backend.h"
+#include "core/tensor/tensor.h"
 
 namespace moe {
+
+class Backend;
 
 /// The memory that passes through a model live in: one allocation, used as a stack. Forward lays each layer's
 /// activations on top, in the model's order; backward puts a layer's working memory on top of those and takes it off

@@ -1,9 +1,12 @@
 #pragma once
-#include "core/backend/backend.h"
+#include "core/backend/ops/attention.h"
+#include "core/backend/ops/gradients.h"
 #include "core/model/activations.h"
 #include "core/model/config.h"
 
 namespace moe {
+
+class Backend;
 
 /// The attention branch of a block: projection to queries, keys and values, attention, projection back.
 class AttentionBlock {

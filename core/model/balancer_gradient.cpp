@@ -1,6 +1,7 @@
 // What the balance terms do to the router: one more backward a term through the router alone, into memory of its own.
 #include <cmath>
 
+#include "core/backend/backend.h"
 #include "core/model/moe_layer.h"
 #include "core/tensor/scalar.h"
 

@@ -4,7 +4,7 @@
 #include <string>
 #include <vector>
 
-#include "core/backend/backend.h"
+#include "core/backend/ops/norm.h"
 #include "core/router/recipe.h"
 
 namespace moe {

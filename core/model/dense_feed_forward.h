@@ -1,11 +1,15 @@
 #pragma once
 #include <functional>
 
-#include "core/backend/backend.h"
+#include "core/backend/ops/experts.h"
+#include "core/backend/ops/gradients.h"
 #include "core/model/activations.h"
 #include "core/model/config.h"
+#include "core/router/dispatch.h"
 
 namespace moe {
+
+class Backend;
 
 /// The feed-forward of a layer without experts: a bank of one expert that takes every token.
 class DenseFeedForward {

@@ -3,6 +3,7 @@
 
 #include "core/model/moe_segments.h"
 #include "core/tensor/philox.h"
+#include "core/tensor/tensor.h"
 
 namespace moe {
 

@@ -1,6 +1,7 @@
 #include <array>
 #include <cassert>
 
+#include "core/backend/backend.h"
 #include "core/model/model_impl.h"
 
 namespace moe {

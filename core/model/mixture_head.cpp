@@ -5,6 +5,7 @@
 #include <cmath>
 #include <limits>
 
+#include "core/backend/backend.h"
 #include "core/backend/host_mirror.h"
 #include "core/base/index.h"
 #include "core/base/log_sum_exp.h"

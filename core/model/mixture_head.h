@@ -3,10 +3,15 @@
 #include <span>
 #include <vector>
 
-#include "core/backend/backend.h"
+#include "core/backend/ops/experts.h"
+#include "core/backend/ops/gradients.h"
 #include "core/model/moe_segments.h"
+#include "core/router/recipe.h"
+#include "core/router/routing.h"
 
 namespace moe {
+
+class Backend;
 
 /// What the mixture is asked for: d of each token (gaussian), or the id of its next token, negative where masked.
 struct MixtureTarget {

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cassert>
 
+#include "core/backend/backend.h"
 #include "core/model/model_impl.h"
 #include "core/tensor/scalar.h"
 

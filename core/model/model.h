@@ -4,15 +4,19 @@
 #include <span>
 #include <vector>
 
-#include "core/backend/backend.h"
+#include "core/backend/ops/gradients.h"
 #include "core/data/corpus.h"
 #include "core/model/config.h"
 #include "core/model/moe_layer.h"
 #include "core/model/parameters.h"
 #include "core/router/balance.h"
+#include "core/router/recipe.h"
+#include "core/router/routing.h"
 #include "core/telemetry/points.h"
 
 namespace moe {
+
+class Backend;
 
 /// What one pass is run under.
 struct PassSettings {

@@ -4,6 +4,7 @@
 #include <cassert>
 #include <cmath>
 
+#include "core/backend/backend.h"
 #include "core/backend/host_mirror.h"
 
 namespace moe {

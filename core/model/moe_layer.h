@@ -1,11 +1,16 @@
 #pragma once
 #include <cstdint>
 
-#include "core/backend/backend.h"
+#include "core/backend/ops/experts.h"
+#include "core/backend/ops/gradients.h"
 #include "core/model/activations.h"
 #include "core/model/moe_segments.h"
+#include "core/router/recipe.h"
+#include "core/router/routing.h"
 
 namespace moe {
+
+class Backend;
 
 /// Whether backward also measures what each balance term alone does to the router's weights; `begin` forgets what was.
 /// What is measured changes no gradient of the model.

@@ -1,4 +1,5 @@
 #include "core/model/moe_segments.h"
+#include "core/backend/backend.h"
 
 #include <algorithm>
 #include <cassert>

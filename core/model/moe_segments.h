@@ -5,8 +5,9 @@
 #include <string_view>
 #include <vector>
 
-#include "core/backend/backend.h"
+#include "core/backend/ops/experts.h"
 #include "core/router/recipe.h"
+#include "core/router/routing.h"
 
 namespace moe {
 

@@ -1,4 +1,5 @@
 #include "core/model/parameters.h"
+#include "core/backend/backend.h"
 
 #include <algorithm>
 

@@ -5,11 +5,12 @@
 #include <utility>
 #include <vector>
 
-#include "core/backend/backend.h"
 #include "core/model/segments.h"
 #include "core/tensor/tensor.h"
 
 namespace moe {
+
+class Backend;
 
 /// A named segment: one weight with its gradient. f32 (f64 in gradient checks). Storage is owned by the model, or mapped
 /// from a file by whoever loads one.

@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <cassert>
 
+#include "core/backend/backend.h"
 #include "core/model/model_impl.h"
 #include "core/tensor/scalar.h"
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cassert>
 
+#include "core/backend/backend.h"
 #include "core/base/error.h"
 #include "core/model/dense_feed_forward.h"
 #include "core/model/experts_init.h"

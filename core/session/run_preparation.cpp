@@ -12,10 +12,11 @@
 #include "core/base/machine.h"
 #include "core/base/number_text.h"
 #include "core/data/builtin_corpus.h"
+#include "core/explain/run_facts.h"
 #include "core/model/upcycle.h"
 #include "core/train/compute_type.h"
 #include "core/train/evaluation.h"
-#include "core/train/run_facts.h"
+#include "core/train/memory.h"
 
 namespace moe {
 

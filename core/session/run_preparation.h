@@ -3,7 +3,7 @@
 #include <memory>
 #include <string>
 
-#include "core/backend/backend.h"
+#include "core/backend/backend_options.h"
 #include "core/base/progress.h"
 #include "core/data/corpus.h"
 #include "core/data/text_files.h"

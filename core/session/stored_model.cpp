@@ -4,6 +4,7 @@
 #include <functional>
 #include <span>
 
+#include "core/backend/backend.h"
 #include "core/base/error.h"
 
 namespace moe {

@@ -2,11 +2,12 @@
 #include <filesystem>
 #include <memory>
 
-#include "core/backend/backend.h"
 #include "core/formats/checkpoint.h"
 #include "core/model/model.h"
 
 namespace moe {
+
+class Backend;
 
 /// The model of a checkpoint, for looking at it: no gradients, no optimizer. Uses the backend's thread.
 struct StoredModel {

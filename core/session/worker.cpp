@@ -4,6 +4,7 @@
 #include <exception>
 #include <utility>
 
+#include "core/backend/backend.h"
 #include "core/session/sentence.h"
 
 namespace moe {

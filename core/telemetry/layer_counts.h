@@ -1,6 +1,7 @@
 #pragma once
 #include <algorithm>
 #include <cmath>
+#include <optional>
 
 #include "core/telemetry/points.h"
 
@@ -15,6 +16,12 @@ inline double countOf(const LayerPoint& layer, float share) {
 inline double meanCount(const LayerPoint& layer) {
   return (layer.assignments > 0 ? layer.assignments : 1) /
          static_cast<double>(std::max<std::size_t>(1, layer.load.size()));
+}
+
+/// Norm of the balance terms' gradient / norm of the language loss's; nothing where it was not measured or that is 0.
+inline std::optional<double> balancerShare(const LayerPoint& layer) {
+  if (!std::isfinite(layer.balanceGradient) || !(layer.languageGradient > 0)) return std::nullopt;
+  return static_cast<double>(layer.balanceGradient) / static_cast<double>(layer.languageGradient);
 }
 
 }  // namespace moe

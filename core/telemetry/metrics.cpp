@@ -5,9 +5,9 @@
 #include <iterator>
 #include <vector>
 
-#include "core/telemetry/explanation.h"
-#include "core/telemetry/explanation_text.h"
+#include "core/telemetry/figure_text.h"
 #include "core/telemetry/layer_counts.h"
+#include "core/telemetry/run_facts.h"
 
 namespace moe {
 namespace {

@@ -5,6 +5,7 @@
 #include <cstring>
 #include <optional>
 
+#include "core/backend/backend.h"
 #include "core/base/error.h"
 #include "core/base/number_text.h"
 #include "core/model/moe_segments.h"

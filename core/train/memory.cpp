@@ -1,12 +1,13 @@
 #include <algorithm>
 
+#include "core/backend/backend.h"
 #include "core/data/text_files.h"
 #include "core/data/tokenizer.h"
 #include "core/model/mixture_language_head.h"
 #include "core/model/segments.h"
 #include "core/train/compute_type.h"
+#include "core/train/memory.h"
 #include "core/train/run_config.h"
-#include "core/train/run_facts.h"
 
 namespace moe {
 namespace {

@@ -1,11 +1,14 @@
 #pragma once
 #include <vector>
 
-#include "core/backend/backend.h"
+#include "core/backend/ops/adamw.h"
+#include "core/backend/ops/gradients.h"
 #include "core/model/parameters.h"
 #include "core/train/run_config.h"
 
 namespace moe {
+
+class Backend;
 
 /// AdamW over the segments of one model (Loshchilov and Hutter 2019): two moments a segment, in the segments' order.
 /// Asks the backend and reads nothing back.

@@ -1,7 +1,7 @@
 #include <algorithm>
 
 #include "core/backend/registry.h"
-#include "core/telemetry/explanation_text.h"
+#include "core/telemetry/figure_text.h"
 #include "core/train/run_config.h"
 #include "core/train/run_rows.h"
 

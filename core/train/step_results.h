@@ -5,8 +5,12 @@
 #include <vector>
 
 #include "core/backend/backend.h"
+#include "core/router/routing_summary.h"
+#include "core/tensor/tensor.h"
 
 namespace moe {
+
+class Backend;
 
 /// The numbers that a step leaves, as one row of f64 that the backend fills and the host gets in one copy: norm and scale
 /// of the gradients, of each micro-batch its loss and balance terms, of each expert layer its summary. Two steps may be

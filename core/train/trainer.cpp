@@ -26,12 +26,14 @@ DType storedType(const RunConfig& config) { return config.computeType == DType::
 
 }  // namespace
 
-Trainer::Impl::Impl(Backend& theBackend, RunConfig theConfig, std::shared_ptr<const Corpus> theCorpus)
+Trainer::Impl::Impl(Backend& theBackend, RunConfig theConfig, std::shared_ptr<const Corpus> theCorpus,
+                    std::shared_ptr<Collective> theCollective)
     : backend(theBackend),
       config(checked(std::move(theConfig), *theCorpus)),
       corpus(std::move(theCorpus)),
       model(backend, config.model, storedType(config), true),
       optimizer(backend, model.parameters()),
+      collective(std::move(theCollective)),
       health(backend.allocate({1}, DType::f64)),
       layers(model.expertLayers().size()) {
   model.initialise(config.seed);
@@ -69,7 +71,7 @@ void Trainer::Impl::countGlobalBatch() {
     model.forward(batch, settingsOf(micro));
     globalBatch.add(model.routing(), recipe(0));
   }
-  reduce.sum(globalBatch.values());
+  collective->sum(globalBatch.values());
 }
 
 PassSettings Trainer::Impl::settingsOf(int microBatch, bool global) const {
@@ -88,7 +90,7 @@ std::vector<double> Trainer::Impl::differentiateLanguage() {
     model.askForwardBackward({results.loss(micro), results.balance(micro)}, batch, settings,
                              1.0 / config.train.microBatches);
   }
-  reduce.sum(model.parameters().gradientArena());
+  collective->sum(model.parameters().gradientArena());
   return model.routerGradients();
 }
 
@@ -124,9 +126,9 @@ void Trainer::Impl::differentiate(Asked& step) {
     step.tokens += batch.tokens();
     for (std::size_t i = 0; i < layers.size(); ++i) summarise(i, micro);
   }
-  reduce.sum({&step.targets, 1});
-  reduce.sum(results.losses());
-  reduce.sum(model.parameters().gradientArena());
+  collective->sum({&step.targets, 1});
+  collective->sum(results.losses());
+  collective->sum(model.parameters().gradientArena());
 }
 
 void Trainer::Impl::summarise(std::size_t expertLayer, int microBatch) {
@@ -163,8 +165,9 @@ void Trainer::Impl::undo(const Asked& first) {
   backend.fill(health, 0);
 }
 
-Trainer::Trainer(Backend& backend, RunConfig config, std::shared_ptr<const Corpus> corpus)
-    : impl_(std::make_unique<Impl>(backend, std::move(config), std::move(corpus))) {}
+Trainer::Trainer(Backend& backend, RunConfig config, std::shared_ptr<const Corpus> corpus,
+                 std::shared_ptr<Collective> collective)
+    : impl_(std::make_unique<Impl>(backend, std::move(config), std::move(corpus), std::move(collective))) {}
 Trainer::~Trainer() = default;
 
 void Trainer::enqueue() {

@@ -6,9 +6,10 @@
 #include <string>
 #include <vector>
 
-#include "core/backend/backend.h"
 #include "core/data/corpus.h"
 #include "core/model/model.h"
+#include "core/parallel/collective.h"
+#include "core/router/routing.h"
 #include "core/telemetry/points.h"
 #include "core/telemetry/study.h"
 #include "core/train/evaluation.h"
@@ -16,6 +17,8 @@
 #include "core/train/training_state.h"
 
 namespace moe {
+
+class Backend;
 
 /// Tokens that a study looks at, rounded to whole batches.
 inline constexpr std::int64_t kStudyTokens = 2048;
@@ -34,7 +37,8 @@ class Trainer {
  public:
   /// Builds and initialises the model from config.seed. Throws Error("config") with the first problem, Error("data") if
   /// the corpus is shorter than one batch.
-  Trainer(Backend& backend, RunConfig config, std::shared_ptr<const Corpus> corpus);
+  Trainer(Backend& backend, RunConfig config, std::shared_ptr<const Corpus> corpus,
+          std::shared_ptr<Collective> collective = std::make_shared<OneProcess>());
   ~Trainer();
 
   /// One optimiser step over config.train.microBatches micro-batches. The point carries loss, balance and routing of the

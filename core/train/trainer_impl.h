@@ -2,9 +2,9 @@
 #include <array>
 #include <deque>
 
+#include "core/backend/backend.h"
 #include "core/train/layer_statistics.h"
 #include "core/train/optimizer.h"
-#include "core/train/reduce.h"
 #include "core/train/step_results.h"
 #include "core/train/trainer.h"
 
@@ -23,7 +23,8 @@ struct Trainer::Impl {
     std::vector<double> language;            // likewise
   };
 
-  Impl(Backend& backend, RunConfig config, std::shared_ptr<const Corpus> corpus);
+  Impl(Backend& backend, RunConfig config, std::shared_ptr<const Corpus> corpus,
+       std::shared_ptr<Collective> collective);
 
   const Recipe& recipe(std::size_t expertLayer) const;
   /// Steps done when the next one is asked for.
@@ -61,7 +62,7 @@ struct Trainer::Impl {
   std::shared_ptr<const Corpus> corpus;
   Model model;
   Optimizer optimizer;
-  Reduce reduce;
+  std::shared_ptr<Collective> collective;
   std::int64_t done = 0;  // optimiser steps
   std::deque<Asked> asked;
   std::size_t turn = 0;  // of the next step

@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <cassert>
 
+#include "core/backend/backend.h"
 #include "core/base/error.h"
 #include "core/train/trainer_impl.h"
 

@@ -9,10 +9,11 @@ namespace {
 
 // The floors of the house, from the ground up; an include only goes down, or stays in its own folder.
 const QMap<QString, int> kFloors = {
-    {"core/base", 0},    {"core/tensor", 1},       {"core/config", 2},  {"core/telemetry", 3},
-    {"core/router", 4},  {"core/data", 4},         {"core/backend", 5}, {"core/model", 6},
-    {"core/train", 7},   {"core/inspect", 7},      {"core/store", 7},   {"core/formats", 8},
-    {"core/session", 9}, {"core/experiments", 10}, {"ui", 11},          {"app", 12}};
+    {"core/base", 0},         {"core/tensor", 1},  {"core/config", 2},  {"core/telemetry", 3},
+    {"core/router", 4},       {"core/data", 4},    {"core/backend", 5}, {"core/parallel", 5},
+    {"core/model", 6},        {"core/train", 7},   {"core/store", 7},   {"core/inspect", 8},
+    {"core/golden", 8},       {"core/formats", 9}, {"core/explain", 9}, {"core/session", 10},
+    {"core/experiments", 11}, {"ui", 12},          {"app", 13}};
 
 QString houseOf(const QString& path) {
   const QStringList parts = path.split('/');

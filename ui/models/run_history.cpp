@@ -4,7 +4,7 @@
 #include <set>
 #include <utility>
 
-#include "core/train/run_facts.h"
+#include "core/explain/run_facts.h"
 
 namespace moe::ui {
 

@@ -4,7 +4,7 @@
 #include <memory>
 #include <vector>
 
-#include "core/telemetry/explanation.h"
+#include "core/explain/explanation.h"
 #include "ui/models/run_columns.h"
 #include "ui/session/session_bridge.h"
 

@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "core/train/run_facts.h"
+#include "core/explain/run_facts.h"
 #include "ui/widgets/format.h"
 
 namespace moe::ui {

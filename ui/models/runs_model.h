@@ -3,8 +3,8 @@
 #include <QSet>
 #include <vector>
 
+#include "core/explain/explanation.h"
 #include "core/session/stored_runs.h"
-#include "core/telemetry/explanation.h"
 
 namespace moe::ui {
 

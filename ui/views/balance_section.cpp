@@ -3,8 +3,8 @@
 #include <QPushButton>
 #include <QVBoxLayout>
 
+#include "core/explain/run_facts.h"
 #include "core/router/stages.h"
-#include "core/train/run_facts.h"
 #include "ui/models/recipe_draft.h"
 #include "ui/theme/theme.h"
 #include "ui/widgets/explain_popover.h"

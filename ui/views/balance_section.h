@@ -1,5 +1,5 @@
 #pragma once
-#include "core/telemetry/explanation.h"
+#include "core/explain/explanation.h"
 #include "ui/views/recipe_section.h"
 
 class QPushButton;

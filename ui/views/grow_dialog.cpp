@@ -11,8 +11,8 @@
 #include <algorithm>
 
 #include "core/base/error.h"
+#include "core/explain/run_facts.h"
 #include "core/model/upcycle.h"
-#include "core/train/run_facts.h"
 #include "ui/session/session_bridge.h"
 #include "ui/widgets/format.h"
 

@@ -3,8 +3,8 @@
 #include <memory>
 #include <vector>
 
+#include "core/explain/explanation.h"
 #include "core/session/stored_runs.h"
-#include "core/telemetry/explanation.h"
 #include "core/telemetry/snapshot.h"
 #include "ui/views/page_context.h"
 

@@ -4,7 +4,7 @@
 #include <QPushButton>
 #include <QVBoxLayout>
 
-#include "core/train/run_facts.h"
+#include "core/explain/run_facts.h"
 #include "ui/models/recipe_draft.h"
 #include "ui/models/run_settings.h"
 #include "ui/theme/theme.h"

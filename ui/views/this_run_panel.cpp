@@ -10,7 +10,8 @@
 #include <cmath>
 
 #include "core/base/utf8.h"
-#include "core/train/run_facts.h"
+#include "core/explain/run_facts.h"
+#include "core/telemetry/layer_counts.h"
 #include "ui/models/run_history.h"
 #include "ui/models/run_marks.h"
 #include "ui/models/selection.h"

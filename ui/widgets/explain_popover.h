@@ -4,7 +4,7 @@
 #include <functional>
 #include <vector>
 
-#include "core/telemetry/explanation.h"
+#include "core/explain/explanation.h"
 
 namespace moe::ui {
 

@@ -5,7 +5,7 @@
 #include <optional>
 #include <vector>
 
-#include "core/telemetry/explanation.h"
+#include "core/explain/explanation.h"
 #include "ui/widgets/figure.h"
 
 namespace moe::ui {

@@ -3,7 +3,7 @@
 #include <functional>
 #include <vector>
 
-#include "core/telemetry/explanation.h"
+#include "core/explain/explanation.h"
 #include "ui/widgets/figure.h"
 
 namespace moe::ui {

@@ -2,7 +2,7 @@
 #include <QWidget>
 #include <vector>
 
-#include "core/telemetry/explanation_token.h"
+#include "core/explain/explanation_token.h"
 #include "core/telemetry/snapshot.h"
 #include "ui/widgets/figure.h"
 

@@ -1,8 +1,8 @@
 #include <filesystem>
 
+#include "core/golden/verify_routing.h"
 #include "core/inspect/left_out.h"
 #include "core/inspect/text_routing.h"
-#include "core/inspect/verify_routing.h"
 #include "core/model/upcycle.h"
 #include "core/session/stored_model.h"
 #include "core/train/trainer.h"

@@ -1,8 +1,8 @@
 #include <cmath>
 #include <nlohmann/json.hpp>
 
+#include "core/explain/run_facts.h"
 #include "core/train/run_config.h"
-#include "core/train/run_facts.h"
 #include "core/train/trainer.h"
 #include "tests/support/register.h"
 #include "tests/support/shrunken_presets.h"

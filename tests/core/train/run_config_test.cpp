@@ -4,9 +4,9 @@
 #include <nlohmann/json.hpp>
 
 #include "core/base/error.h"
+#include "core/explain/run_facts.h"
 #include "core/router/stages.h"
-#include "core/telemetry/explanation_text.h"
-#include "core/train/run_facts.h"
+#include "core/telemetry/figure_text.h"
 #include "tests/support/register.h"
 #include "tests/support/temporary_folder.h"
 #include "tests/support/tiny_model.h"

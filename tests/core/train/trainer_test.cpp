@@ -40,6 +40,17 @@ RunConfig eventful() {
   return config;
 }
 
+/// The other processes' gradients cancel this one's.
+class Cancelling : public Collective {
+ public:
+  void sum(std::span<double> /*values*/) override { ++numbers; }
+  void sum(const TensorView& values) override {
+    ++tensors;
+    std::memset(values.data, 0, values.bytes());
+  }
+  int numbers = 0, tensors = 0;
+};
+
 }  // namespace
 
 class TrainerTest : public QObject {
@@ -56,6 +67,19 @@ class TrainerTest : public QObject {
     while (!run.trainer.finished()) last = run.trainer.step().loss;
     QVERIFY2(last < 0.6 * first, std::to_string(last).c_str());
     QVERIFY(run.trainer.evaluate() < 0.7 * first);
+  }
+  void everySumOverAStepsBatchPassesTheCollective() {
+    RunConfig config = test::tinyConfig();
+    config.train.weightDecay = 0;
+    const auto backend = makeBackend({.name = config.backend, .threads = 1});
+    const auto others = std::make_shared<Cancelling>();
+    Trainer trainer(*backend, config, test::tinyCorpus(), others);
+    const TrainingState before = trainer.state();
+    trainer.step();
+    QVERIFY(others->numbers >= 1 && others->tensors >= 2);  // targets; losses and gradients
+    const TrainingState after = trainer.state();
+    for (std::size_t i = 0; i < before.parameters.size(); ++i)
+      QVERIFY2(sameBits(before.parameters[i].tensor, after.parameters[i].tensor), before.parameters[i].name.c_str());
   }
   void measuringChangesNoBitAndLooksAtTheBalancerNowAndThen() {
     RunConfig config = eventful();

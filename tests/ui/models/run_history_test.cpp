@@ -1,5 +1,7 @@
 #include "ui/models/run_history.h"
 
+#include "core/explain/explanation.h"
+#include "core/telemetry/layer_counts.h"
 #include "tests/support/played_window.h"
 #include "tests/support/register.h"
 #include "ui/models/curves.h"

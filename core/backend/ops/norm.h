@@ -1,0 +1,7 @@
+#pragma once
+
+namespace moe {
+
+enum class NormKind { rms, layer };
+
+}  // namespace moe
