@@ -1,10 +1,10 @@
 #include "core/golden/golden_recipe.h"
 
 #include <algorithm>
-#include <cmath>
 #include <set>
 
 #include "core/base/error.h"
+#include "core/router/recipe_rows.h"
 
 namespace moe {
 
@@ -53,8 +53,6 @@ void checkSelection(const Recipe& r, std::int64_t T) {
 void checkCapacity(const Recipe& r, std::int64_t T) {
   using Overflow = Recipe::Capacity::Overflow;
   const Recipe::Capacity& c = r.capacity;
-  refuse(c.slots && *c.slots < 1, "capacity.slots", "expected at least 1");
-  refuse(c.factor && !(*c.factor > 0 && std::isfinite(*c.factor)), "capacity.factor", "expected a number above 0");
   refuse(c.tokenGroups < 1 || T % c.tokenGroups != 0, "capacity.token_groups",
          "expected a divisor of " + number(T) + " tokens, found " + number(c.tokenGroups));
   refuse(r.select.kind == Recipe::Select::Kind::expertChoice && c.slots && *c.slots > T / c.tokenGroups,
@@ -79,7 +77,6 @@ void checkBalance(const Recipe& r, std::int64_t T) {
     const bool blocks = term.kind == Kind::device || term.kind == Kind::communication;
     refuse(blocks && (term.devices < 1 || r.experts.count % term.devices != 0), where + ".devices",
            "expected a divisor of " + number(r.experts.count) + ", found " + number(term.devices));
-    refuse(term.kind == Kind::communication && term.maxDevices < 1, where + ".max_devices", "expected at least 1");
     refuse(
         term.kind == Kind::loadCv2 && (r.select.kind != Recipe::Select::Kind::topK || r.select.k >= r.experts.count ||
                                        r.perturb.noise == Recipe::Perturb::Noise::none ||
@@ -93,41 +90,14 @@ void checkBalance(const Recipe& r, std::int64_t T) {
     const std::string where = "head.losses." + number(static_cast<std::int64_t>(i));
     refuse(!names.insert(loss.name).second, where + ".name",
            "expected a name of its own, found \"" + loss.name + "\" again");
-    refuse(!(loss.coefficient >= 0 && std::isfinite(loss.coefficient)), where + ".coefficient", "expected 0 or more");
   }
 }
 
-/// Numbers outside of what their formulas allow. Combinations that only training refuses are not among them.
+/// Numbers outside of their settings' ranges. Combinations that only training refuses are not among them.
 void checkRanges(const Recipe& r) {
-  const auto share = [](double value) { return value >= 0 && value < 1; };
-  const auto positive = [](double value) { return value > 0 && std::isfinite(value); };
-  const auto notNegative = [](double value) { return value >= 0 && std::isfinite(value); };
-  const Recipe::Perturb& p = r.perturb;
-  refuse(!share(p.inputJitter), "perturb.input_jitter", "expected a share from 0 to below 1");
-  refuse(!notNegative(p.sigma), "perturb.noise.sigma", "expected 0 or more");
-  refuse(!notNegative(p.noiseEpsilon), "perturb.noise.epsilon", "expected 0 or more");
-  refuse(!(p.annealFraction >= 0 && p.annealFraction <= 1), "perturb.anneal.fraction", "expected a share from 0 to 1");
-  refuse(!share(r.combine.expertDropout), "combine.expert_dropout", "expected a share from 0 to below 1");
-  refuse(r.adjust.selectionBias && !notNegative(r.adjust.selectionBias->rate), "adjust.selection_bias.rate",
-         "expected 0 or more");
-  refuse(r.select.kind == Recipe::Select::Kind::topP && r.select.p > 1, "select.p", "expected a share of at most 1");
-  refuse(r.select.randomSecond && !notNegative(r.select.randomSecond->scale), "select.random_second.scale",
-         "expected 0 or more");
-  if (const auto& force = r.select.force) {
-    refuse(!(force->fraction >= 0 && force->fraction <= 1), "select.force.fraction", "expected a share from 0 to 1");
-    refuse(force->steps < 0, "select.force.steps", "expected 0 or more");
-  }
-  refuse(!notNegative(r.weigh.epsilon), "weigh.epsilon", "expected 0 or more");
-  refuse(!positive(r.weigh.scale), "weigh.scale", "expected a number above 0");
-  refuse(r.capacity.minimum < 1, "capacity.minimum", "expected at least 1");
-  refuse(r.capacity.evalFactor && !positive(*r.capacity.evalFactor), "capacity.eval_factor",
-         "expected a number above 0");
-  refuse(r.block.normEpsilon && !positive(*r.block.normEpsilon), "block.norm_epsilon", "expected a number above 0");
-  for (std::size_t i = 0; i < r.balance.size(); ++i) {
-    const std::string where = "balance." + number(static_cast<std::int64_t>(i));
-    refuse(!notNegative(r.balance[i].coefficient), where + ".coefficient", "expected 0 or more");
-    refuse(!notNegative(r.balance[i].epsilon), where + ".epsilon", "expected 0 or more");
-  }
+  const std::vector<Problem> outside = recipeRows().outOfRange(r);
+  refuse(!outside.empty(), outside.empty() ? "" : outside.front().path,
+         outside.empty() ? "" : outside.front().sentence);
 }
 
 /// Rows of the tables by id, an expert a column: what config and the ids may ask for.
@@ -185,29 +155,19 @@ void checkRoles(const GoldenVector& file, const Recipe& r, const GoldenSizes& si
 
 void refuseSizes(const GoldenVector& file, const Recipe& r) {
   const int E = r.experts.count;
-  refuse(E < 1 || E > 65536, "experts.count", "expected 1 to 65536, found " + number(E));
-  refuse(r.experts.outputWidth < 0, "experts.output_width",
-         "expected 1 or more, found " + number(r.experts.outputWidth));
+  checkRanges(r);
   if (file.kind == GoldenVector::Kind::layer && r.experts.kind != ExpertKind::linear) {
     const auto& hidden = r.experts.hidden;
     refuse(hidden.size() != 1 && hidden.size() != static_cast<std::size_t>(E), "experts.hidden",
            "expected one size or a list of " + number(E) + ", found " +
                number(static_cast<std::int64_t>(hidden.size())) + " sizes");
-    for (const int size : hidden) refuse(size < 1, "experts.hidden", "expected 1 or more, found " + number(size));
     refuse(std::any_of(hidden.begin(), hidden.end(), [&](int f) { return f != hidden.front(); }), "experts.hidden",
            "expected one size for all experts: the file format has no shape for different ones");
   }
-  if (const auto& shared = r.combine.shared) {
-    refuse(shared->count < 1, "combine.shared.count", "expected 1 or more, found " + number(shared->count));
-    refuse(shared->hidden < 1, "combine.shared.hidden", "expected 1 or more, found " + number(shared->hidden));
-  }
-  if (const auto& dense = r.combine.denseResidual)
-    refuse(dense->hidden < 1, "combine.dense_residual.hidden", "expected 1 or more, found " + number(dense->hidden));
 }
 
 void refuseUnrunnable(const GoldenVector& file, const Recipe& r, const GoldenSizes& sizes) {
   const std::int64_t T = sizes['T'];
-  checkRanges(r);
   checkSelection(r, T);
   checkCapacity(r, T);
   checkBalance(r, T);

@@ -45,13 +45,32 @@ Result rawTopK(GoldenRun& run) {
 }
 
 Result greedy(GoldenRun& run) {
-  if (run.recipe().select.kind != Recipe::Select::Kind::assignment) return std::nullopt;
+  const bool planned = run.recipe().adjust.rankBy == Recipe::Adjust::RankBy::sinkhorn;
+  if (run.recipe().select.kind != Recipe::Select::Kind::assignment && !planned) return std::nullopt;
   Routing routing;
   RoutingInput input = run.routerInput();
   input.phase = Phase::generation;
   run.backend().route(routing, run.recipe(), input);
   run.backend().read(routing);
-  return observedIntegers({routing.tokens, 1}, routing.asked);
+  return observedIntegers({routing.tokens, routing.slots}, routing.asked);
+}
+
+Result sinkhornScale(GoldenRun& run) {
+  const TransportPlan& transport = run.routing().transport;
+  if (transport.scale.empty()) return std::nullopt;
+  return observed({run.routing().experts}, transport.scale);
+}
+
+Result sinkhornIterations(GoldenRun& run) {
+  const TransportPlan& transport = run.routing().transport;
+  if (transport.scale.empty()) return std::nullopt;
+  return observedInteger(transport.iterations);
+}
+
+Result sinkhornPlan(GoldenRun& run) {
+  const TransportPlan& transport = run.routing().transport;
+  if (transport.plan.empty()) return std::nullopt;
+  return observed({run.routing().tokens, run.routing().experts}, transport.plan);
 }
 
 Result totalScore(GoldenRun& run) {
@@ -148,6 +167,9 @@ const ObservableTable& routingObservables() {
       {"noise_std", table(&Routing::noiseDeviation)},
       {"noisy_logits", table(&Routing::noisyLogits)},
       {"scores", table(&Routing::scores)},
+      {"sinkhorn_scale", sinkhornScale},
+      {"sinkhorn_iterations", sinkhornIterations},
+      {"sinkhorn_plan", sinkhornPlan},
       {"group_scores", table(&Routing::groupScores)},
       {"group_index", groupIndex},
       {"topk_index",

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cassert>
+#include <cmath>
 #include <limits>
 
 #include "core/config/table.h"
@@ -46,13 +47,52 @@ void limitGroups(Routing& routing, const Recipe::Adjust::ExpertGroups& groups) {
 }  // namespace
 
 template <class S>
+void transportPlan(TransportPlan& out, const S* z, std::int64_t tokens, std::int64_t experts,
+                   const Recipe::Adjust::Sinkhorn& settings) {
+  constexpr int kMostRounds = 10'000;  // where no plan comes within the tolerance, the last one serves
+  const auto T = static_cast<double>(tokens), E = static_cast<double>(experts);
+  std::vector<double>& K = out.plan;
+  K.resize(static_cast<std::size_t>(tokens * experts));
+  for (std::size_t i = 0; i < K.size(); ++i) K[i] = std::exp(static_cast<double>(z[i]));
+  std::vector<double>&scale = out.scale, next(static_cast<std::size_t>(experts)), a(static_cast<std::size_t>(tokens));
+  scale.assign(static_cast<std::size_t>(experts), 1.0);
+  double change = 0;
+  out.iterations = 0;
+  do {
+    std::ranges::fill(next, 0.0);
+    for (std::size_t t = 0; t < a.size(); ++t) {
+      const double* row = K.data() + t * scale.size();
+      double sum = 0;
+      for (std::size_t e = 0; e < scale.size(); ++e) sum += scale[e] * row[e];
+      a[t] = 1 / (T * (sum + settings.epsilon));
+      for (std::size_t e = 0; e < scale.size(); ++e) next[e] += a[t] * row[e];
+    }
+    change = 0;
+    for (std::size_t e = 0; e < scale.size(); ++e) {
+      next[e] = 1 / (E * (next[e] + settings.epsilon));
+      change += std::abs(next[e] - scale[e]) / E;
+    }
+    scale.swap(next);
+    ++out.iterations;
+  } while (change > settings.tolerance && out.iterations < kMostRounds);  // not a number ends it too
+  for (std::size_t t = 0; t < a.size(); ++t)
+    for (std::size_t e = 0; e < scale.size(); ++e) K[t * scale.size() + e] *= scale[e] * a[t];
+}
+
+template <class S>
 void adjust(Routing& routing, const Recipe& recipe, const RoutingInput& input) {
   const std::int64_t tokens = routing.tokens, experts = routing.experts;
   ensure(routing.ranking, {tokens, experts}, routing.dtype);
   const Tensor& noisy = routing.noisyLogits.empty() ? routing.logits : routing.noisyLogits;
   S* r = routing.ranking.as<S>();
   const S* keep = input.draws.keepExpert.empty() ? nullptr : input.draws.keepExpert.as<S>();
-  if (recipe.adjust.rankBy == Recipe::Adjust::RankBy::logits)
+  using RankBy = Recipe::Adjust::RankBy;
+  const bool planned = recipe.adjust.rankBy == RankBy::sinkhorn && input.phase == Phase::training;
+  if (!planned) routing.transport = {};
+  if (planned) {
+    transportPlan(routing.transport, noisy.as<S>(), tokens, experts, recipe.adjust.sinkhorn);
+    for (std::size_t i = 0; i < routing.transport.plan.size(); ++i) r[i] = static_cast<S>(routing.transport.plan[i]);
+  } else if (recipe.adjust.rankBy != RankBy::scores)
     std::copy_n(noisy.as<S>(), tokens * experts, r);
   else if (recipe.perturb.noiseAppliesTo == Recipe::Perturb::AppliesTo::selection && !routing.noisyLogits.empty())
     score(r, noisy.as<S>(), keep, recipe.score, tokens, experts);
@@ -76,6 +116,10 @@ void adjust(Routing& routing, const Recipe& recipe, const RoutingInput& input) {
   }
 }
 
+template void transportPlan<float>(TransportPlan&, const float*, std::int64_t, std::int64_t,
+                                   const Recipe::Adjust::Sinkhorn&);
+template void transportPlan<double>(TransportPlan&, const double*, std::int64_t, std::int64_t,
+                                    const Recipe::Adjust::Sinkhorn&);
 template void adjust<float>(Routing&, const Recipe&, const RoutingInput&);
 template void adjust<double>(Routing&, const Recipe&, const RoutingInput&);
 
@@ -92,7 +136,26 @@ const SettingTable<Recipe>& adjustRows() {
                    {Recipe::Adjust::RankBy::scores,
                     {"scores", "Scores", "r = s", "Experts are ranked by their scores."}},
                    {Recipe::Adjust::RankBy::logits,
-                    {"logits", "Logits", "r = z", "Experts are ranked by their logits, noise included."}}}),
+                    {"logits", "Logits", "r = z", "Experts are ranked by their logits, noise included."}},
+                   {Recipe::Adjust::RankBy::sinkhorn,
+                    {"sinkhorn", "Transport plan", "r = d exp(z) a, rows and columns even",
+                     "In training by Sinkhorn's plan over the batch, in which every expert gets as much; afterwards by "
+                     "the logits."}}}),
+           value<&Recipe::adjust, &Recipe::Adjust::sinkhorn, &Recipe::Adjust::Sinkhorn::tolerance>(
+               {.path = "adjust.sinkhorn.tolerance",
+                .label = "Tolerance",
+                .minimum = 1e-12,
+                .step = 0.0001,
+                .formula = "stop at mean |d′ − d| ≤ tolerance",
+                .tooltip = "How little the experts' scales move in the last round."})
+               .when([](const Recipe& recipe) { return recipe.adjust.rankBy == Recipe::Adjust::RankBy::sinkhorn; }),
+           value<&Recipe::adjust, &Recipe::Adjust::sinkhorn, &Recipe::Adjust::Sinkhorn::epsilon>(
+               {.path = "adjust.sinkhorn.epsilon",
+                .label = "ε",
+                .step = 1e-8,
+                .formula = "1 / (Σ + ε)",
+                .tooltip = "Keeps the scales finite where an expert is hardly asked for."})
+               .when([](const Recipe& recipe) { return recipe.adjust.rankBy == Recipe::Adjust::RankBy::sinkhorn; }),
            value<&Recipe::adjust, &Recipe::Adjust::selectionBias, &Recipe::Adjust::SelectionBias::rate>(
                {.path = "adjust.selection_bias.rate",
                 .label = "Bias rate",

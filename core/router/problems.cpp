@@ -23,6 +23,7 @@ class Check {
     perturb();
     routerAndScore();
     adjust();
+    sinkhorn();
     select();
     setEdits();
     weigh();
@@ -83,6 +84,21 @@ class Check {
       refuse(groups->by == Recipe::Adjust::ExpertGroups::By::top2Sum && each < 2, path + ".by",
              "A group of one expert has no second largest: rank groups by max.");
     }
+  }
+  /// The published router has none of what else would rank, mask or balance.
+  void sinkhorn() {
+    if (r.adjust.rankBy != Recipe::Adjust::RankBy::sinkhorn) return;
+    const std::string path = "adjust.rank_by";
+    refuse(!topK(), path, "A transport plan ranks experts: it needs top-k selection.");
+    refuse(r.score == Recipe::Score::identity, path,
+           "A transport plan goes with probabilities: score by softmax or sigmoid.");
+    refuse(r.adjust.selectionBias || r.adjust.expertGroups || r.select.force, path,
+           "A transport plan balances by itself: no selection bias, expert groups or cold start beside it.");
+    for (const Term& term : r.balance)
+      refuse(term.coefficient > 0 && (term.kind == Term::Kind::load || term.kind == Term::Kind::device ||
+                                      term.kind == Term::Kind::communication),
+             path,
+             "A transport plan balances by itself: set the coefficients of load terms to 0, which only measures.");
   }
   std::string biasSentence() const {
     return r.select.kind == Select::expertChoice
@@ -205,6 +221,8 @@ std::vector<Problem> batchProblems(const Recipe& recipe, std::int64_t tokens) {
 std::vector<Problem> marks(const Recipe& recipe) {
   if (recipe.select.kind == Select::expertChoice)
     return {{"select.kind", "Experts choose among all tokens of the batch: the selection sees later tokens."}};
+  if (recipe.adjust.rankBy == Recipe::Adjust::RankBy::sinkhorn)
+    return {{"adjust.rank_by", "The transport plan is made over the whole batch: the selection sees later tokens."}};
   if (recipe.select.kind == Select::assignment)
     return {{"select.kind", "The assignment is solved over the whole batch: the selection sees later tokens."}};
   return {};

@@ -124,6 +124,7 @@ struct Routing {
   Tensor scores;                                     // (T, E) s, as weigh reads them; empty for hash
   Tensor ranking;                                    // (T, E) r, -inf outside the kept groups; empty for hash
   Tensor groupScores;                                // (T, groups) best r of each expert group; empty without groups
+  TransportPlan transport;                           // empty unless experts are ranked by it
   std::vector<std::int32_t> groupIndex;              // (T, keep) kept groups, descending
   std::vector<std::int32_t> beforeForce;             // (T, slots) selection before `force`; empty where it is off
   std::vector<std::int32_t> asked;                   // (T, slots) selected experts after set edits; -1 unused

@@ -151,6 +151,7 @@ std::vector<std::string> hostStages(const Recipe& recipe) {
   name(recipe.perturb.inputJitter > 0, "input jitter");
   name(recipe.perturb.noise != Recipe::Perturb::Noise::none, "noise");
   name(recipe.perturb.wholeExpertDropout > 0, "dropout of whole experts");
+  name(recipe.adjust.rankBy == Recipe::Adjust::RankBy::sinkhorn, "ranking by a transport plan");
   name(recipe.adjust.expertGroups.has_value(), "expert groups");
   name(recipe.select.kind != Recipe::Select::Kind::topK, "a selection other than top-k");
   name(recipe.select.kind == Recipe::Select::Kind::topK && recipe.select.k > kMostChoices,

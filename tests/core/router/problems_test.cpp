@@ -69,6 +69,12 @@ class ProblemsTest : public QObject {
     row("adjust.expert_groups.count", "'adjust': {'expert_groups': {'count': 3, 'keep': 2}}");
     row("adjust.expert_groups.keep", "'select': {'k': 3}, 'adjust': {'expert_groups': {'count': 4, 'keep': 1}}");
     row("adjust.expert_groups.by", "'adjust': {'expert_groups': {'count': 8, 'keep': 2, 'by': 'top2_sum'}}");
+    for (const char* beside :
+         {"'select': {'kind': 'top_p'}", "'score': {'kind': 'identity'}, 'weigh': {'kind': 'score'}",
+          "'select': {'force': {'experts': [1]}}", "'balance': [{'kind': 'load', 'coefficient': 0.01}]"})
+      row("adjust.rank_by", QString("'adjust': {'rank_by': 'sinkhorn'}, ") + beside);
+    row("adjust.rank_by", "'adjust': {'rank_by': 'sinkhorn', 'selection_bias': {}}");
+    row("adjust.rank_by", "'adjust': {'rank_by': 'sinkhorn', 'expert_groups': {'count': 2, 'keep': 2}}");
     row("balance.0.devices", "'balance': [{'kind': 'device', 'devices': 3}]");
     row("balance.0.devices", "'balance': [{'kind': 'communication', 'devices': 3, 'max_devices': 1}]");
     row("balance.0.max_devices", "'balance': [{'kind': 'communication', 'devices': 2}]");
@@ -139,7 +145,8 @@ class ProblemsTest : public QObject {
   void whatSeesLaterTokensIsMarkedAndAllowed() {
     for (const char* stages :
          {"'select': {'kind': 'expert_choice'}, 'weigh': {'kind': 'score'}, 'capacity': {'factor': 2}",
-          "'select': {'kind': 'assignment'}, 'weigh': {'kind': 'score'}"}) {
+          "'select': {'kind': 'assignment'}, 'weigh': {'kind': 'score'}",
+          "'adjust': {'rank_by': 'sinkhorn'}, 'weigh': {'kind': 'score'}"}) {
       QVERIFY(problems(recipeOf(stages)).empty());
       QCOMPARE(marks(recipeOf(stages)).size(), std::size_t{1});
     }

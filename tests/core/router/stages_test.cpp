@@ -125,6 +125,7 @@ class StagesTest : public QObject {
                  .wholeExpertDropout = 0.1};
     r.score = Recipe::Score::sigmoid;
     r.adjust.rankBy = Recipe::Adjust::RankBy::logits;
+    r.adjust.sinkhorn = {0.5, 0.5};
     r.adjust.selectionBias = {0.5, Recipe::Adjust::SelectionBias::Update::proportional};
     r.adjust.expertGroups = {2, 1, Recipe::Adjust::ExpertGroups::By::top2Sum};
     r.select.kind = Recipe::Select::Kind::expertChoice;
