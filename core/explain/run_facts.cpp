@@ -47,26 +47,26 @@ RouterFacts routerFacts(const Recipe& recipe, int layer) {
 }
 
 /// What a segment is there for, in a person's words.
-std::string partOf(const std::string& segment) {
-  static const std::pair<const char*, const char*> kParts[] = {{"embedding.", "embedding"},
-                                                               {"_norm", "norms"},
-                                                               {"attention.", "attention"},
-                                                               {"feed_forward.", "dense layers"},
-                                                               {"head.experts.", "head's experts"},
-                                                               {"head.weight", "output head"},
-                                                               {".experts.", "experts"},
-                                                               {".shared", "shared experts"},
-                                                               {".dense", "dense residual"}};
-  for (const auto& [key, name] : kParts)
-    if (segment.find(key) != std::string::npos) return name;
-  return "routers";
+std::string partOf(const SegmentPlace& place) {
+  switch (place.part) {
+    case SegmentPart::embedding: return "embedding";
+    case SegmentPart::norm: return "norms";
+    case SegmentPart::attention: return "attention";
+    case SegmentPart::feedForward: return "dense layers";
+    case SegmentPart::head: return "output head";
+    case SegmentPart::experts: return place.layer == kHeadLayer ? "head's experts" : "experts";
+    case SegmentPart::shared: return "shared experts";
+    case SegmentPart::denseResidual: return "dense residual";
+    case SegmentPart::router: return "routers";
+  }
+  return {};
 }
 
 /// Parameters by what they are there for, in the order of a token's way.
 std::vector<RunFacts::Part> partsOf(const ModelConfig& model) {
   std::vector<RunFacts::Part> parts;
   for (const Segment& segment : modelSegments(model)) {
-    const std::string name = partOf(segment.name);
+    const std::string name = partOf(segment.place);
     const auto found = std::ranges::find(parts, name, &RunFacts::Part::name);
     if (found == parts.end())
       parts.push_back({name, segment.shape.elements()});

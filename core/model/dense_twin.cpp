@@ -3,6 +3,7 @@
 
 #include "core/model/config.h"
 #include "core/model/segments.h"
+#include "core/telemetry/points.h"
 
 namespace moe {
 
@@ -13,7 +14,7 @@ ModelConfig denseTwin(const ModelConfig& config, std::int64_t passTokens) {
   double spare = 0;
   if (headRecipe(config)) {
     for (const Segment& segment : segments)
-      if (segment.name.starts_with(kHeadPrefix + "experts.")) spare += static_cast<double>(segment.shape.elements());
+      if (isExpertOf(segment.place, kHeadLayer)) spare += static_cast<double>(segment.shape.elements());
     spare -= static_cast<double>(config.vocabulary) * config.width;
   }
   for (std::size_t i = 0; i < twin.layers.size(); ++i) {
@@ -26,9 +27,10 @@ ModelConfig denseTwin(const ModelConfig& config, std::int64_t passTokens) {
       continue;
     }
     double active = 0;  // of the routed and shared experts and the dense residual
-    for (const char* bank : {"experts.", "shared.", "dense_residual."})
+    for (const SegmentPart bank : {SegmentPart::experts, SegmentPart::shared, SegmentPart::denseResidual})
       for (const Segment& segment : segments)
-        if (segment.name.starts_with(layerPrefix(i) + bank) && segment.kind != Segment::Kind::zero)
+        if (segment.place.layer == static_cast<int>(i) && segment.place.part == bank &&
+            segment.kind != Segment::Kind::zero)
           active += static_cast<double>(segment.shape.elements()) * segment.activeShare;
     layer.hasExperts = false;
     layer.dense.hidden = std::max(1, static_cast<int>(std::lround(active / perUnit + extra)));

@@ -12,23 +12,27 @@ bool equalSizes(const ExpertsSpec& spec) {
   return std::all_of(spec.hidden.begin(), spec.hidden.end(), [&](std::int64_t f) { return f == spec.hidden.front(); });
 }
 
-void addBank(std::vector<MoeSegment>& out, const std::string& bank, const ExpertsSpec& spec, bool bias) {
+void addBank(std::vector<MoeSegment>& out, const std::string& bank, SegmentPart part, const ExpertsSpec& spec,
+             bool bias) {
   using Kind = MoeSegment::Kind;
+  using Role = SegmentRole;
   const std::int64_t E = spec.experts(), D = spec.width, O = spec.outputWidth, H = spec.hiddenTotal();
   if (spec.kind == ExpertKind::linear) {
-    out.push_back({bank + ".down", {E, O, D}, Kind::matrix});
+    out.push_back({bank + ".down", {E, O, D}, Kind::matrix, part, Role::down});
   } else {
     const std::int64_t wide = spec.kind == ExpertKind::clampedGlu ? 2 : 1;
     const auto into = [&](std::int64_t times) {
       return equalSizes(spec) ? Shape{E, times * (H / E), D} : Shape{times * H, D};
     };
-    if (spec.kind == ExpertKind::glu) out.push_back({bank + ".gate", into(1), Kind::matrix});
-    out.push_back({bank + ".up", into(wide), Kind::matrix});
-    out.push_back({bank + ".down", equalSizes(spec) ? Shape{E, O, H / E} : Shape{O * H}, Kind::matrix});
-    if (bias && spec.kind == ExpertKind::glu) out.push_back({bank + ".gate_bias", {H}, Kind::bias});
-    if (bias) out.push_back({bank + ".up_bias", {wide * H}, Kind::bias});
+    if (spec.kind == ExpertKind::glu) out.push_back({bank + ".gate", into(1), Kind::matrix, part, Role::gate});
+    out.push_back({bank + ".up", into(wide), Kind::matrix, part, Role::up});
+    out.push_back(
+        {bank + ".down", equalSizes(spec) ? Shape{E, O, H / E} : Shape{O * H}, Kind::matrix, part, Role::down});
+    if (bias && spec.kind == ExpertKind::glu)
+      out.push_back({bank + ".gate_bias", {H}, Kind::bias, part, Role::gateBias});
+    if (bias) out.push_back({bank + ".up_bias", {wide * H}, Kind::bias, part, Role::upBias});
   }
-  if (bias) out.push_back({bank + ".down_bias", {E, O}, Kind::bias});
+  if (bias) out.push_back({bank + ".down_bias", {E, O}, Kind::bias, part, Role::downBias});
 }
 
 using Find = std::function<TensorView(std::string_view)>;
@@ -93,19 +97,21 @@ std::vector<MoeSegment> moeSegments(const Recipe& recipe, std::int64_t width) {
   std::vector<MoeSegment> out;
   const std::int64_t E = recipe.experts.count;
   if (recipe.logits.kind == Recipe::Logits::Kind::linear) {
-    out.push_back({"router.weight", {E, width}, Kind::router});
-    if (recipe.logits.bias) out.push_back({"router.bias", {E}, Kind::bias});
+    out.push_back({"router.weight", {E, width}, Kind::router, SegmentPart::router, SegmentRole::weight});
+    if (recipe.logits.bias) out.push_back({"router.bias", {E}, Kind::bias, SegmentPart::router, SegmentRole::bias});
     if (recipe.perturb.noise == Recipe::Perturb::Noise::learned)
-      out.push_back({"router.noise_weight", {E, width}, Kind::router});
+      out.push_back({"router.noise_weight", {E, width}, Kind::router, SegmentPart::router, SegmentRole::noiseWeight});
   }
-  addBank(out, "experts", expertsSpec(recipe, width), recipe.experts.bias);
+  addBank(out, "experts", SegmentPart::experts, expertsSpec(recipe, width), recipe.experts.bias);
   if (recipe.combine.shared) {
-    addBank(out, "shared", sharedSpec(recipe, width), recipe.experts.bias);
-    if (recipe.combine.shared->tokenGate) out.push_back({"shared.token_gate", {1, width}, Kind::matrix});
+    addBank(out, "shared", SegmentPart::shared, sharedSpec(recipe, width), recipe.experts.bias);
+    if (recipe.combine.shared->tokenGate)
+      out.push_back({"shared.token_gate", {1, width}, Kind::matrix, SegmentPart::shared, SegmentRole::tokenGate});
   }
   if (recipe.combine.denseResidual) {
-    addBank(out, "dense_residual", denseResidualSpec(recipe, width), recipe.combine.denseResidual->bias);
-    out.push_back({"dense_norm.weight", {width}, Kind::norm});
+    addBank(out, "dense_residual", SegmentPart::denseResidual, denseResidualSpec(recipe, width),
+            recipe.combine.denseResidual->bias);
+    out.push_back({"dense_norm.weight", {width}, Kind::norm, SegmentPart::norm, SegmentRole::weight});
   }
   return out;
 }

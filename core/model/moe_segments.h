@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "core/backend/ops/experts.h"
+#include "core/model/segment_place.h"
 #include "core/router/recipe.h"
 #include "core/router/routing.h"
 
@@ -17,6 +18,8 @@ struct MoeSegment {
   std::string name;                                // "router.weight", "experts.down" ...
   Shape shape;
   Kind kind = Kind::matrix;
+  SegmentPart part = SegmentPart::experts;
+  SegmentRole role = SegmentRole::weight;
 };
 
 /// Every segment of the layer in a fixed order. Experts of equal size have shapes [E, F, D] and [E, O, F]; of different

@@ -25,6 +25,7 @@ Parameters::Parameters(Backend& backend, const std::vector<Segment>& segments, D
   for (const Segment& segment : segments) {
     Parameter parameter;
     parameter.name = segment.name;
+    parameter.place = segment.place;
     parameter.value = part(values_, begin, segment.shape);
     if (withGradients) parameter.gradient = part(gradients_, begin, segment.shape);
     parameter.wholeGradient = segment.wholeGradient;

@@ -16,6 +16,7 @@ class Backend;
 /// from a file by whoever loads one.
 struct Parameter {
   std::string name;  // "layers.2.experts.down"
+  SegmentPlace place;
   TensorView value;
   TensorView gradient;         // same shape; empty for a model that only infers
   bool wholeGradient = false;  // as in Segment

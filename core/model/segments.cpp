@@ -4,41 +4,58 @@
 #include <cmath>
 
 #include "core/model/moe_segments.h"
+#include "core/telemetry/points.h"
 
 namespace moe {
 namespace {
 
 using Kind = Segment::Kind;
+using Part = SegmentPart;
+using Role = SegmentRole;
 
-void addNorm(std::vector<Segment>& out, const std::string& name, const ModelConfig& config) {
-  out.push_back({Kind::one, name + ".weight", {config.width}});
-  if (config.norm == NormKind::layer) out.push_back({Kind::zero, name + ".bias", {config.width}});
+void addNorm(std::vector<Segment>& out, const std::string& name, int layer, const ModelConfig& config) {
+  out.push_back({Kind::one, name + ".weight", {config.width}, {layer, Part::norm, Role::weight}});
+  if (config.norm == NormKind::layer)
+    out.push_back({Kind::zero, name + ".bias", {config.width}, {layer, Part::norm, Role::bias}});
 }
 
-void addDense(std::vector<Segment>& out, const std::string& name, const DenseConfig& dense, std::int64_t width) {
+void addDense(std::vector<Segment>& out, const std::string& name, int layer, const DenseConfig& dense,
+              std::int64_t width) {
+  const auto add = [&](Kind kind, const char* weight, Shape shape, Role role) {
+    out.push_back({kind, name + weight, shape, {layer, Part::feedForward, role}});
+  };
   const bool gated = dense.kind == ExpertKind::glu;
-  if (gated) out.push_back({Kind::matrix, name + ".gate", {dense.hidden, width}});
-  out.push_back({Kind::matrix, name + ".up", {dense.hidden, width}});
-  out.push_back({Kind::output, name + ".down", {width, dense.hidden}});
+  if (gated) add(Kind::matrix, ".gate", {dense.hidden, width}, Role::gate);
+  add(Kind::matrix, ".up", {dense.hidden, width}, Role::up);
+  add(Kind::output, ".down", {width, dense.hidden}, Role::down);
   if (!dense.bias) return;
-  if (gated) out.push_back({Kind::zero, name + ".gate_bias", {dense.hidden}});
-  out.push_back({Kind::zero, name + ".up_bias", {dense.hidden}});
-  out.push_back({Kind::zero, name + ".down_bias", {1, width}});
+  if (gated) add(Kind::zero, ".gate_bias", {dense.hidden}, Role::gateBias);
+  add(Kind::zero, ".up_bias", {dense.hidden}, Role::upBias);
+  add(Kind::zero, ".down_bias", {1, width}, Role::downBias);
 }
 
 Kind kindOf(const MoeSegment& segment) {
   if (segment.kind == MoeSegment::Kind::norm) return Kind::one;
   if (segment.kind == MoeSegment::Kind::bias) return Kind::zero;
-  return segment.name.ends_with(".down") ? Kind::output : Kind::matrix;
+  return segment.role == Role::down ? Kind::output : Kind::matrix;
 }
 
 /// Weights that one operation with Gradients reads, and nothing before it in a backward pass.
-bool hasWholeGradient(const std::string& name, const ModelConfig& config) {
-  if (name == "embedding.tokens") return config.tiedHead && !headRecipe(config);  // the head's product comes first
-  if (name == "head.weight") return true;
-  constexpr const char* kParts[] = {".attention.", ".feed_forward.", ".experts.", ".shared.", ".dense_residual."};
-  return name.starts_with("layers.") &&
-         std::ranges::any_of(kParts, [&](const char* part) { return name.find(part) != std::string::npos; });
+bool hasWholeGradient(const Segment& segment, const ModelConfig& config) {
+  const SegmentPlace& place = segment.place;
+  switch (place.part) {
+    case Part::embedding:  // with a tied head, whose product comes first
+      return place.role == Role::tokens && config.tiedHead && !headRecipe(config);
+    case Part::head: return true;
+    case Part::attention:
+    case Part::feedForward:
+    case Part::experts:
+    case Part::shared:
+    case Part::denseResidual: return place.layer != kHeadLayer;
+    case Part::norm:
+    case Part::router: return false;
+  }
+  return false;
 }
 
 }  // namespace
@@ -65,35 +82,48 @@ double activeExperts(const Recipe& recipe, std::int64_t passTokens) {
 std::vector<Segment> modelSegments(const ModelConfig& config) {
   const std::int64_t width = config.width;
   std::vector<Segment> out;
-  out.push_back({Kind::matrix, "embedding.tokens", {config.vocabulary, width}, !config.tiedHead});
+  out.push_back({Kind::matrix,
+                 "embedding.tokens",
+                 {config.vocabulary, width},
+                 {-1, Part::embedding, Role::tokens},
+                 !config.tiedHead});
   if (config.positions == Positions::learned)
-    out.push_back({Kind::matrix, "embedding.positions", {config.context, width}, true});
+    out.push_back(
+        {Kind::matrix, "embedding.positions", {config.context, width}, {-1, Part::embedding, Role::positions}, true});
   for (std::size_t i = 0; i < config.layers.size(); ++i) {
     const LayerConfig& layer = config.layers[i];
     const AttentionConfig& attention = layer.attention;
     const std::int64_t heads = attention.heads, headWidth = attention.headWidth;
     const std::string prefix = layerPrefix(i);
-    addNorm(out, prefix + "attention_norm", config);
-    out.push_back({Kind::matrix, prefix + "attention.qkv", {(heads + 2 * attention.kvHeads) * headWidth, width}});
-    out.push_back({Kind::output, prefix + "attention.output", {width, heads * headWidth}});
-    addNorm(out, prefix + "feed_forward_norm", config);
+    const int at = static_cast<int>(i);
+    addNorm(out, prefix + "attention_norm", at, config);
+    out.push_back({Kind::matrix,
+                   prefix + "attention.qkv",
+                   {(heads + 2 * attention.kvHeads) * headWidth, width},
+                   {at, Part::attention, Role::qkv}});
+    out.push_back(
+        {Kind::output, prefix + "attention.output", {width, heads * headWidth}, {at, Part::attention, Role::output}});
+    addNorm(out, prefix + "feed_forward_norm", at, config);
     if (!layer.hasExperts) {
-      addDense(out, prefix + "feed_forward", layer.dense, width);
+      addDense(out, prefix + "feed_forward", at, layer.dense, width);
       continue;
     }
     for (const MoeSegment& segment : moeSegments(layer.recipe, width))
-      out.push_back({kindOf(segment), prefix + segment.name, segment.shape});
+      out.push_back({kindOf(segment), prefix + segment.name, segment.shape, {at, segment.part, segment.role}});
   }
-  addNorm(out, "final_norm", config);
+  addNorm(out, "final_norm", -1, config);
   if (const auto head = headRecipe(config)) {
     for (const MoeSegment& segment : moeSegments(*head, width)) {
       const Kind kind = kindOf(segment);
-      out.push_back({kind == Kind::output ? Kind::matrix : kind, kHeadPrefix + segment.name, segment.shape});
+      out.push_back({kind == Kind::output ? Kind::matrix : kind,
+                     kHeadPrefix + segment.name,
+                     segment.shape,
+                     {kHeadLayer, segment.part, segment.role}});
     }
   } else if (!config.tiedHead) {
-    out.push_back({Kind::matrix, "head.weight", {config.vocabulary, width}});
+    out.push_back({Kind::matrix, "head.weight", {config.vocabulary, width}, {-1, Part::head, Role::weight}});
   }
-  for (Segment& segment : out) segment.wholeGradient = hasWholeGradient(segment.name, config);
+  for (Segment& segment : out) segment.wholeGradient = hasWholeGradient(segment, config);
   return out;
 }
 
@@ -104,7 +134,7 @@ std::vector<Segment> activeSegments(const ModelConfig& config, std::int64_t pass
     const Recipe& recipe = config.layers[i].recipe;
     const double share = activeExperts(recipe, passTokens) / recipe.experts.count;
     for (Segment& segment : segments)
-      if (segment.name.starts_with(layerPrefix(i) + "experts.")) segment.activeShare = share;
+      if (isExpertOf(segment.place, static_cast<int>(i))) segment.activeShare = share;
   }
   return segments;
 }

@@ -3,6 +3,7 @@
 #include <vector>
 
 #include "core/model/config.h"
+#include "core/model/segment_place.h"
 
 namespace moe {
 
@@ -16,6 +17,7 @@ struct Segment {
   } kind = Kind::matrix;
   std::string name;  // "layers.2.experts.down"
   Shape shape;
+  SegmentPlace place = {};
   bool perToken = false;       // looked up, not multiplied: no FLOPs
   double activeShare = 1;      // of its elements, those that one token passes; said by activeSegments alone
   bool wholeGradient = false;  // the first product of a backward pass may overwrite it; else cleared before, added to

@@ -11,7 +11,7 @@ namespace {
 double shareOf(const Segment& segment, const Recipe& recipe, const std::vector<double>& admitted /*(E)*/) {
   double hidden = 0, share = 0;
   for (int e = 0; e < recipe.experts.count; ++e) hidden += static_cast<double>(recipe.hiddenOf(e));
-  const bool alike = recipe.experts.kind == ExpertKind::linear || segment.name.ends_with(".down_bias");
+  const bool alike = recipe.experts.kind == ExpertKind::linear || segment.place.role == SegmentRole::downBias;
   for (int e = 0; e < recipe.experts.count; ++e)
     share += admitted[static_cast<std::size_t>(e)] *
              (alike ? 1.0 / recipe.experts.count : static_cast<double>(recipe.hiddenOf(e)) / hidden);
@@ -49,7 +49,7 @@ ModelSize sizeOf(const ModelConfig& config, const std::vector<std::vector<double
     if (!config.layers[i].hasExperts) continue;
     const std::vector<double>& chosen = admitted[at++];
     for (Segment& segment : segments)
-      if (segment.name.starts_with(layerPrefix(i) + "experts."))
+      if (isExpertOf(segment.place, static_cast<int>(i)))
         segment.activeShare = shareOf(segment, config.layers[i].recipe, chosen);
   }
   return measured(config, segments);

@@ -86,7 +86,7 @@ void growLayer(Model& model, std::size_t layer, const ModelConfig& dense, const 
   const DType dtype = value("experts.down").dtype;
   std::vector<std::pair<std::string, Tensor>> network;  // in the model's type
   for (const Segment& segment : modelSegments(dense)) {
-    if (!segment.name.starts_with(prefix + "feed_forward.")) continue;
+    if (segment.place.layer != static_cast<int>(layer) || segment.place.part != SegmentPart::feedForward) continue;
     network.emplace_back(segment.name.substr(prefix.size()), hostTensor(segment.shape, dtype));
     backend.copy(network.back().second, taken(find, segment.name, segment.shape));
   }

@@ -180,9 +180,9 @@ void fillLayer(std::vector<Named>& after, const std::vector<Named>& before, cons
   }
 }
 
-bool belongs(const std::string& name, const Plan& plan) {
-  const std::string prefix = layerPrefix(plan.layer);
-  return name.starts_with(prefix + "router.") || name.starts_with(prefix + "experts.");
+bool belongs(const SegmentPlace& place, const Plan& plan) {
+  return place.layer == static_cast<int>(plan.layer) &&
+         (place.part == SegmentPart::router || place.part == SegmentPart::experts);
 }
 
 /// The tensors of the new model, zero where an expert is new.
@@ -194,7 +194,7 @@ std::vector<Named> resized(const std::vector<Named>& before, const ModelConfig& 
     after.push_back({segment.name, hostTensor(segment.shape, old.dtype)});
     const TensorView now = after.back().tensor;
     std::memset(now.data, 0, now.bytes());
-    if (std::ranges::any_of(plans, [&](const Plan& plan) { return belongs(segment.name, plan); })) continue;
+    if (std::ranges::any_of(plans, [&](const Plan& plan) { return belongs(segment.place, plan); })) continue;
     if (old.shape != now.shape)
       refuse(segment.name + ": expected shape " + now.shape.text() + ", the checkpoint has " + old.shape.text() + ".");
     std::memcpy(now.data, old.data, now.bytes());

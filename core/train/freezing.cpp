@@ -8,8 +8,8 @@
 namespace moe {
 namespace {
 
-bool isFrozen(const std::string& name, TrainConfig::Freeze what) {
-  const bool router = name.find(".router.") != std::string::npos, expert = name.find(".experts.") != std::string::npos;
+bool isFrozen(SegmentPart part, TrainConfig::Freeze what) {
+  const bool router = part == SegmentPart::router, expert = part == SegmentPart::experts;
   switch (what) {
     case TrainConfig::Freeze::none: return false;
     case TrainConfig::Freeze::router: return router;
@@ -47,7 +47,7 @@ void freezeExpert(Model& model, const ExpertPlace& place) {
 
 void freeze(Model& model, const TrainConfig& train) {
   for (Parameter& parameter : model.parameters().all()) {
-    parameter.frozen = isFrozen(parameter.name, train.freeze);
+    parameter.frozen = isFrozen(parameter.place.part, train.freeze);
     parameter.frozenParts.clear();
   }
   for (const ExpertPlace& place : train.frozenExperts) freezeExpert(model, place);
