@@ -107,7 +107,7 @@ void refuseUnknownKeys(const nlohmann::json& source, const ValuePlace& place,
 }
 
 std::string rangeFault(const Setting& setting, const nlohmann::json& value) {
-  if (!isNumeric(setting) || value.is_null()) return {};
+  if (!isNumeric(setting) || value.is_null() || value.is_string()) return {};  // a word such as "all" has no size
   const nlohmann::json list = value.is_array() ? value : nlohmann::json::array({value});
   for (const nlohmann::json& each : list)
     if (!lies(setting, each)) {

@@ -97,13 +97,14 @@ class SettingRows {
     return out;
   }
 
-  /// Every value outside its range, of the settings that mean something as the others stand.
+  /// Every value outside its range, but a default that means nothing as the others stand.
   std::vector<Problem> outOfRange(const Config& config, const std::string& path = {}) const {
     std::vector<Problem> found;
     for (const SettingTable<Config>& table : tables_)
       for (const SettingRow<Config>& row : table.rows)
-        if (row.relevantIn(config))
-          if (std::string sentence = rows::rangeFault(row.setting, row.write(config)); !sentence.empty())
+        if (const nlohmann::json value = row.write(config);
+            row.relevantIn(config) || value.dump() != row.setting.standard)
+          if (std::string sentence = rows::rangeFault(row.setting, value); !sentence.empty())
             found.push_back({rows::joined(path, row.setting.path), std::move(sentence)});
     for (const SettingList<Config>& list : lists_) list.check(config, rows::joined(path, list.path), found);
     return found;

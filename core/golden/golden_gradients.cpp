@@ -1,4 +1,5 @@
 // Backward of a golden vector's case, objective by objective.
+#include "core/backend/backend.h"
 #include "core/backend/host_mirror.h"
 #include "core/golden/golden_run.h"
 #include "core/tensor/scalar.h"

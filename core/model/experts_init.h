@@ -7,6 +7,8 @@
 
 namespace moe {
 
+class Backend;
+
 /// Lets `change` work on a bank's weights on the host, wherever they are.
 void changeOnHost(Backend& backend, const ExpertsWeights& bank,
                   const std::function<void(const ExpertsWeights&)>& change);

@@ -1,5 +1,6 @@
 #include <cmath>
 
+#include "core/backend/backend.h"
 #include "core/model/experts_init.h"
 #include "core/model/model_impl.h"
 #include "core/router/hash_table.h"

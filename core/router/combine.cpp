@@ -32,7 +32,7 @@ const SettingTable<Recipe>& combineRows() {
            value<&Recipe::combine, &Recipe::Combine::shared, &Recipe::Combine::Shared::hidden>(
                {.path = "combine.shared.hidden",
                 .label = "Shared hidden size",
-                .minimum = 1,
+                .minimum = 0,
                 .maximum = 1e6,
                 .step = 1,
                 .unit = "units",
@@ -64,7 +64,7 @@ const SettingTable<Recipe>& combineRows() {
            value<&Recipe::combine, &Recipe::Combine::denseResidual, &Recipe::Combine::DenseResidual::hidden>(
                {.path = "combine.dense_residual.hidden",
                 .label = "Dense hidden size",
-                .minimum = 1,
+                .minimum = 0,
                 .maximum = 1e6,
                 .step = 1,
                 .unit = "units",

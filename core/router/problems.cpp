@@ -28,6 +28,7 @@ class Check {
     setEdits();
     weigh();
     capacity();
+    combine();
     for (std::size_t i = 0; i < r.balance.size(); ++i) term(r.balance[i], "balance." + std::to_string(i));
     names();
     return std::move(found_);
@@ -45,6 +46,15 @@ class Check {
            "A list of hidden sizes needs one entry for each of the " + std::to_string(e.count) + " experts.");
     refuse(e.hidden.size() > 1 && e.init == Recipe::Experts::Init::denseCopy, "experts.hidden",
            "Copies of the dense network all have its hidden size.");
+  }
+
+  void combine() {
+    const auto& shared = r.combine.shared;
+    refuse(shared && shared->hidden < 1 && r.experts.kind != ExpertKind::linear, "combine.shared.hidden",
+           "Shared experts need a hidden size of at least 1.");
+    const auto& dense = r.combine.denseResidual;
+    refuse(dense && dense->hidden < 1 && dense->kind != ExpertKind::linear, "combine.dense_residual.hidden",
+           "The dense network needs a hidden size of at least 1.");
   }
 
   void perturb() {
@@ -107,7 +117,8 @@ class Check {
   }
 
   void select() {
-    refuse(topK() && r.select.k > r.experts.count, "select.k", "k is at most the number of experts.");
+    refuse(topK() && r.select.k > r.experts.count, "select.k",
+           "k is at most the number of experts, " + std::to_string(r.experts.count) + ".");
     refuse(r.select.kind == Select::assignment && !r.capacity.dropless(), "capacity",
            "Balanced assignment fills every expert equally: it has no capacity.");
     if (r.select.kind != Select::expertChoice) return;

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "core/backend/backend.h"
 #include "core/session/healthy_restart.h"
 #include "core/session/inquiries.h"
 #include "core/session/mailbox.h"

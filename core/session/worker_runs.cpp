@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "core/backend/backend.h"
 #include "core/backend/registry.h"
 #include "core/base/error.h"
 #include "core/session/checkpoints.h"

@@ -23,7 +23,7 @@ class Rows {
   template <class... Values>
   Rows(sqlite3* database, sqlite3_stmt* statement, const std::filesystem::path& file, const Values&... values)
       : database_(database), statement_(statement), file_(file) {
-    int index = 0;
+    [[maybe_unused]] int index = 0;
     (bindNext(index, values), ...);
   }
   ~Rows();

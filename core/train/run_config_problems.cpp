@@ -1,5 +1,6 @@
 #include <algorithm>
 
+#include "core/backend/backend.h"
 #include "core/backend/registry.h"
 #include "core/telemetry/figure_text.h"
 #include "core/train/run_config.h"

@@ -5,6 +5,7 @@
 #include <cmath>
 #include <limits>
 
+#include "core/backend/backend.h"
 #include "core/base/error.h"
 #include "core/train/freezing.h"
 #include "core/train/schedule.h"

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <cassert>
 
+#include "core/backend/backend.h"
 #include "core/backend/host_mirror.h"
 #include "core/telemetry/health.h"
 #include "core/tensor/scalar.h"

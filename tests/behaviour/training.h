@@ -2,6 +2,7 @@
 // A whole training run of a preset, as the headless program does it, and what came of it.
 #include <algorithm>
 
+#include "core/backend/backend.h"
 #include "core/telemetry/collapse_detector.h"
 #include "core/train/trainer.h"
 

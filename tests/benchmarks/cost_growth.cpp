@@ -9,6 +9,7 @@
 #include <fstream>
 #include <functional>
 
+#include "core/backend/backend.h"
 #include "core/train/bench_config.h"
 #include "core/train/trainer.h"
 

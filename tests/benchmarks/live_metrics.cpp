@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "core/backend/backend.h"
 #include "core/train/trainer.h"
 
 using namespace moe;

@@ -6,6 +6,7 @@
 #include <cstdlib>
 #include <filesystem>
 
+#include "core/backend/backend.h"
 #include "core/session/run_preparation.h"
 #include "core/session/stored_runs.h"
 #include "core/store/run_store.h"

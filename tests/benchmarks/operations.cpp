@@ -8,6 +8,7 @@
 #include <cstdlib>
 #include <functional>
 
+#include "core/backend/backend.h"
 #include "core/backend/onednn/gemm_peak.h"
 #include "core/tensor/philox.h"
 #include "core/train/bench_config.h"

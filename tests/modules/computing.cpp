@@ -1,5 +1,6 @@
 #include <new>
 
+#include "core/backend/backend.h"
 #include "core/backend/module.h"
 #include "core/backend/reference/reference_backend.h"
 #include "core/base/error.h"

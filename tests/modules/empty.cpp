@@ -1,4 +1,5 @@
 // A driver without a device.
+#include "core/backend/backend.h"
 #include "core/backend/module.h"
 #include "core/base/error.h"
 

@@ -10,6 +10,7 @@
 #include <utility>
 #include <vector>
 
+#include "core/backend/backend.h"
 #include "core/backend/reference/reference_backend.h"
 
 namespace moe::test {
@@ -302,6 +303,7 @@ class FarBackend : public Backend {
                               &Routing::final, &Routing::expertTokens, &Routing::unadjusted})
       to.*member = from.*member;
     to.wantsSlot = from.wantsSlot, to.logSumExp = from.logSumExp, to.load = from.load;
+    to.transport = from.transport;
     to.capacitySlots = from.capacitySlots, to.dropped = from.dropped, to.skipped = from.skipped;
     const std::shared_ptr<DeviceTables> device = to.dispatch.device;
     to.dispatch = from.dispatch;

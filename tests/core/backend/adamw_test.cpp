@@ -1,6 +1,7 @@
 #include <array>
 #include <limits>
 
+#include "core/backend/backend.h"
 #include "core/backend/reference/reference_backend.h"
 #include "tests/support/numbers.h"
 #include "tests/support/register.h"

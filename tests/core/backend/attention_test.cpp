@@ -1,5 +1,6 @@
 #include <complex>
 
+#include "core/backend/backend.h"
 #include "core/backend/reference/reference_backend.h"
 #include "core/tensor/philox.h"
 #include "tests/support/numbers.h"

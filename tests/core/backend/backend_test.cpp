@@ -1,3 +1,4 @@
+#include "core/backend/backend.h"
 #include "core/backend/reference/reference_backend.h"
 #include "core/backend/registry.h"
 #include "core/base/error.h"

@@ -1,3 +1,4 @@
+#include "core/backend/backend.h"
 #include "core/backend/reference/reference_backend.h"
 #include "tests/support/numbers.h"
 #include "tests/support/register.h"

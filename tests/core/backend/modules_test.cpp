@@ -5,6 +5,7 @@
 #include <QTemporaryDir>
 #include <new>
 
+#include "core/backend/backend.h"
 #include "core/backend/registry.h"
 #include "core/base/error.h"
 #include "tests/support/numbers.h"

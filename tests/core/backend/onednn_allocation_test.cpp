@@ -5,6 +5,7 @@
 #include <cstring>
 #include <new>
 
+#include "core/backend/backend.h"
 #include "core/backend/onednn/onednn_backend.h"
 #include "core/train/bench_config.h"
 #include "core/train/trainer.h"

@@ -1,5 +1,6 @@
 #include <cmath>
 
+#include "core/backend/backend.h"
 #include "core/backend/onednn/onednn_backend.h"
 #include "core/backend/reference/reference_backend.h"
 #include "core/base/error.h"

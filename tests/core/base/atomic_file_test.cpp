@@ -96,7 +96,9 @@ class AtomicFileTest : public QObject {
       full = refusalOf([&] { writeFileAtomically("test", chosen, std::string(100, 'x')); });
     }
     QVERIFY2(full.starts_with("[test] " + chosen + ": expected to write"), full.c_str());
-    const std::string longest = (folder / (std::string(250, 'n') + ".csv")).string();
+    std::string name(250, 'n');
+    name += ".csv";
+    const std::string longest = (folder / name).string();
     const std::string refused = refusalOf([&] { writeFileAtomically("test", longest, "text"); });
     QVERIFY2(refused.empty() || refused.starts_with("[test] " + longest + ": expected"), refused.c_str());
   }

@@ -64,7 +64,12 @@ class CorpusLoadingTest : public QObject {
   }
   void loadingTellsHowFarItHasComeAndEndsWhereNobodyWaits() {
     const TemporaryFolder folder;
-    for (const char* name : {"a", "b", "c"}) writeText(folder / name, std::string(100'000, 'x') + " of " + name);
+    for (const char* name : {"a", "b", "c"}) {
+      std::string text(100'000, 'x');
+      text += " of ";
+      text += name;
+      writeText(folder / name, text);
+    }
     const DataConfig config{.source = folder.path().string(), .tokenizer = TokenizerKind::bpe, .vocabulary = 260};
     std::vector<std::pair<std::string, double>> told;
     const auto corpus =

@@ -71,13 +71,15 @@ class ExportsTest : public QObject {
              QStringList({"step", "train_loss_nats_per_token", "validation_loss_nats_per_token", "aux_loss", "z_loss",
                           "gradient_norm", "learning_rate", "tokens_per_second"}));
     QCOMPARE(
-        names.mid(8, 18),
+        names.mid(13, 18),
         QStringList({"layer1_max_vio", "layer1_cv2", "layer1_dropped_share", "layer1_dropped_tokens_share",
                      "layer1_router_entropy_nats", "layer1_load_entropy", "layer1_mean_probability_entropy_nats",
                      "layer1_margin", "layer1_bias_jaccard", "layer1_unused_experts", "layer1_dead_experts",
                      "layer1_importance_cv2", "layer1_language_gradient", "layer1_balance_gradient", "layer1_balance0",
                      "layer1_balance1", "layer1_expert0_load_share", "layer1_expert1_load_share"}));
-    QCOMPARE(names.size(), 8 + 2 * 18);
+    QCOMPARE(names.mid(8, 5),
+             QStringList({"load_least", "load_10_percent", "load_median", "load_90_percent", "load_most"}));
+    QCOMPARE(names.size(), 13 + 2 * 18);
     const QStringList second = lines[2].split(','), hundredth = lines[100].split(',');
     QCOMPARE(second.size(), names.size());
     QCOMPARE(second[0], QString("2"));

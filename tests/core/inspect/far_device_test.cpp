@@ -1,5 +1,6 @@
 #include <filesystem>
 
+#include "core/backend/backend.h"
 #include "core/golden/verify_routing.h"
 #include "core/inspect/left_out.h"
 #include "core/inspect/text_routing.h"

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "core/backend/backend.h"
 #include "core/train/evaluation.h"
 #include "tests/support/register.h"
 #include "tests/support/temporary_folder.h"

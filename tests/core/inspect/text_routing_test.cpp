@@ -1,4 +1,5 @@
 #include "core/inspect/text_routing.h"
+#include "core/backend/backend.h"
 
 #include <cmath>
 #include <set>

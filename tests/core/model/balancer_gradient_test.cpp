@@ -1,5 +1,6 @@
 #include <cmath>
 
+#include "core/backend/backend.h"
 #include "core/model/segments.h"
 #include "tests/support/register.h"
 #include "tests/support/tiny_model.h"

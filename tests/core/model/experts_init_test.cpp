@@ -2,6 +2,7 @@
 
 #include <cmath>
 
+#include "core/backend/backend.h"
 #include "core/backend/reference/reference_backend.h"
 #include "core/model/model.h"
 #include "tests/support/register.h"

@@ -1,5 +1,6 @@
 #include <cmath>
 
+#include "core/backend/backend.h"
 #include "core/backend/onednn/onednn_backend.h"
 #include "tests/support/register.h"
 #include "tests/support/tiny_model.h"

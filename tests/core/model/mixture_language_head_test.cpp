@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "core/backend/backend.h"
 #include "core/model/mixture_head.h"
 #include "core/model/model.h"
 #include "tests/support/register.h"

@@ -6,6 +6,7 @@
 #include <map>
 #include <set>
 
+#include "core/backend/backend.h"
 #include "core/backend/reference/reference_backend.h"
 #include "core/tensor/philox.h"
 #include "tests/support/register.h"

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "core/backend/backend.h"
 #include "core/base/error.h"
 #include "core/train/trainer.h"
 #include "tests/support/register.h"

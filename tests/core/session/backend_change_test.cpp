@@ -1,4 +1,5 @@
 // A run that goes on on another backend while it trains.
+#include "core/backend/backend.h"
 #include "core/session/training_session.h"
 
 #include <cmath>

@@ -1,5 +1,6 @@
 #include "core/telemetry/metrics.h"
 
+#include <QFile>
 #include <cmath>
 #include <set>
 
@@ -39,6 +40,18 @@ class MetricsTest : public QObject {
       for (const MetricRow& other : metricsOfLayers())
         if (other.putLayer) QCOMPARE(other.ofLayer(layer) == 0.625, other.metric == row.metric);
     }
+  }
+  void theHelpPagesTableIsTheRows() {
+    QFile file(SWITCHYARD_SOURCE_DIR "/resources/help/numbers.md");
+    QVERIFY(file.open(QIODevice::ReadOnly));
+    const QString page = QString::fromUtf8(file.readAll());
+    QString table = "## At every step\n\n| on screen | formula | reading |\n|---|---|---|\n";
+    const auto cell = [](std::string_view text) {
+      return " " + QString::fromUtf8(text.data(), static_cast<qsizetype>(text.size())).replace("|", "\\|") + " |";
+    };
+    for (const MetricRow& row : metricRows())
+      table += "|" + cell(row.name) + cell(row.formula) + cell(row.meaning) + "\n";
+    QVERIFY2(page.contains(table), qPrintable("resources/help/numbers.md: expected this table\n" + table));
   }
   void percentilesAreOfEveryExpertOfEveryLayerTogether() {
     StepPoint point;

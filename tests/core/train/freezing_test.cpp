@@ -1,6 +1,7 @@
 #include <cmath>
 #include <cstring>
 
+#include "core/backend/backend.h"
 #include "core/train/trainer.h"
 #include "tests/support/register.h"
 #include "tests/support/temporary_folder.h"

@@ -1,6 +1,7 @@
 #include <cmath>
 #include <nlohmann/json.hpp>
 
+#include "core/backend/backend.h"
 #include "core/explain/run_facts.h"
 #include "core/train/run_config.h"
 #include "core/train/trainer.h"

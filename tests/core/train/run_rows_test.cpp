@@ -1,6 +1,7 @@
 #include "core/train/run_rows.h"
 
 #include <nlohmann/json.hpp>
+#include <set>
 
 #include "core/router/stages.h"
 #include "tests/support/register.h"
@@ -69,16 +70,17 @@ class RunRowsTest : public QObject {
         QVERIFY2(!rows::rangeFault(*named.setting, json(beyond)).empty(), named.path.c_str());
     }
   }
-  void aSettingThatMeansNothingIsHiddenAndItsRangeNotAskedFor() {
+  void aSettingThatMeansNothingIsHiddenAndRefusedOnlyWhereSomebodySetIt() {
     RunConfig config = test::tinyConfig();
     Recipe& recipe = config.model.layers.front().recipe;
     recipe.perturb.noise = Recipe::Perturb::Noise::none;
-    recipe.perturb.sigma = -1;
     QVERIFY(!matters(config, "perturb.noise.sigma"));
-    QVERIFY(!problemAt(problems(config), "perturb.noise.sigma"));
+    recipe.perturb.sigma = -1;
+    QVERIFY(problemAt(problems(config), "perturb.noise.sigma"));
     recipe.perturb.noise = Recipe::Perturb::Noise::gaussian;
     QVERIFY(matters(config, "perturb.noise.sigma"));
-    QVERIFY(problemAt(problems(config), "perturb.noise.sigma"));
+    QCOMPARE(recipe.capacity.tries, 0);  // below its range, and no capacity in which a token could try
+    QVERIFY(!problemAt(problems(config), "capacity.tries"));
     recipe.balance = {{.name = "z", .kind = BalanceTerm::Kind::z}};
     QVERIFY(matters(config, "balance.0.coefficient"));
     QVERIFY(!matters(config, "balance.0.normalisation"));

@@ -1,4 +1,5 @@
 #include "core/train/trainer.h"
+#include "core/backend/backend.h"
 
 #include <cmath>
 #include <cstring>

@@ -1,4 +1,5 @@
 #pragma once
+#include "core/backend/backend.h"
 #include "tests/support/op_test.h"
 
 namespace moe::test {

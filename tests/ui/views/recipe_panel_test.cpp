@@ -10,6 +10,7 @@
 #include <nlohmann/json.hpp>
 
 #include "core/backend/registry.h"
+#include "core/router/stages.h"
 #include "tests/support/played_window.h"
 #include "tests/support/register.h"
 #include "ui/models/run_settings.h"
