@@ -156,6 +156,9 @@ void checkRoles(const GoldenVector& file, const Recipe& r, const GoldenSizes& si
 void refuseSizes(const GoldenVector& file, const Recipe& r) {
   const int E = r.experts.count;
   checkRanges(r);
+  refuse(r.combine.shared && r.combine.shared->hidden < 1, "combine.shared.hidden", "expected 1 or more");
+  refuse(r.combine.denseResidual && r.combine.denseResidual->hidden < 1, "combine.dense_residual.hidden",
+         "expected 1 or more");
   if (file.kind == GoldenVector::Kind::layer && r.experts.kind != ExpertKind::linear) {
     const auto& hidden = r.experts.hidden;
     refuse(hidden.size() != 1 && hidden.size() != static_cast<std::size_t>(E), "experts.hidden",

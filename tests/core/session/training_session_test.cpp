@@ -172,7 +172,7 @@ class TrainingSessionTest : public QObject {
     session.post(command::Start{.config = tinyRun(folder, 2)});
     QVERIFY(session.untilState(State::finished));
     QVERIFY(refusedWith(command::SetKnob{"model.width", "64"}, "model.width"));
-    QVERIFY(refusedWith(command::SetKnob{"train.learning_rate", "-1"}, "learning rate"));
+    QVERIFY(refusedWith(command::SetKnob{"train.learning_rate", "-1"}, "Learning rate"));
     QVERIFY(refusedWith(command::UndoKnob{}, "undo"));
     QVERIFY(refusedWith(command::Play{}, "higher target"));
     QVERIFY(refusedWith(command::Extend{.steps = 1}, "steps are done"));

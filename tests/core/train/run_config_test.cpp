@@ -50,12 +50,12 @@ class RunConfigTest : public QObject {
     const auto row = [](const char* text, const char* sentence) {
       QTest::newRow(text) << QString(text) << QString(sentence);
     };
-    row(R"({"train": {"bach": 3}})", "[config] train.bach: unknown key; expected one of steps, batch");
+    row(R"({"train": {"bach": 3}})", "[config] train.bach: unknown key; expected one of schedule, learning_rate");
     row(R"({"train": {"batch": "3"}})", "[config] train.batch: expected an integer, found \"3\"");
     row(R"({"train": {"batch": 3.5}})", "[config] train.batch: expected an integer, found 3.5");
     row(R"({"train": {"batch": 3000000000}})", "[config] train.batch: expected an integer, found 3000000000");
     row(R"({"train": {"schedule": "linear"}})",
-        "[config] train.schedule: expected one of constant, cosine, found \"linear\"");
+        "[config] train.schedule: expected one of cosine, constant, found \"linear\"");
     row(R"({"train": []})", "[config] train: expected an object, found []");
     row(R"({"seed": -1})", "[config] seed: expected a whole number, 0 or more, found -1");
     row(R"({"model": {"tied_head": 1}})", "[config] model.tied_head: expected true or false, found 1");
@@ -66,7 +66,7 @@ class RunConfigTest : public QObject {
         "[config] model.dense.hidden: expected an integer, or one a layer, found [1]");
     row(R"({"recipe": {"experts": {"count": 4, "kind": "glu", "hidden": 8}, "select": {"kind": "topk"}}})",
         "[config] select.kind: expected one of top_k");
-    row(R"({"dtype": "fp32"})", "[config] dtype: expected one of auto, f32, f64, bf16, found \"fp32\"");
+    row(R"({"dtype": "fp32"})", "[config] dtype: expected one of auto, f32, bf16, f64, found \"fp32\"");
     row(R"([])", "[config] the configuration: expected an object, found []");
   }
   void whatIsWrongIsNamedByItsPath() {
