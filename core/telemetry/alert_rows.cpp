@@ -17,6 +17,7 @@ const SettingTable<AlertConfig>& alertRows() {
                                        .changesLive = true}),
        value<&AlertConfig::clears>({.path = "alerts.clears",
                                     .label = "Clears at",
+                                    .maximum = 100,
                                     .step = 0.01,
                                     .unit = "of fair share",
                                     .formula = "mean load / fair share ≥ clears",
