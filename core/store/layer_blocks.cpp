@@ -18,8 +18,7 @@ static_assert(std::endian::native == std::endian::little, "blocks are written as
 static_assert(std::is_trivially_copyable_v<LayerMetrics>);
 using Metrics = std::array<float, kLayerMetrics>;
 
-constexpr std::size_t kFirstMetrics = 9;   // of stores of version 1, which had neither assignments nor term gradients
-constexpr std::size_t kLeastMetrics = 14;  // of those that came after it
+constexpr std::size_t kFirstMetrics = 9;  // of stores of version 1, which had neither assignments nor term gradients
 
 template <class T>
 void put(std::vector<std::byte>& out, const T* values, std::size_t count) {
@@ -83,9 +82,8 @@ std::vector<LayerRecord> decodeRecords(const BlockShape& shape, Bytes metrics, B
   if (count == 0 || metrics.size() % (count * sizeof(float)) != 0) throw std::length_error("metrics");
   const std::size_t perRecord = metrics.size() / count / sizeof(float);
   const bool first = perRecord == 1 + kFirstMetrics + terms;
-  // A later version may have more metrics at the end, an earlier one fewer.
-  if (!first && perRecord < 2 + kLeastMetrics + 2 * terms) throw std::length_error("metrics");
-  const std::size_t stored = first ? kFirstMetrics : perRecord - 2 - 2 * terms;
+  if (!first && perRecord != 2 + kLayerMetrics + 2 * terms) throw std::length_error("metrics");
+  const std::size_t stored = first ? kFirstMetrics : kLayerMetrics;
   const std::size_t loadBytes = sizeof(float) * static_cast<std::size_t>(shape.experts);
   if (!loads.empty() && (loadBytes == 0 || loads.size() % loadBytes != 0 || loads.size() / loadBytes != count))
     throw std::length_error("loads");
@@ -96,11 +94,10 @@ std::vector<LayerRecord> decodeRecords(const BlockShape& shape, Bytes metrics, B
     metricsLeft.take(&offset, 1);
     record.step = shape.firstStep + offset;
     record.point.layer = shape.layer;
-    std::vector<float> values(std::max(stored, kLayerMetrics), kNotMeasured);
+    Metrics values;
+    values.fill(kNotMeasured);
     metricsLeft.take(values.data(), stored);
-    Metrics known;
-    std::copy_n(values.begin(), known.size(), known.begin());
-    static_cast<LayerMetrics&>(record.point) = std::bit_cast<LayerMetrics>(known);
+    static_cast<LayerMetrics&>(record.point) = std::bit_cast<LayerMetrics>(values);
     float assignments = 0;
     if (!first) metricsLeft.take(&assignments, 1);
     record.point.assignments = assignments;
