@@ -74,14 +74,19 @@ void readValue(const nlohmann::json& json, const ValuePlace& place, std::string&
 }
 
 void readValue(const nlohmann::json& json, const ValuePlace& place, std::vector<int>& out) {
+  if (!json.is_array()) refuseValue(place, json, "a list of integers");
   std::vector<int> list;
-  if (json.is_array()) {
-    for (const nlohmann::json& entry : json)
-      readWhole(entry, place, list.emplace_back(), "an integer or a list of integers");
-  } else {
-    readWhole(json, place, list.emplace_back(), "an integer or a list of integers");
-  }
+  for (const nlohmann::json& entry : json)
+    if (!readInteger(entry, list.emplace_back())) refuseValue(place, json, "a list of integers");
   out = std::move(list);
+}
+
+void readOneOrMany(const nlohmann::json& json, const ValuePlace& place, std::vector<int>& out) {
+  const nlohmann::json list = json.is_array() ? json : nlohmann::json::array({json});
+  std::vector<int> read;
+  for (const nlohmann::json& entry : list)
+    if (!readInteger(entry, read.emplace_back())) refuseValue(place, json, "an integer or a list of integers");
+  out = std::move(read);
 }
 
 std::size_t readWord(const nlohmann::json& json, const ValuePlace& place, std::span<const std::string_view> words) {

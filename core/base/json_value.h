@@ -27,8 +27,9 @@ void readValue(const nlohmann::json& json, const ValuePlace& place, std::int64_t
 void readValue(const nlohmann::json& json, const ValuePlace& place, std::uint64_t& out);
 void readValue(const nlohmann::json& json, const ValuePlace& place, double& out);
 void readValue(const nlohmann::json& json, const ValuePlace& place, std::string& out);
-/// One integer stands for a list of one.
 void readValue(const nlohmann::json& json, const ValuePlace& place, std::vector<int>& out);
+/// The same, where one integer stands for a list of one.
+void readOneOrMany(const nlohmann::json& json, const ValuePlace& place, std::vector<int>& out);
 /// One of some words: its index.
 std::size_t readWord(const nlohmann::json& json, const ValuePlace& place, std::span<const std::string_view> words);
 template <class Value>

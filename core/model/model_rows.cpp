@@ -65,7 +65,7 @@ SettingRow<ModelConfig> denseHidden(Setting setting) {
   return {std::move(setting),
           [](ModelConfig& model, const json& value, const ValuePlace& place) {
             std::vector<int> widths;
-            readValue(value, place, widths);
+            readOneOrMany(value, place, widths);
             if (value.is_array() && widths.size() != model.layers.size())
               refuseValue(place, value, "an integer, or one a layer");
             for (std::size_t i = 0; i < model.layers.size(); ++i)

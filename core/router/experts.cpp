@@ -29,8 +29,11 @@ const rows::Choices<Activation>& activationChoices() {
 
 namespace {
 
-/// A list of one is written as its number; none at all says nothing.
+/// A list of one is read and written as its number too; none at all says nothing.
 SettingRow<Recipe> hiddenSizes(SettingRow<Recipe> row) {
+  row.read = [](Recipe& recipe, const nlohmann::json& json, const ValuePlace& place) {
+    readOneOrMany(json, place, recipe.experts.hidden);
+  };
   row.write = [](const Recipe& recipe) -> nlohmann::json {
     const std::vector<int>& sizes = recipe.experts.hidden;
     return sizes.empty() ? nlohmann::json() : sizes.size() == 1 ? nlohmann::json(sizes[0]) : nlohmann::json(sizes);
