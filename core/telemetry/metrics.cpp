@@ -66,11 +66,11 @@ double loadAt(const StepPoint& point, double percentile) {
     for (const float share : layer.load)
       if (std::isfinite(share)) relative.push_back(share * static_cast<float>(layer.load.size()));
   if (relative.empty()) return std::nan("");
-  std::ranges::sort(relative);
   const double place = percentile / 100 * static_cast<double>(relative.size() - 1);
-  const auto below = static_cast<std::size_t>(place), above = std::min(below + 1, relative.size() - 1);
-  return std::lerp(static_cast<double>(relative[below]), static_cast<double>(relative[above]),
-                   place - static_cast<double>(below));
+  const auto below = relative.begin() + static_cast<std::ptrdiff_t>(place);
+  std::ranges::nth_element(relative, below);  // a point is asked for all five: no need to order the rest
+  const float above = below + 1 == relative.end() ? *below : *std::min_element(below + 1, relative.end());
+  return std::lerp(static_cast<double>(*below), static_cast<double>(above), place - std::floor(place));
 }
 
 template <int Percentile>
