@@ -41,7 +41,9 @@ nlohmann::json jsonOf(const NamedSetting& named) {
 void print(const NamedSetting& named) {
   const Setting& setting = *named.setting;
   std::string takes = expectedOf(setting);
-  for (const SettingWord& word : setting.words) takes += (takes.empty() ? "" : ", ") + std::string(word.id);
+  std::vector<std::string_view> words;
+  for (const SettingWord& word : setting.words) words.push_back(word.id);
+  takes += joinedWords(words);
   if (takes.empty()) takes = setting.kind == SettingKind::boolean ? "true, false" : "a text";
   std::printf("%-40s %s%s%s%s\n", named.path.c_str(), takes.c_str(), setting.standard.empty() ? "" : "; default ",
               setting.standard.c_str(), setting.changesLive ? "; live" : "");

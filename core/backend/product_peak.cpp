@@ -1,8 +1,9 @@
 #include "core/backend/product_peak.h"
-#include "core/backend/backend.h"
 
 #include <algorithm>
 #include <chrono>
+
+#include "core/backend/backend.h"
 
 namespace moe {
 namespace {

@@ -27,20 +27,22 @@ std::optional<double> atBalance(const StepPoint& point, const RunFacts::Term& te
   return *term.atBalance * (assignments > 0 && places > 0 ? assignments / places : facts.slots);
 }
 
+/// A row's words around its values.
+Explanation said(const MetricRow& row, int layer, std::int64_t step, std::string values, const RunFacts& facts) {
+  return {nameAt(std::string(row.name), layer, step), row.formulaOf ? row.formulaOf(facts) : std::string(row.formula),
+          std::move(values), row.meaningOf ? row.meaningOf(facts) : std::string(row.meaning)};
+}
+
 }  // namespace
 
 Explanation explain(Metric metric, const StepPoint& point, const RunFacts& facts) {
   const MetricRow& row = rowOf(metric);
-  return {nameAt(std::string(row.name), -1, point.step),
-          row.formulaOf ? row.formulaOf(facts) : std::string(row.formula), row.values(point, facts),
-          row.meaningOf ? row.meaningOf(facts) : std::string(row.meaning)};
+  return said(row, -1, point.step, row.values(point, facts), facts);
 }
 
 Explanation explain(Metric metric, const LayerPoint& layer, std::int64_t step, const RunFacts& facts) {
   const MetricRow& row = rowOf(metric);
-  return {nameAt(std::string(row.name), layer.layer, step),
-          row.formulaOf ? row.formulaOf(facts) : std::string(row.formula), row.layerValues(layer, facts),
-          row.meaningOf ? row.meaningOf(facts) : std::string(row.meaning)};
+  return said(row, layer.layer, step, row.layerValues(layer, facts), facts);
 }
 
 Explanation explain(ModelQuantity quantity, const RunFacts& facts) {

@@ -1,7 +1,8 @@
 #include "core/model/activations.h"
-#include "core/backend/backend.h"
 
 #include <cstddef>
+
+#include "core/backend/backend.h"
 
 namespace moe {
 

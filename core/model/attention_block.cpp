@@ -1,4 +1,5 @@
 #include "core/model/attention_block.h"
+
 #include "core/backend/backend.h"
 
 namespace moe {

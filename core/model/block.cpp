@@ -1,4 +1,5 @@
 #include "core/model/block.h"
+
 #include "core/backend/backend.h"
 
 namespace moe {

@@ -1,4 +1,5 @@
 #include "core/model/dense_feed_forward.h"
+
 #include "core/backend/backend.h"
 
 namespace moe {

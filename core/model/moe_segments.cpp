@@ -1,5 +1,4 @@
 #include "core/model/moe_segments.h"
-#include "core/backend/backend.h"
 
 #include <algorithm>
 #include <cassert>

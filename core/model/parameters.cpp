@@ -1,7 +1,8 @@
 #include "core/model/parameters.h"
-#include "core/backend/backend.h"
 
 #include <algorithm>
+
+#include "core/backend/backend.h"
 
 namespace moe {
 namespace {

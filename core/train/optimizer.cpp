@@ -1,4 +1,5 @@
 #include "core/train/optimizer.h"
+
 #include "core/backend/backend.h"
 
 namespace moe {

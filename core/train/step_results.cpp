@@ -1,4 +1,5 @@
 #include "core/train/step_results.h"
+
 #include "core/backend/backend.h"
 
 namespace moe {

@@ -1,9 +1,9 @@
 #include "core/inspect/text_routing.h"
-#include "core/backend/backend.h"
 
 #include <cmath>
 #include <set>
 
+#include "core/backend/backend.h"
 #include "tests/support/register.h"
 #include "tests/support/tiny_model.h"
 

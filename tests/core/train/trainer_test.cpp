@@ -1,5 +1,4 @@
 #include "core/train/trainer.h"
-#include "core/backend/backend.h"
 
 #include <cmath>
 #include <cstring>
@@ -399,3 +398,5 @@ class TrainerTest : public QObject {
 };
 SWITCHYARD_TEST(TrainerTest)
 #include "trainer_test.moc"
+
+#include "core/backend/backend.h"
